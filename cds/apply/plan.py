@@ -1,0 +1,344 @@
+"""PlanDefinition `$apply`: plans compiled once when content is loaded, then walked for each call into an applied tree.
+
+Actions of nested plans take the place of the action that names them. Conditions are three-valued: an action applies
+only when all are true; unknown is kept apart from false, and an expression that fails takes down its own card only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cds import expr, fhir
+from cds.apply.activity import apply_activity
+from cds.apply.path import Segment, parse_path, with_items
+from cds.apply.scope import Scope, Scopes, Session
+from cds.apply.tree import AppliedAction, ConditionResult, Outcome
+from cds.definitions.load import Document
+from cds.definitions.snapshot import Snapshot
+from cds.errors import CdsError, EvaluationError, ExpressionError, Location
+from cds.fhir import Resource
+
+#: The elements of an action that are carried into the applied tree as they stand.
+_CARRIED = (
+    "title",
+    "description",
+    "textEquivalent",
+    "priority",
+    "code",
+    "documentation",
+    "selectionBehavior",
+    "groupingBehavior",
+    "requiredBehavior",
+    "precheckBehavior",
+    "cardinalityBehavior",
+    "type",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A compiled applicability condition and where it stands."""
+
+    expression: expr.Expression
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicValue:
+    """A compiled dynamic value. `on_action` says that the path names an element of the action, not of a resource."""
+
+    path: tuple[Segment, ...]
+    on_action: bool
+    expression: expr.Expression
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """The name and the items an action is repeated for."""
+
+    name: str
+    expression: expr.Expression
+
+
+@dataclass(slots=True, eq=False)
+class CompiledAction:
+    """One action ready to run. `hooks` is None when the action inherits them. `activity` and `plan` are what its
+    definitionCanonical names."""
+
+    id: str
+    element: dict[str, Any]
+    scope: Scope
+    hooks: frozenset[str] | None
+    conditions: tuple[Condition, ...]
+    dynamic_values: tuple[DynamicValue, ...]
+    for_each: ForEach | None
+    target: expr.Expression | None
+    kind: str | None
+    activity: Resource | None = None
+    activity_values: tuple[DynamicValue, ...] = ()
+    activity_scope: Scope | None = None
+    plan: CompiledPlan | None = None
+    children: list[CompiledAction] = field(default_factory=list)
+
+    def expressions(self) -> list[tuple[expr.Expression, Scope]]:
+        """Every expression of this action itself, each with the scope it runs in."""
+        own = [*(c.expression for c in self.conditions), *(d.expression for d in self.dynamic_values)]
+        own += [e for e in (self.for_each.expression if self.for_each else None, self.target) if e is not None]
+        found = [(expression, self.scope) for expression in own]
+        if self.activity_scope is not None:
+            found += [(value.expression, self.activity_scope) for value in self.activity_values]
+        return found
+
+
+@dataclass(slots=True, eq=False)
+class CompiledPlan:
+    """A PlanDefinition ready to run."""
+
+    definition: Resource
+    scope: Scope
+    actions: list[CompiledAction]
+
+    @property
+    def url(self) -> str:
+        return str(self.definition["url"])
+
+    def hooks(self) -> list[str]:
+        """Every hook an action of the plan, nested ones included, is triggered by, in order of first mention."""
+        found: dict[str, None] = {}
+        for action in self.walk():
+            found.update(dict.fromkeys(sorted(action.hooks or ())))
+        return list(found)
+
+    def walk(self) -> list[CompiledAction]:
+        """Every action of the plan and of the plans it names, top down."""
+        found: list[CompiledAction] = []
+        pending = list(reversed(self.actions))
+        while pending:
+            action = pending.pop()
+            found.append(action)
+            pending.extend(reversed(action.plan.actions if action.plan else action.children))
+        return found
+
+    def apply(self, session: Session) -> list[AppliedAction]:
+        """The applied top-level actions of the plan for the session's hook."""
+        return _Walk(session, self.url).actions(self.actions, "", {})
+
+
+class Plans:
+    """The compiled plans of a snapshot, each compiled once, by url and version."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._scopes = Scopes(snapshot)
+        self._documents = {id(document.resource): document for document in snapshot.documents}
+        self._plans: dict[int, CompiledPlan] = {}
+
+    def compile(self, definition: Resource) -> CompiledPlan:
+        """Compile a PlanDefinition of the snapshot, and those it names. The content was checked before: errors here
+        are of the kinds `cds check` reports."""
+        known = self._plans.get(id(definition))
+        if known is None:
+            scope = self._scopes.of(definition)
+            document = self._documents[id(definition)]
+            actions = [
+                self._action(action, scope, document, ("action", index))
+                for index, action in enumerate(fhir.as_list(definition.get("action")))
+            ]
+            known = self._plans[id(definition)] = CompiledPlan(definition, scope, actions)
+        return known
+
+    def _action(
+        self, action: dict[str, Any], scope: Scope, document: Document, path: tuple[str | int, ...]
+    ) -> CompiledAction:
+        compiled = CompiledAction(
+            id=str(action.get("id") or path[-1]),
+            element=_carried(action),
+            scope=scope,
+            hooks=_hooks(action),
+            conditions=tuple(
+                Condition(_compile(item["expression"]), document.locate((*path, "condition", index, "expression")))
+                for index, item in enumerate(fhir.as_list(action.get("condition")))
+                if item.get("kind") == "applicability"
+            ),
+            dynamic_values=_dynamic_values(action),
+            for_each=_for_each(action),
+            target=_target(action),
+            kind=_action_type(action),
+        )
+        canonical = action.get("definitionCanonical")
+        if canonical:
+            self._define(compiled, canonical)
+        compiled.children = [
+            self._action(child, scope, document, (*path, "action", index))
+            for index, child in enumerate(fhir.as_list(action.get("action")))
+        ]
+        return compiled
+
+    def _define(self, compiled: CompiledAction, canonical: str) -> None:
+        definition = self._snapshot.definition(canonical)
+        if definition["resourceType"] == "PlanDefinition":
+            compiled.plan = self.compile(definition)
+        elif definition["resourceType"] == "ActivityDefinition":
+            compiled.activity = definition
+            compiled.activity_scope = self._scopes.of(definition)
+            compiled.activity_values = _dynamic_values(definition)
+
+
+def _carried(action: Mapping[str, Any]) -> dict[str, Any]:
+    element = {name: action[name] for name in _CARRIED if name in action}
+    if reasons := list(fhir.extensions(action, fhir.OVERRIDE_REASONS)):
+        element["extension"] = reasons
+    return element
+
+
+def _compile(expression: Mapping[str, Any]) -> expr.Expression:
+    return expr.compile(expression["expression"], expression["language"])
+
+
+def _hooks(action: Mapping[str, Any]) -> frozenset[str] | None:
+    triggers = [t for t in fhir.as_list(action.get("trigger")) if t.get("type") == "named-event" and t.get("name")]
+    return frozenset(trigger["name"] for trigger in triggers) if triggers else None
+
+
+def _dynamic_values(owner: Mapping[str, Any]) -> tuple[DynamicValue, ...]:
+    values = []
+    for item in fhir.as_list(owner.get("dynamicValue")):
+        path = item["path"].removeprefix("%")
+        on_action = path.startswith("action.")
+        segments = parse_path(path.removeprefix("action.").removeprefix("resource."))
+        values.append(DynamicValue(segments, on_action, _compile(item["expression"])))
+    return tuple(values)
+
+
+def _for_each(action: Mapping[str, Any]) -> ForEach | None:
+    found = fhir.extension(action, fhir.FOR_EACH)
+    return ForEach(found["valueExpression"]["name"], _compile(found["valueExpression"])) if found else None
+
+
+def _target(action: Mapping[str, Any]) -> expr.Expression | None:
+    found = fhir.extension(action, fhir.TARGET)
+    return _compile(found["valueExpression"]) if found else None
+
+
+def _action_type(action: Mapping[str, Any]) -> str | None:
+    for system, code in fhir.codings(action.get("type")):
+        if system == fhir.ACTION_TYPE_SYSTEM:
+            return code
+    return None
+
+
+class _Walk:
+    """One application of one plan."""
+
+    def __init__(self, session: Session, plan: str) -> None:
+        self.session = session
+        self.plan = plan
+
+    def actions(
+        self, actions: list[CompiledAction], prefix: str, bindings: Mapping[str, list[Any]]
+    ) -> list[AppliedAction]:
+        """Apply siblings. One that has no trigger of its own answers whenever the action above it does."""
+        applied = []
+        for action in actions:
+            if action.hooks is None or self.session.hook in action.hooks:
+                applied += self._repeated(action, prefix, bindings)
+        return applied
+
+    def _repeated(
+        self, action: CompiledAction, prefix: str, bindings: Mapping[str, list[Any]]
+    ) -> list[AppliedAction]:
+        if action.for_each is None:
+            return [self._action(action, f"{prefix}{action.id}", bindings)]
+        try:
+            items = action.for_each.expression(self.session.bound(action.scope, bindings))
+        except EvaluationError as error:
+            return [self._failed(action, f"{prefix}{action.id}", str(error))]
+        applied = []
+        for index, item in enumerate(items):
+            mark = item.get("id", index) if isinstance(item, dict) else index
+            bound = {**bindings, action.for_each.name: [item]}
+            applied.append(self._action(action, f"{prefix}{action.id}[{mark}]", bound))
+        return applied
+
+    def _failed(self, action: CompiledAction, identity: str, error: str) -> AppliedAction:
+        return AppliedAction(identity, action.element, Outcome.FAILED, plan=self.plan, error=error)
+
+    def _action(self, action: CompiledAction, identity: str, bindings: Mapping[str, list[Any]]) -> AppliedAction:
+        outcome, results = self._judge(action, bindings)
+        applied = AppliedAction(identity, action.element, outcome, results, plan=self.plan)
+        if outcome is not Outcome.FIRED:
+            return applied
+        try:
+            self._fill(action, applied, bindings)
+        except CdsError as error:
+            applied.outcome, applied.error = Outcome.FAILED, str(error)
+            return applied
+        if action.plan is not None:
+            applied.children = _Walk(self.session, action.plan.url).actions(action.plan.actions, f"{identity}/", {})
+        else:
+            applied.children = self.actions(action.children, f"{identity}/", bindings)
+        return applied
+
+    def _judge(
+        self, action: CompiledAction, bindings: Mapping[str, list[Any]]
+    ) -> tuple[Outcome, tuple[ConditionResult, ...]]:
+        """All conditions in order, up to the first that is not true: what follows a false one is not evaluated."""
+        results: list[ConditionResult] = []
+        outcome = Outcome.FIRED
+        evaluation = self.session.bound(action.scope, bindings) if bindings else self.session.evaluation(action.scope)
+        for condition in action.conditions:
+            try:
+                value = expr.truth(condition.expression(evaluation))
+            except ExpressionError as error:
+                results.append(ConditionResult(condition.expression.text, condition.location, None, str(error)))
+                return Outcome.FAILED, tuple(results)
+            results.append(ConditionResult(condition.expression.text, condition.location, value))
+            if value is False:
+                return Outcome.NOT_APPLICABLE, tuple(results)
+            if value is None:
+                outcome = Outcome.UNKNOWN
+        return outcome, tuple(results)
+
+    def _fill(self, action: CompiledAction, applied: AppliedAction, bindings: Mapping[str, list[Any]]) -> None:
+        """Dynamic values of the action, and the resource it creates or changes."""
+        session = self.session
+        if action.target is not None:
+            applied.target = self._single(action.target(session.bound(action.scope, bindings)), applied.id)
+            if action.kind != "remove":
+                applied.resource = applied.target
+        elif action.activity is not None:
+            applied.resource = apply_activity(
+                action.activity,
+                patient_id=session.chart.patient.id,
+                today=session.now.astimezone(session.zone).date().isoformat(),
+                identity=f"{session.chart.patient.id}|{session.now.isoformat()}|{applied.id}",
+            )
+            self._set(action.activity_values, action.activity_scope or action.scope, applied, {})
+        self._set(action.dynamic_values, action.scope, applied, bindings)
+
+    def _single(self, items: list[Any], identity: str) -> Resource:
+        if len(items) != 1 or not isinstance(items[0], dict):
+            raise EvaluationError(f"{identity}: the target names {len(items)} resources, not one")
+        return items[0]
+
+    def _set(
+        self, values: tuple[DynamicValue, ...], scope: Scope, applied: AppliedAction, bindings: Mapping[str, list[Any]]
+    ) -> None:
+        bound = dict(bindings)
+        if not values:
+            return
+        evaluation = self.session.bound(scope, bound)
+        for value in values:
+            resource = applied.resource
+            bound["action"] = [applied.element]
+            if resource is not None:
+                evaluation.resource = resource
+            items = [expr.to_json(item) for item in value.expression(evaluation)]
+            if not items:
+                continue
+            if value.on_action or resource is None:
+                applied.element = with_items(applied.element, "PlanDefinitionAction", value.path, items)
+            else:
+                applied.resource = with_items(resource, resource["resourceType"], value.path, items)

@@ -1,0 +1,270 @@
+"""What `%names` mean while a plan is applied: library parameters, retrieves and variables, and the call's own values.
+
+Each name of a library is computed at most once per call, when first asked for, and remembered with its failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from cds import expr, fhir
+from cds.chart import Chart
+from cds.definitions.snapshot import Snapshot
+from cds.errors import EvaluationError
+from cds.terminology import Terminology
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieve:
+    """A Library.dataRequirement with an id: resources of a type, by value set where a code filter names one. Optional
+    data never makes a call fail (cds-hooks.md P7)."""
+
+    resource_type: str
+    path: str = "code"
+    codes: frozenset[tuple[str, str]] | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A Library.parameter: its value where the site gave none."""
+
+    default: tuple[Any, ...] = ()
+
+
+class Scope:
+    """The names a definition sees. A name maps to where it is defined, so that one library used by many plans is
+    computed once per call."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: Mapping[str, Name]) -> None:
+        self.names = dict(names)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Name:
+    """One defined name and the scope its own expression is evaluated in. Compared by identity: it is the key under
+    which a session remembers the value."""
+
+    name: str
+    meaning: Retrieve | Parameter | expr.Expression
+    scope: Scope
+
+
+#: Names of the call itself, present in every scope.
+CALL_NAMES = frozenset({"patient", "hook", "draftOrders", "selectedOrders", "appointments"})
+
+
+class Session:
+    """Everything one call's evaluation needs: chart, clock, zone, site parameters; and the memory of computed names."""
+
+    __slots__ = (
+        "_evaluations",
+        "_known",
+        "_values",
+        "call_values",
+        "certain",
+        "chart",
+        "hook",
+        "now",
+        "parameters",
+        "patient",
+        "terminology",
+        "zone",
+    )
+
+    def __init__(
+        self,
+        chart: Chart,
+        terminology: Terminology,
+        *,
+        now: datetime,
+        zone: tzinfo,
+        hook: str = "",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.chart = chart
+        self.terminology = terminology
+        self.now = now
+        self.zone = zone
+        self.hook = hook
+        self.parameters = dict(parameters or {})
+        patients = chart.of_type("Patient")
+        self.patient: Any = patients[0] if patients else None
+        orders = chart.orders
+        #: the values of CALL_NAMES
+        self.call_values: dict[str, list[Any]] = {
+            "patient": patients[:1],
+            "hook": [hook],
+            "draftOrders": list(orders.drafts),
+            "selectedOrders": list(orders.selected),
+            "appointments": list(orders.appointments),
+        }
+        #: True when everything asked for was fully obtained, so that no absence is in doubt
+        self.certain = chart.complete or all(answer.completeness.known for answer in chart.answers.values())
+        self._values: dict[Name, list[Any] | EvaluationError] = {}
+        self._known: dict[Name, bool] = {}
+        self._evaluations: dict[Scope, expr.Evaluation] = {}
+
+    def value(self, name: Name) -> list[Any]:
+        """The items a name stands for. Raises the EvaluationError its expression raised, each time it is asked for."""
+        held = self._values.get(name)
+        if held is None:
+            try:
+                held = self._compute(name)
+            except EvaluationError as error:
+                held = error
+            self._values[name] = held
+        if isinstance(held, EvaluationError):
+            raise held
+        return held
+
+    def _compute(self, name: Name) -> list[Any]:
+        meaning = name.meaning
+        if isinstance(meaning, Retrieve):
+            return self.chart.retrieve(meaning.resource_type, meaning.path, meaning.codes)
+        if isinstance(meaning, Parameter):
+            given = self.parameters.get(name.name)
+            return [given] if given is not None else list(meaning.default)
+        return meaning(self.evaluation(name.scope))
+
+    def incomplete(self, name: Name) -> bool:
+        """True when items behind the name may be missing, so that an absence among them is not a fact. A name whose
+        value is a truth is never incomplete: its own {} says unknown."""
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = self._is_incomplete(name)
+        return known
+
+    def _is_incomplete(self, name: Name) -> bool:
+        meaning = name.meaning
+        if isinstance(meaning, Retrieve):
+            return not self.chart.is_complete(meaning.resource_type)
+        if isinstance(meaning, Parameter) or meaning.boolean:
+            return False
+        names = name.scope.names
+        return any(item in names and self.incomplete(names[item]) for item in meaning.sources) or any(
+            criterion in names and self.undecided(names[criterion]) for criterion in meaning.criteria
+        )
+
+    def undecided(self, name: Name) -> bool:
+        """True when a criterion that mentions the name may have passed over items because data is missing: for a truth,
+        that it is unknown for that reason; for a collection, that it is incomplete."""
+        meaning = name.meaning
+        if not isinstance(meaning, expr.Expression) or not meaning.boolean:
+            return self.incomplete(name)
+        names = name.scope.names
+        return not self.value(name) and any(
+            mentioned in names and self.undecided(names[mentioned]) for mentioned in meaning.variables
+        )
+
+    def evaluation(self, scope: Scope) -> expr.Evaluation:
+        """The evaluation of a scope's own expressions; one serves them all."""
+        known = self._evaluations.get(scope)
+        if known is None:
+            known = self._evaluations[scope] = self.bound(scope, {})
+        return known
+
+    def bound(self, scope: Scope, bindings: Mapping[str, list[Any]]) -> expr.Evaluation:
+        """An evaluation in `scope` with `bindings` (for-each items, `%action`) before its names. The caller may change
+        the bindings and `resource` (the patient, until then) between expressions."""
+        return expr.Evaluation(
+            now=self.now,
+            zone=self.zone,
+            context=self.patient,
+            resource=self.patient,
+            variables=_View(self, scope.names, bindings),
+            terminology=self.terminology,
+            resolve=self.chart.resolve,
+        )
+
+
+class _View:
+    """The expr.Variables of one scope in one session."""
+
+    __slots__ = ("_bindings", "_names", "_session", "certain")
+
+    def __init__(self, session: Session, names: Mapping[str, Name], bindings: Mapping[str, list[Any]]) -> None:
+        self._session = session
+        self._names = names
+        self._bindings = bindings
+        self.certain = session.certain
+
+    def value(self, name: str) -> list[Any]:
+        defined = self._names.get(name)
+        if defined is not None and name not in self._bindings:
+            return self._session.value(defined)
+        value = self._bindings.get(name) or self._session.call_values.get(name)
+        if value is None:
+            raise EvaluationError(f"unknown variable %{name}")
+        return value
+
+    def incomplete(self, name: str) -> bool:
+        defined = None if name in self._bindings else self._names.get(name)
+        return defined is not None and self._session.incomplete(defined)
+
+    def undecided(self, name: str) -> bool:
+        defined = None if name in self._bindings else self._names.get(name)
+        return defined is not None and self._session.undecided(defined)
+
+
+class Scopes:
+    """Builds the Scope of each definition of a snapshot once; libraries are shared between the plans that use them."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._libraries: dict[str, dict[str, Name]] = {}
+
+    def of(self, definition: fhir.Resource) -> Scope:
+        """The scope of a PlanDefinition or ActivityDefinition: its libraries' names and its own variables."""
+        names: dict[str, Name] = {}
+        for canonical in fhir.as_list(definition.get("library")):
+            names.update(self._library(canonical))
+        scope = Scope(names)
+        scope.names.update(self._variables(definition, scope))
+        return scope
+
+    def _library(self, canonical: str) -> dict[str, Name]:
+        library = self._snapshot.library(canonical)
+        key = f"{library['url']}|{library.get('version', '')}"
+        known = self._libraries.get(key)
+        if known is None:
+            scope = Scope({})
+            for related in fhir.as_list(library.get("relatedArtifact")):
+                if related.get("type") == "depends-on" and "resource" in related:
+                    scope.names.update(self._library(related["resource"]))
+            scope.names.update(self._own_names(library, scope))
+            known = self._libraries[key] = scope.names
+        return known
+
+    def _own_names(self, library: fhir.Resource, scope: Scope) -> dict[str, Name]:
+        names: dict[str, Name] = {}
+        for parameter in fhir.as_list(library.get("parameter")):
+            default = fhir.extension(parameter, fhir.DEFAULT_VALUE) or {}
+            values = tuple(value for key, value in default.items() if key.startswith("value"))
+            names[parameter["name"]] = Name(parameter["name"], Parameter(values), scope)
+        for requirement in fhir.as_list(library.get("dataRequirement")):
+            if "id" in requirement:
+                names[requirement["id"]] = Name(requirement["id"], self._retrieve(requirement), scope)
+        return {**names, **self._variables(library, scope)}
+
+    def _retrieve(self, requirement: dict[str, Any]) -> Retrieve:
+        path, codes = "code", None
+        for code_filter in fhir.as_list(requirement.get("codeFilter")):
+            if "valueSet" in code_filter:
+                path = code_filter.get("path", "code")
+                codes = self._snapshot.terminology.codes(code_filter["valueSet"])
+        optional = fhir.extension(requirement, fhir.OPTIONAL_DATA) or {}
+        return Retrieve(requirement["type"], path, codes, bool(optional.get("valueBoolean")))
+
+    def _variables(self, definition: fhir.Resource, scope: Scope) -> dict[str, Name]:
+        names = {}
+        for item in fhir.extensions(definition, fhir.VARIABLE):
+            expression = item["valueExpression"]
+            compiled = expr.compile(expression["expression"], expression["language"])
+            names[expression["name"]] = Name(expression["name"], compiled, scope)
+        return names

@@ -1,0 +1,56 @@
+"""The applied tree: what every action of a plan came to for one patient, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from cds.errors import Location
+from cds.fhir import Resource
+
+
+class Outcome(Enum):
+    """What became of an action. Only FIRED reaches a card or a resource; UNKNOWN is not false and is told apart."""
+
+    FIRED = "fired"
+    NOT_APPLICABLE = "not applicable"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionResult:
+    """One applicability condition: its text, its place, its three-valued value, and the error that stopped it."""
+
+    expression: str
+    location: Location
+    value: bool | None
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class AppliedAction:
+    """One action after application (RequestGroup.action in the standard's terms).
+
+    `id` is unique in the tree and stable between calls: the ids of the actions above it, joined by `/`, with the
+    draft a for-each stands for. `element` holds the action's elements after its dynamic values. `resource` is what
+    the action creates or what an updated draft becomes; `target` is the draft an update or a removal is about.
+    `hooks` are the named events the action answers to; empty when it inherits them."""
+
+    id: str
+    element: dict[str, Any]
+    outcome: Outcome
+    conditions: tuple[ConditionResult, ...] = ()
+    children: list[AppliedAction] = field(default_factory=list)
+    resource: Resource | None = None
+    target: Resource | None = None
+    plan: str = ""
+    error: str | None = None
+
+    def walk(self) -> Iterator[AppliedAction]:
+        """This action and all below it, top down."""
+        yield self
+        for child in self.children:
+            yield from child.walk()

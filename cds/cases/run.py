@@ -1,0 +1,131 @@
+"""Finds case files and runs their cases through the service layer, each twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from cds import fhir
+from cds.apply.tree import AppliedAction, Outcome
+from cds.cases.compare import differences
+from cds.cases.model import Case, Difference, Result
+from cds.cases.read import Known, read_cases
+from cds.cases.request import request_body, unasked
+from cds.config import Settings
+from cds.definitions.files import CASES_FOLDER
+from cds.errors import DefinitionError, Location, Problem, RequestError
+from cds.hooks.envelope import response_problem
+from cds.service import Answer, Engine
+from cds.trace import render_trace
+
+
+def run(path: Path, settings: Settings) -> list[Result]:
+    """Run every case at or below `path` with the content of `settings`, or with `path` as the content when it lies
+    elsewhere. Raises DefinitionError for content that does not load and for case files that cannot be read."""
+    inside = path.resolve().is_relative_to(settings.content.resolve())
+    engine = Engine(settings if inside else settings.model_copy(update={"content": path}))
+    return [run_case(engine, case) for case in load(engine, path)]
+
+
+def load(engine: Engine, path: Path) -> list[Case]:
+    """Every case at or below `path`, in order of file and line. Raises DefinitionError with all problems found."""
+    files = find(path)
+    if not files:
+        hint = f"cases stand in files like <decision>/{CASES_FOLDER}/<name>.yaml"
+        raise DefinitionError([Problem("case-file", "no case files here", Location(str(path)), hint)])
+    known = _known(engine)
+    cases, problems = [], []
+    for file in files:
+        found, wrong = read_cases(file, known)
+        cases += found
+        problems += wrong
+    if problems:
+        raise DefinitionError(problems)
+    return cases
+
+
+def find(path: Path) -> list[Path]:
+    """The case files at or below `path`: YAML files in folders named `cases`, in order of name."""
+    if path.is_file():
+        return [path]
+    return sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix in (".yaml", ".yml") and CASES_FOLDER in file.absolute().parts and file.is_file()
+    )
+
+
+def _known(engine: Engine) -> Known:
+    documents = engine.snapshot.documents
+    plans = [d.resource for d in documents if d.kind == "PlanDefinition"]
+    codes = {code for plan in plans for code in _decisions(plan)}
+    for document in documents:
+        if document.kind == "CodeSystem" and document.url == fhir.DECISION_SYSTEM:
+            codes.update(concept["code"] for concept in fhir.as_list(document.resource.get("concept")))
+    parameters = {
+        parameter["name"]
+        for document in documents
+        if document.kind == "Library"
+        for parameter in fhir.as_list(document.resource.get("parameter"))
+    }
+    services = {service.id: service.hook for service in engine.services.values()}
+    return Known(frozenset(codes), services, frozenset(parameters), engine.snapshot.terminology.display)
+
+
+def _decisions(plan: fhir.Resource) -> Iterator[str]:
+    pending = list(fhir.as_list(plan.get("action")))
+    while pending:
+        action = pending.pop()
+        yield from (code for system, code in fhir.codings(action.get("code")) if system == fhir.DECISION_SYSTEM)
+        pending.extend(fhir.as_list(action.get("action")))
+
+
+def run_case(engine: Engine, case: Case) -> Result:
+    """Run one case twice: the cards are compared with what it expects, the two answers with each other."""
+    service = engine.service(case.service)
+    if useless := unasked(case, service.requirements):
+        expected = f"data of types that {service.id} asks for"
+        return Result(case, (Difference("data", expected, ", ".join(useless)),))
+    body = request_body(case, service.requirements)
+    now = datetime.combine(case.today, time(12), ZoneInfo(engine.settings.timezone))
+    try:
+        first, second = (engine.answer(case.service, body, now=now, parameters=case.settings) for _ in range(2))
+    except RequestError as refusal:
+        return _refused(case, refusal)
+    found = [*_sound(first, second), *_judged(case, first)]
+    trace = render_trace(first.applied, decision=case.decision) if found else ""
+    return Result(case, tuple(found), trace, tuple(first.cards))
+
+
+def _refused(case: Case, refusal: RequestError) -> Result:
+    if refusal.status == case.refused:
+        return Result(case)
+    expected = f"status {case.refused}" if case.refused else "cards"
+    return Result(case, (Difference("answer", expected, f"status {refusal.status}: {refusal}"),))
+
+
+def _judged(case: Case, answer: Answer) -> list[Difference]:
+    if case.refused is not None:
+        return [Difference("answer", f"status {case.refused}", f"{len(answer.cards)} cards")]
+    return differences(case, answer.cards)
+
+
+def _sound(first: Answer, second: Answer) -> Iterator[Difference]:
+    """What holds for every answer: the same bytes each time, a valid response, no rule that failed."""
+    if orjson.dumps(first.body) != orjson.dumps(second.body):
+        yield Difference("second run", "the same bytes", "another answer")
+    if problem := response_problem(first.body):
+        yield Difference("response", "one that passes the schema", problem)
+    for root in first.applied:
+        for action in root.walk():
+            if action.outcome is Outcome.FAILED:
+                yield Difference(f"rule {action.id}", "no error", _error(action))
+
+
+def _error(action: AppliedAction) -> str:
+    errors = [action.error, *(condition.error for condition in action.conditions)]
+    return "; ".join(error for error in errors if error)

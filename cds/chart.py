@@ -1,0 +1,318 @@
+"""One patient's data for one call: resources by type and by code, what is known complete, and the orders being drafted.
+
+A Chart is built from answers that were already fetched; it does no I/O. Resources that name another patient are left
+out and counted (cds-hooks.md P11). A resource the clinician is drafting replaces the server's copy (P16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from cds import fhir
+from cds.fhir import Resource
+
+#: The statuses in which a draft order or appointment is still to be decided on (decisions.md, "draft order").
+LIVE_STATUSES = frozenset({"draft", "active", "on-hold", "proposed", "pending", "requested", "booked"})
+
+Coding = tuple[str, str]
+
+
+class Completeness(Enum):
+    """What is known of one prefetch key (cds-hooks.md P1-P9). Only COMPLETE and EMPTY make an absence a fact."""
+
+    COMPLETE = "complete"
+    EMPTY = "empty"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    NEVER = "never asked"
+
+    @property
+    def known(self) -> bool:
+        return self in (Completeness.COMPLETE, Completeness.EMPTY)
+
+    @property
+    def available(self) -> bool:
+        """False when the data could not be obtained at all, so that a required key means 412 (P6)."""
+        return self not in (Completeness.FAILED, Completeness.NEVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one prefetch key was answered: the resources, of which `resource_type` is the type asked for."""
+
+    key: str
+    resource_type: str
+    completeness: Completeness
+    resources: tuple[Resource, ...] = ()
+
+
+def read_answer(key: str, resource_type: str, prefetch: Mapping[str, Any]) -> Answer:
+    """Read `prefetch[key]` by the ladder of P1-P9: absent, null, OperationOutcome, a resource, or a searchset Bundle."""
+    if key not in prefetch:
+        return Answer(key, resource_type, Completeness.NEVER)
+    value = prefetch[key]
+    if value is None:
+        return Answer(key, resource_type, Completeness.EMPTY)
+    kind = value.get("resourceType")
+    if kind == "OperationOutcome":
+        return Answer(key, resource_type, Completeness.FAILED)
+    if kind != "Bundle":
+        completeness = Completeness.COMPLETE if kind == resource_type else Completeness.FAILED
+        return Answer(key, resource_type, completeness, (value,) if kind == resource_type else ())
+    return _read_bundle(key, resource_type, value)
+
+
+def _read_bundle(key: str, resource_type: str, bundle: Mapping[str, Any]) -> Answer:
+    resources = []
+    partial = any(isinstance(link, dict) and link.get("relation") == "next" for link in fhir.as_list(bundle.get("link")))
+    for resource in fhir.bundle_resources(bundle):
+        if resource["resourceType"] == "OperationOutcome":
+            partial = True
+        else:
+            resources.append(resource)
+    if partial:
+        completeness = Completeness.PARTIAL
+    else:
+        completeness = Completeness.COMPLETE if resources else Completeness.EMPTY
+    return Answer(key, resource_type, completeness, tuple(resources))
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The resources of the call's context: live draft orders, those of them to be judged, and live appointments.
+    `ids` names every draft and appointment, live or not, as (type, id)."""
+
+    drafts: tuple[Resource, ...] = ()
+    selected: tuple[Resource, ...] = ()
+    appointments: tuple[Resource, ...] = ()
+    ids: frozenset[tuple[str, str]] = frozenset()
+    others: tuple[Resource, ...] = ()
+    dropped: int = 0
+
+
+def _sort_key(resource: Resource) -> tuple[str, str]:
+    return str(resource.get("resourceType", "")), str(resource.get("id", ""))
+
+
+#: Order resources carry one of these; everything else in a draft Bundle (Medication, Location, ...) is company.
+_NOT_ORDERS = frozenset({"Medication", "Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Coverage"})
+
+
+def read_orders(context: Mapping[str, Any], accepted: Patient) -> Orders:
+    """Read `draftOrders` with `selections`, and `appointments`, of a hook's context.
+
+    Without `selections` every live draft is judged; with it, those named (as `Type/id`, bare id, or full url)."""
+    drafts, others, dropped = [], [], 0
+    named = context.get("selections")
+    names = {str(name) for name in named} if isinstance(named, list) else None
+    selected = []
+    ids = set()
+    for entry in fhir.entries(context.get("draftOrders")):
+        resource = entry.get("resource")
+        if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+            continue
+        if accepted.is_foreign(resource):
+            dropped += 1
+            continue
+        if resource["resourceType"] in _NOT_ORDERS:
+            others.append(resource)
+            continue
+        ids.add(_sort_key(resource))
+        if resource.get("status", "draft") not in LIVE_STATUSES:
+            continue
+        drafts.append(resource)
+        if names is None or _is_named(resource, entry.get("fullUrl"), names):
+            selected.append(resource)
+    appointments = []
+    for resource in fhir.bundle_resources(context.get("appointments")):
+        if accepted.is_foreign(resource):
+            dropped += 1
+            continue
+        if resource["resourceType"] != "Appointment":
+            others.append(resource)
+            continue
+        ids.add(_sort_key(resource))
+        if resource.get("status", "proposed") in LIVE_STATUSES:
+            appointments.append(resource)
+    return Orders(
+        drafts=tuple(sorted(drafts, key=_sort_key)),
+        selected=tuple(sorted(selected, key=_sort_key)),
+        appointments=tuple(sorted(appointments, key=_sort_key)),
+        ids=frozenset(ids),
+        others=tuple(others),
+        dropped=dropped,
+    )
+
+
+def _is_named(resource: Resource, full_url: Any, names: set[str]) -> bool:
+    kind, identifier = _sort_key(resource)
+    if f"{kind}/{identifier}" in names or identifier in names or (isinstance(full_url, str) and full_url in names):
+        return True
+    return any(fhir.reference_key(name) == (kind, identifier) for name in names)
+
+
+class Patient:
+    """Whose chart it is: the id, and every reference that means this patient (`urn:uuid` full urls of a Bundle)."""
+
+    __slots__ = ("_known", "id")
+
+    def __init__(self, patient_id: str, aliases: Iterable[str] = ()) -> None:
+        self.id = patient_id
+        self._known: dict[str, bool] = {f"Patient/{patient_id}": True, **dict.fromkeys(aliases, True)}
+
+    def is_foreign(self, resource: Resource) -> bool:
+        """True when the resource names another patient as its subject. One that names nobody is not foreign."""
+        if resource["resourceType"] == "Patient":
+            return resource.get("id") != self.id
+        element = resource.get("subject") or resource.get("patient") or resource.get("beneficiary")
+        if isinstance(element, dict):
+            reference = element.get("reference")
+            return isinstance(reference, str) and not self._means_patient(reference)
+        if resource["resourceType"] == "Appointment":
+            return self._is_foreign_appointment(resource)
+        return False
+
+    def _means_patient(self, reference: str) -> bool:
+        known = self._known.get(reference)
+        if known is None:
+            key = fhir.reference_key(reference)
+            known = key is None and not reference.startswith("urn:") or key is not None and (
+                key[0] != "Patient" or key[1] == self.id
+            )
+            self._known[reference] = known
+        return known
+
+    def _is_foreign_appointment(self, appointment: Resource) -> bool:
+        actors = [
+            reference
+            for participant in fhir.as_list(appointment.get("participant"))
+            if isinstance(participant, dict) and (reference := fhir.reference_of(participant.get("actor")))
+        ]
+        patients = [a for a in actors if (key := fhir.reference_key(a)) is not None and key[0] == "Patient"]
+        return bool(patients) and not any(self._means_patient(reference) for reference in patients)
+
+
+@dataclass(slots=True)
+class Chart:
+    """See the module docstring. `complete` says that nothing exists beyond the given resources (a Bundle on disk)."""
+
+    patient: Patient
+    orders: Orders
+    answers: dict[str, Answer]
+    complete: bool
+    dropped: int
+    _by_type: dict[str, list[Resource]]
+    _by_code: dict[tuple[str, str], dict[Coding, list[Resource]]] = field(default_factory=dict)
+    _by_id: dict[str, dict[str, Resource]] = field(default_factory=dict)
+    _by_url: dict[str, Resource] = field(default_factory=dict)
+
+    def of_type(self, resource_type: str) -> list[Resource]:
+        """Every resource of that type in the patient's record, drafts of this call excluded, in order of id."""
+        return self._by_type.get(resource_type, [])
+
+    def is_complete(self, resource_type: str) -> bool:
+        """True when an absence among resources of that type is a fact: asked for, answered, no page left out."""
+        if self.complete:
+            return True
+        states = [a.completeness for a in self.answers.values() if a.resource_type == resource_type]
+        return bool(states) and all(state.known for state in states)
+
+    def retrieve(self, resource_type: str, path: str, codes: frozenset[Coding] | None) -> list[Resource]:
+        """Resources of a type whose element at `path` (a CodeableConcept or Coding, or for `medication` a reference to
+        one) has a coding in `codes`; with `codes` None, all of the type. Found through an index, in order of id."""
+        if codes is None:
+            return self.of_type(resource_type)
+        index = self._by_code.get((resource_type, path))
+        if index is None:
+            index = self._by_code[resource_type, path] = self._index(resource_type, path)
+        hits = [resources for coding, resources in index.items() if coding in codes]
+        if len(hits) == 1:
+            return hits[0]
+        unique = {id(resource): resource for resources in hits for resource in resources}
+        return sorted(unique.values(), key=_sort_key)
+
+    def _index(self, resource_type: str, path: str) -> dict[Coding, list[Resource]]:
+        index: dict[Coding, list[Resource]] = {}
+        for resource in self.of_type(resource_type):
+            for coding in dict.fromkeys(fhir.codings(self._elements(resource, path))):
+                index.setdefault(coding, []).append(resource)
+        return index
+
+    def _elements(self, resource: Resource, path: str) -> Any:
+        if path == "medication":
+            concept = resource.get("medicationCodeableConcept")
+            reference = fhir.reference_of(resource.get("medicationReference"))
+            if concept is None and reference is not None:
+                medication = self.resolve(reference, resource)
+                return medication.get("code") if medication else None
+            return concept
+        found: list[Any] = [resource]
+        for name in path.split("."):
+            found = [item for element in found if isinstance(element, dict) for item in fhir.as_list(element.get(name))]
+        return found
+
+    def resolve(self, reference: str, container: Resource | None = None) -> Resource | None:
+        """The resource that a literal reference names: contained in `container`, drafted in this call, or in the
+        record. None when it is not here; nothing is ever fetched (security.md E6)."""
+        if reference.startswith("#"):
+            return fhir.contained(container, reference) if container is not None else None
+        by_url = self._by_url.get(reference)
+        if by_url is not None:
+            return by_url
+        key = fhir.reference_key(reference)
+        if key is None:
+            return None
+        resource_type, identifier = key
+        index = self._by_id.get(resource_type)
+        if index is None:
+            index = self._by_id[resource_type] = self._ids(resource_type)
+        return index.get(identifier)
+
+    def _ids(self, resource_type: str) -> dict[str, Resource]:
+        orders = self.orders
+        drafted = (*orders.others, *orders.drafts, *orders.appointments)
+        every = (*self.of_type(resource_type), *(r for r in drafted if r["resourceType"] == resource_type))
+        return {resource["id"]: resource for resource in every if isinstance(resource.get("id"), str)}
+
+
+def build(
+    patient: Patient,
+    answers: Iterable[Answer],
+    context: Mapping[str, Any] | None = None,
+    *,
+    complete: bool = False,
+    urls: Mapping[str, Resource] | None = None,
+) -> Chart:
+    """A Chart of `patient` from what was answered and the call's context. `urls` maps full urls of a Bundle to their
+    resources, for references of that form."""
+    orders = read_orders(context or {}, patient)
+    by_key = {answer.key: answer for answer in answers}
+    by_type: dict[str, list[Resource]] = {}
+    dropped = orders.dropped
+    is_foreign = patient.is_foreign
+    for answer in by_key.values():
+        for resource in answer.resources:
+            if is_foreign(resource):
+                dropped += 1
+            else:
+                by_type.setdefault(resource["resourceType"], []).append(resource)
+    for resource_type, resources in by_type.items():
+        by_type[resource_type] = _settle(resources, {i for kind, i in orders.ids if kind == resource_type})
+    return Chart(patient, orders, by_key, complete, dropped, by_type, _by_url=dict(urls or {}))
+
+
+def _settle(resources: list[Resource], drafted: set[str]) -> list[Resource]:
+    """One copy of each id, in order of id, without those drafted in this call: the same data in another order must
+    give the same answer."""
+    unique: dict[str, Resource] = {}
+    anonymous = []
+    for resource in resources:
+        identifier = resource.get("id")
+        if not isinstance(identifier, str):
+            anonymous.append(resource)
+        elif identifier not in drafted:
+            unique.setdefault(identifier, resource)
+    return [unique[identifier] for identifier in sorted(unique)] + anonymous

@@ -1,0 +1,68 @@
+"""The `cds` command. Each verb is a module that is imported when it is called, so that help is quick.
+
+Results go to standard output, messages to standard error. Exit status: 0 fine, 1 findings, 2 usage, configuration or
+content that does not load.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from cds.errors import ConfigurationError, DefinitionError
+
+#: The verbs, each a module of this package with a command of the same name, in the order help shows them.
+VERBS = {
+    "serve": "Answer CDS Hooks calls over HTTP.",
+    "check": "Check the definitions in a content folder.",
+    "test": "Run the case files of a content folder.",
+    "eval": "Evaluate one request or patient Bundle and print the cards.",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"cds.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from cds.version import version
+
+        click.echo(f"cds {version()}")
+        ctx.exit()
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
+def group() -> None:
+    """Clinical decision support from FHIR treatment pathways."""
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    try:
+        group(prog_name="cds")
+    except DefinitionError as error:
+        for problem in error.problems:
+            print(problem.render(), file=sys.stderr)
+        count = len(error.problems)
+        print(f"{count} problem{'s' * (count != 1)}; the content does not load", file=sys.stderr)
+    except ConfigurationError as error:
+        for line in str(error).splitlines():
+            print(f"cds: {line}", file=sys.stderr)
+    sys.exit(2)

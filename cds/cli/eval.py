@@ -1,0 +1,100 @@
+"""`cds eval`: the cards for one request or one patient's Bundle, and why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from cds.apply.tree import AppliedAction
+from cds.cli.cards import render_cards
+from cds.cli.options import output_format
+from cds.config import load_settings
+from cds.data import chart_of_bundle
+from cds.errors import ConfigurationError, RequestError, did_you_mean
+from cds.hooks.body import decode
+from cds.hooks.discovery import Service
+from cds.service import Answer, Engine
+from cds.trace import render_trace
+
+
+@click.command("eval")
+@click.option("--hook", required=True, help="The hook to evaluate, such as patient-view.")
+@click.option(
+    "--input",
+    "file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A hook request, or a Bundle of one patient's resources.",
+)
+@click.option("--service", "service_id", help="The service to call, when several answer the hook.")
+@click.option("--content", default=None, help="Folder of definitions. [CDS_CONTENT]")
+@output_format
+@click.option("--explain", is_flag=True, help="Show what became of each action and each of its conditions.")
+def command(hook: str, file: Path, service_id: str | None, content: str | None, form: str, explain: bool) -> None:
+    """Evaluate one request or patient Bundle and print the cards."""
+    engine = Engine(load_settings({"content": content}))
+    service = _service(engine, hook, service_id)
+    try:
+        answer = _answer(engine, service, file.read_bytes())
+    except RequestError as error:
+        for issue in error.issues:
+            click.echo(f"cds: {file}: {issue.expression or '/'}: {issue.text}", err=True)
+        sys.exit(2)
+    if form == "json":
+        sys.stdout.buffer.write(orjson.dumps(_record(answer, explain), option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    click.echo(render_cards(answer.cards))
+    if explain:
+        click.echo("\n" + render_trace(answer.applied))
+
+
+def _service(engine: Engine, hook: str, service_id: str | None) -> Service:
+    """The one service of that hook, or the one of several that is named. Raises ConfigurationError."""
+    candidates = {key: service for key, service in engine.services.items() if service.hook == hook}
+    if not candidates:
+        hooks = sorted({service.hook for service in engine.services.values()})
+        hint = did_you_mean(hook, hooks) or f"there are {', '.join(hooks)}"
+        raise ConfigurationError(f"no service answers the hook '{hook}': {hint}")
+    if service_id is None and len(candidates) == 1:
+        return next(iter(candidates.values()))
+    if service_id not in candidates:
+        raise ConfigurationError(f"name one of the services for '{hook}' with --service: {', '.join(candidates)}")
+    return candidates[service_id]
+
+
+def _answer(engine: Engine, service: Service, body: bytes) -> Answer:
+    sent = decode(body, max_depth=engine.settings.max_depth)
+    if isinstance(sent, dict) and sent.get("resourceType") == "Bundle":
+        return engine.evaluate(service, chart_of_bundle(sent), f"eval|{service.id}")
+    return engine.answer(service.id, body)
+
+
+def _record(answer: Answer, explain: bool) -> dict[str, Any]:
+    trace = {"actions": _actions(answer.applied)} if explain else {}
+    return {**answer.body, **trace}
+
+
+def _actions(applied: Iterable[AppliedAction]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": action.id,
+            "outcome": action.outcome.value,
+            "conditions": [
+                {
+                    "file": condition.location.file,
+                    "line": condition.location.line,
+                    "expression": condition.expression,
+                    "value": condition.value,
+                    **({"error": condition.error} if condition.error else {}),
+                }
+                for condition in action.conditions
+            ],
+            "actions": _actions(action.children),
+        }
+        for action in applied
+    ]

@@ -1,0 +1,36 @@
+"""Flags that several verbs share, and flags made from the settings table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from cds.config import PREFIX, Settings
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def output_format(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--format text|json`."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Form of the result.",
+    )(command)
+
+
+def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A flag per setting, None when it is not given; the value is checked with the other settings."""
+    for name, field in reversed(Settings.model_fields.items()):
+        flag = "--" + name.replace("_", "-")
+        text = f"{field.description} [{PREFIX}{name.upper()}]"
+        if field.annotation is bool:
+            command = click.option(flag, name, is_flag=True, default=None, help=text)(command)
+        else:
+            command = click.option(flag, name, default=None, help=text)(command)
+    return command

@@ -1,0 +1,230 @@
+"""All settings, in one table: a flag goes before the CDS_ environment name, that before the file named by CDS_CONFIG,
+that before the default. An unknown name or a wrong value stops start-up with a sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from cds.errors import ConfigurationError, nearest
+
+PREFIX = "CDS_"
+CONFIG_FILE = PREFIX + "CONFIG"
+_MOMENT = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?)?)?")
+
+
+def moment(text: str) -> datetime:
+    """A FHIR dateTime as an aware datetime; parts that are missing are the earliest, a date is midnight UTC. Raises
+    ValueError."""
+    if _MOMENT.fullmatch(text) is None:
+        raise ValueError("not a FHIR dateTime such as 2026-03-01T09:30:00Z or 2026-03-01")
+    if "T" not in text:
+        text = text + "-01-01"[len(text) - 4 :] + "T00:00:00Z"
+    return datetime.fromisoformat(text)
+
+
+def _check_moment(text: str) -> str:
+    moment(text)
+    return text
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):  # unknown, a folder, not a name at all
+        match = nearest(name, available_timezones())
+        raise ValueError(f"no time zone is called '{name}'" + (f", did you mean '{match}'?" if match else "")) from None
+    return name
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _refuse_clients(path: Path | None) -> Path | None:
+    if path is not None:
+        raise ValueError("registered clients are not supported yet; leave it out and use demo mode on this machine")
+    return path
+
+
+def _check_url(address: str) -> str:
+    if re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", address) is None:
+        raise ValueError(f"not a web address such as https://cds.example.org: '{address}'")
+    return address.rstrip("/")
+
+
+def _packaged_content() -> Path:
+    package = Path(__file__).resolve().parent
+    bundled = package / "plandefinitions"
+    return bundled if bundled.is_dir() else package.parent / "plandefinitions"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Immutable. Use `load_settings` where a wrong value has to be told to people."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    content: Path = Field(
+        default_factory=_packaged_content,
+        description="Folder of PlanDefinitions and what they need. Default: the bundled back-pain pathway.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(default_factory=_cores, ge=1, le=256, description="Worker processes. Default: one per core.")
+    demo: bool = Field(
+        default=False, description="Answer callers nobody registered, for trying out. Listens on this machine only."
+    )
+    now: Annotated[str, AfterValidator(_check_moment)] | None = Field(
+        default=None, description="Stops the clock at this FHIR dateTime. Demo mode only."
+    )
+    timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
+        default="UTC", description="IANA time zone of the site; its calendar days are meant by dates in definitions."
+    )
+    guideline: Literal["nhs", "spine", "both"] = Field(
+        default="both", description="Which guideline speaks where two disagree: nhs, spine or both."
+    )
+    offer_decisions: bool = Field(
+        default=False, description="Offer each decision as a service of its own beside its pathway."
+    )
+    max_info_cards: int = Field(
+        default=5,
+        ge=0,
+        description="At most this many info cards for patient-view, which fires at every chart opening.",
+    )
+    max_body: int = Field(default=4 * 1024 * 1024, ge=1024, description="Largest request body in bytes.")
+    max_depth: int = Field(default=64, ge=8, le=256, description="Deepest nesting of arrays and objects in a request.")
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(),
+        description="Web origins whose pages may call, separated by commas. Demo mode allows all when none is named.",
+    )
+    clients: Annotated[Path | None, AfterValidator(_refuse_clients)] = Field(
+        default=None, description="File of registered clients. Not supported yet."
+    )
+    public_url: Annotated[str, AfterValidator(_check_url)] | None = Field(
+        default=None,
+        description="Address under which callers reach the service, when a proxy stands before it.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log lines to write: debug, info, warning or error."
+    )
+
+    @property
+    def fixed_now(self) -> datetime | None:
+        """The moment at which `now` stops the clock, or None."""
+        return moment(self.now) if self.now else None
+
+    @model_validator(mode="after")
+    def _clock_runs_outside_demo_mode(self) -> Settings:
+        if self.now and not self.demo:
+            raise ValueError(f"{PREFIX}NOW stops the clock in demo mode only: leave it out, or set demo")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env files
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no secrets folder
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from, the strongest first."""
+        path = os.environ.get(CONFIG_FILE)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _read_file(Path(path)) if path else {})
+
+
+def load_settings(flags: Mapping[str, Any]) -> Settings:
+    """The settings of this process; `flags` by field name, None for a flag that was not given.
+
+    Raises ConfigurationError with one sentence per setting that is wrong, and for CDS_ names that do not exist."""
+    unknown = list(_unknown_names())
+    if unknown:
+        raise ConfigurationError("\n".join(unknown))
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_sentence(detail) for detail in error.errors())) from None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file. Every scalar is read as text, so that a date stays what was written."""
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - makes no objects
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{CONFIG_FILE}: cannot read {path}: {error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{CONFIG_FILE}: {path} is not YAML: {error}") from None
+    if values is None or values == "":
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"{CONFIG_FILE}: {path} must hold `name: value` lines")
+    return values
+
+
+def _unknown_names() -> Iterator[str]:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_FILE}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            match = nearest(name, known)
+            yield f"{name}: there is no such setting" + (f", did you mean {match}?" if match else "")
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if not detail["loc"]:
+        return message
+    name = str(detail["loc"][0])
+    if detail["type"] == "extra_forbidden":
+        match = nearest(name, Settings.model_fields)
+        return f"{name}: there is no such setting" + (f", did you mean {match}?" if match else "")
+    if detail["type"] == "value_error":
+        return f"{name} ({PREFIX}{name.upper()}): {message}"
+    return f"{name} ({PREFIX}{name.upper()}): must be {message}, not {detail['input']!r}"
+
+
+def settings_page() -> str:
+    """docs/settings.md: the table of all settings."""
+    rows = "\n".join(_row(name) for name in Settings.model_fields)
+    return f"""# Settings
+
+A flag of `cds serve` goes before the environment, that before the file named by `{CONFIG_FILE}` (YAML, `name: value`),
+that before the default. An unknown name or a wrong value stops start-up. This page is written by
+`python -m cds.config > docs/settings.md`.
+
+| file key | environment | flag | default | meaning |
+| --- | --- | --- | --- | --- |
+{rows}
+"""
+
+
+def _row(name: str) -> str:
+    field = Settings.model_fields[name]
+    default = "" if field.default_factory or field.default in (None, ()) else f"`{str(field.default).lower()}`"
+    if name in ("host", "timezone"):
+        default = f"`{field.default}`"
+    return f"| `{name}` | `{PREFIX}{name.upper()}` | `--{name.replace('_', '-')}` | {default} | {field.description} |"
+
+
+if __name__ == "__main__":
+    print(settings_page(), end="")  # noqa: T201 - writes docs/settings.md

@@ -1,0 +1,80 @@
+"""Where a Chart comes from: the prefetch of a hook request, or a Bundle on disk that is all there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cds import fhir
+from cds.chart import Chart, Patient, build, read_answer
+from cds.chart import Answer, Completeness
+from cds.errors import Issue, RequestError
+from cds.fhir import Resource
+from cds.hooks.prefetch import PATIENT, Requirement
+from cds.hooks.request import HookRequest
+
+
+def chart_of_request(request: HookRequest, requirements: Iterable[Requirement]) -> Chart:
+    """The chart of a hook call: what its prefetch answers of `requirements`, and its context.
+
+    Keys nobody asked for are ignored (P10). Raises RequestError 412 naming every required key that could not be
+    obtained (P6, P7), and when the patient is not there (L2)."""
+    wanted = tuple(requirements)
+    answers = [read_answer(need.key, need.resource_type, request.prefetch) for need in wanted]
+    missing = [
+        _unobtainable(need.key, answer.completeness)
+        for need, answer in zip(wanted, answers, strict=True)
+        if need.required and not answer.completeness.available
+    ]
+    if missing:
+        raise RequestError(412, missing)
+    chart = build(Patient(request.patient_id), answers, request.context)
+    if not chart.of_type("Patient"):
+        raise RequestError(412, _unobtainable(PATIENT.key, Completeness.EMPTY))
+    return chart
+
+
+def _unobtainable(key: str, completeness: Completeness) -> Issue:
+    reasons = {
+        Completeness.FAILED: "the client could not obtain it",
+        Completeness.EMPTY: "it holds no such patient",
+    }
+    reason = reasons.get(completeness, "it is not in the request")
+    return Issue(
+        "required",
+        f"Required data is not available: prefetch key '{key}'",
+        expression=f"/prefetch/{key}",
+        diagnostics=f"prefetch key '{key}': {reason}",
+    )
+
+
+#: Where a Bundle's own drafts belong in the context of a hook.
+_DRAFTED = frozenset({"draft", "proposed", "pending"})
+_ORDERS = frozenset({"MedicationRequest", "ServiceRequest", "DeviceRequest", "NutritionOrder", "SupplyRequest", "VisionPrescription"})
+
+
+def chart_of_bundle(bundle: Mapping[str, Any]) -> Chart:
+    """The chart of a Bundle that holds all there is of one patient: absence is a fact in it.
+
+    Orders in draft and proposed appointments are taken as the ones being decided on. References by full url
+    (`urn:uuid:`) resolve. Raises RequestError 400 when the Bundle holds no patient, or several."""
+    urls = {
+        entry["fullUrl"]: entry["resource"]
+        for entry in fhir.entries(bundle)
+        if isinstance(entry.get("fullUrl"), str) and isinstance(entry.get("resource"), dict)
+    }
+    resources = list(fhir.bundle_resources(bundle))
+    patients = [resource for resource in resources if resource["resourceType"] == "Patient"]
+    if len(patients) != 1:
+        raise RequestError(400, Issue("invalid", f"The Bundle holds {len(patients)} patients, not one", "/entry"))
+    aliases = [url for url, resource in urls.items() if resource is patients[0]]
+    drafts = [r for r in resources if r["resourceType"] in _ORDERS and r.get("status") == "draft"]
+    appointments = [r for r in resources if r["resourceType"] == "Appointment" and r.get("status") in _DRAFTED]
+    context = {"draftOrders": _collection(drafts), "appointments": _collection(appointments)}
+    answer = Answer("bundle", "Bundle", Completeness.COMPLETE, tuple(resources))
+    patient = Patient(str(patients[0].get("id", "")), aliases)
+    return build(patient, [answer], context, complete=True, urls=urls)
+
+
+def _collection(resources: list[Resource]) -> dict[str, Any]:
+    return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": r} for r in resources]}

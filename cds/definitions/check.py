@@ -1,0 +1,65 @@
+"""The author's linter: everything that is wrong with a content folder, all at once, in file order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cds.definitions.canonicals import check_canonicals
+from cds.definitions.expressions import check_expressions
+from cds.definitions.extensions import check_extensions
+from cds.definitions.files import ContentFolder
+from cds.definitions.load import Document, load_folder
+from cds.definitions.plans import check_plans
+from cds.definitions.registry import Registry
+from cds.definitions.requirements import check_requirements
+from cds.definitions.structure import check_structure
+from cds.definitions.value_sets import expand
+from cds.errors import Problem
+from cds.terminology import Terminology
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a content folder holds and what is wrong with it."""
+
+    registry: Registry
+    terminology: Terminology
+    revision: str
+    problems: list[Problem]
+
+
+def inspect(root: Path) -> Inspection:
+    """Load, expand and check a content folder. Problems come in file order; never raises for bad content."""
+    folder = ContentFolder(root)
+    documents, problems = load_folder(folder)
+    terminology, terminology_problems = expand(documents, folder)
+    problems += terminology_problems
+    problems += check(documents, terminology)
+    return Inspection(Registry(documents), terminology, folder.revision(), _sorted(problems))
+
+
+def check_content(root: Path) -> list[Problem]:
+    """Every problem of a content folder in file order, warnings included."""
+    return inspect(root).problems
+
+
+def check(documents: Sequence[Document], terminology: Terminology) -> list[Problem]:
+    """Every problem of loaded documents in file order: FHIR structure first, then what our engine needs."""
+    registry = Registry(documents)
+    return _sorted([problem for found in _checks(registry, terminology) for problem in found])
+
+
+def _checks(registry: Registry, terminology: Terminology) -> Iterator[Iterator[Problem]]:
+    for document in registry.documents:
+        yield check_structure(document)
+        yield check_extensions(document)
+        yield check_requirements(document)
+    yield check_canonicals(registry)
+    yield check_expressions(registry, terminology)
+    yield check_plans(registry, terminology)
+
+
+def _sorted(problems: list[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: (problem.location, problem.code, problem.message))

@@ -1,0 +1,170 @@
+"""What can go wrong, as records: a stable code, a place, a message, a remedy.
+
+    CdsError
+    ├── DefinitionError        content that cannot be loaded; holds every Problem found
+    ├── ExpressionError        one expression, with its position
+    │   ├── ExpressionSyntaxError      does not parse
+    │   ├── ExpressionSemanticError    parses, but names or types are wrong
+    │   └── EvaluationError            fails while it runs
+    │       └── LimitError             a guard stopped it (steps, sizes, depth, regular expression)
+    ├── ConfigurationError     settings that contradict each other or do not exist
+    ├── NotFoundError          nothing of that name is loaded or served
+    └── RequestError           a call that is refused, with its HTTP status and issues
+
+Text is a rendering of these records; nobody parses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in a file (1-based line and column) and in the resource it holds (an element path such as
+    `PlanDefinition.action[0].title`)."""
+
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        place = self.file or "<input>"
+        if self.line:
+            place += f":{self.line}:{self.column}"
+        return place
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding about content. `code` is stable and documented in docs/problems.md; `hint` is the remedy;
+    `source` is the offending line for the caret print."""
+
+    code: str
+    message: str
+    location: Location = field(default_factory=Location)
+    hint: str | None = None
+    severity: Severity = "error"
+    source: str | None = None
+
+    def render(self) -> str:
+        """`file:line:column: code: message`, then the line with a caret, then the hint."""
+        lines = [f"{self.location}: {self.code}: {self.message}"]
+        if self.source is not None and self.location.column:
+            lines.append(f"    {self.source}")
+            lines.append("    " + " " * (self.location.column - 1) + "^")
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same record for machines."""
+        place = {"file": self.location.file, "line": self.location.line, "column": self.location.column}
+        record: dict[str, Any] = {"code": self.code, "severity": self.severity, "message": self.message, **place}
+        if self.location.path:
+            record["path"] = self.location.path
+        if self.hint:
+            record["hint"] = self.hint
+        return record
+
+
+class CdsError(Exception):
+    """The root of every error this package raises on purpose."""
+
+
+class DefinitionError(CdsError):
+    """Content that cannot be loaded; `problems` holds all findings in file order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__("\n".join(problem.render() for problem in self.problems))
+
+
+class ExpressionError(CdsError):
+    """An error in one expression. `line` and `column` are 1-based within the expression's text; 0 when unknown."""
+
+    def __init__(self, message: str, *, line: int = 0, column: int = 0, hint: str | None = None) -> None:
+        self.message = message
+        self.line = line
+        self.column = column
+        self.hint = hint
+        place = f"{line}:{column}: " if line else ""
+        super().__init__(f"{place}{message}" + (f" ({hint})" if hint else ""))
+
+
+class ExpressionSyntaxError(ExpressionError):
+    """The text does not parse."""
+
+
+class ExpressionSemanticError(ExpressionError):
+    """The text parses, but a name, a type or a number of arguments is wrong."""
+
+
+class EvaluationError(ExpressionError):
+    """The expression failed while it ran."""
+
+
+class LimitError(EvaluationError):
+    """A guard stopped the evaluation: step budget, size cap, depth or regular expression limits."""
+
+
+class ConfigurationError(CdsError):
+    """Settings that contradict each other or name what does not exist."""
+
+
+class NotFoundError(CdsError):
+    """Nothing of that name is loaded or served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One `OperationOutcome.issue`. `code` is from http://hl7.org/fhir/ValueSet/issue-type; `expression` is a JSON
+    pointer or element path. Texts never hold data of the request."""
+
+    code: str
+    text: str
+    expression: str | None = None
+    diagnostics: str | None = None
+
+    def as_fhir(self) -> dict[str, Any]:
+        issue: dict[str, Any] = {"severity": "error", "code": self.code, "details": {"text": self.text}}
+        if self.diagnostics:
+            issue["diagnostics"] = self.diagnostics
+        if self.expression:
+            issue["expression"] = [self.expression]
+        return issue
+
+
+class RequestError(CdsError):
+    """A call that is refused: HTTP `status` and the issues of its OperationOutcome (cds-hooks.md D1-D3)."""
+
+    def __init__(self, status: int, issues: Sequence[Issue] | Issue) -> None:
+        self.status = status
+        self.issues: tuple[Issue, ...] = (issues,) if isinstance(issues, Issue) else tuple(issues)
+        super().__init__("; ".join(issue.text for issue in self.issues))
+
+    def as_fhir(self) -> dict[str, Any]:
+        return operation_outcome(self.issues)
+
+
+def operation_outcome(issues: Iterable[Issue]) -> dict[str, Any]:
+    """An OperationOutcome resource holding `issues`."""
+    return {"resourceType": "OperationOutcome", "issue": [issue.as_fhir() for issue in issues]}
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name closest to `name`, or None when none is close."""
+    matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """A hint sentence naming the closest known name, or None."""
+    match = nearest(name, known)
+    return f"did you mean '{match}'?" if match else None

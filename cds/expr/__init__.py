@@ -1,0 +1,7 @@
+"""Expressions: FHIRPath compiled to closures over plain FHIR JSON. `compile` is the only way in."""
+
+from cds.expr.compile import Expression, compile  # noqa: A004 - the word for it
+from cds.expr.evaluation import Evaluation, Terminology, Variables
+from cds.expr.values import to_json, truth
+
+__all__ = ["Evaluation", "Expression", "Terminology", "Variables", "compile", "to_json", "truth"]

@@ -1,0 +1,106 @@
+"""Questions about a syntax tree that the compiler asks before it compiles: which pieces need typed items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cds.expr import ast
+from cds.expr.code import Function
+from cds.expr.types import PRIMITIVES, Model
+
+#: Members that a primitive has too.
+_ON_PRIMITIVES = frozenset({"id", "extension"})
+
+
+class Analysis:
+    """Answers over one model and one function table."""
+
+    def __init__(self, model: Model, functions: Mapping[str, Function]) -> None:
+        self.model = model
+        self.functions = functions
+
+    def maybe_primitive(self, node: ast.Node) -> bool:
+        """True unless the items are surely elements or resources, judged by the last name of the path."""
+        if isinstance(node, ast.Member):
+            if node.name in self.model.primitive_names:
+                return True
+            known = node.name in self.model.choices or node.name[:1].isupper()
+            return not known and not self._element_name(node.name)
+        if isinstance(node, ast.Call) and node.name in self.functions and self.functions[node.name].passes:
+            return self.maybe_primitive(node.base)
+        if isinstance(node, ast.Index):
+            return self.maybe_primitive(node.base)
+        return isinstance(node, (ast.Special, ast.Chain)) and getattr(node, "implicit", False) is False
+
+    def _element_name(self, name: str) -> bool:
+        return name in self.model.element_names
+
+    def member_needs_type(self, node: ast.Member) -> bool:
+        """True for `id` and `extension` below what may be a primitive: they live in the sibling `_name`."""
+        return node.name in _ON_PRIMITIVES and self.maybe_primitive(node.base)
+
+    def call_needs_type(self, node: ast.Call) -> bool:
+        """True when a function needs typed items as its input."""
+        function = self.functions.get(node.name)
+        if function is None or not function.typed:
+            return False
+        if node.name == "extension":
+            return self.maybe_primitive(node.base)
+        return not (self.by_resource_type(node) or self.fused_choice(node))
+
+    def by_resource_type(self, node: ast.Call) -> bool:
+        """True for is, as and ofType with a resource type: `resourceType` answers it."""
+        kind = type_argument(node)
+        return kind is not None and kind.namespace in ("", "FHIR") and kind.name in self.model.resources
+
+    def fused_choice(self, node: ast.Call) -> bool:
+        """True for `value.ofType(Quantity)` and its like: the JSON key of the choice answers it."""
+        kind = type_argument(node)
+        return (
+            node.name == "ofType"
+            and kind is not None
+            and kind.namespace in ("", "FHIR")
+            and (kind.name in PRIMITIVES or kind.name in self.model)
+            and isinstance(node.base, ast.Member)
+            and node.base.name in self.model.choices
+        )
+
+    def touches(self, node: ast.Node, typed: bool) -> bool:
+        """True when compiling `node` (for typed items, or plain ones) asks for a typed `$this`."""
+        if isinstance(node, ast.Special):
+            return typed and node.name == "$this"
+        if isinstance(node, ast.Member):
+            return self.touches(node.base, typed or self.member_needs_type(node))
+        if isinstance(node, ast.Call):
+            return self._call_touches(node, typed)
+        if isinstance(node, ast.Index):
+            return self.touches(node.base, typed) or self.touches(node.index, False)
+        if isinstance(node, ast.Chain):
+            return any(self.touches(operand, typed and node.operator == "|") for operand in node.operands)
+        return any(self.touches(child, False) for child in ast.children(node))
+
+    def _call_touches(self, node: ast.Call, typed: bool) -> bool:
+        function = self.functions.get(node.name)
+        if function is None:
+            return False
+        base_typed = self.call_needs_type(node) or (typed and function.passes)
+        if function.lambdas:
+            base_typed = base_typed or any(self.touches(arg, typed and function.projects) for arg in node.args)
+            return self.touches(node.base, base_typed)
+        return self.touches(node.base, base_typed) or any(
+            self.touches(arg, typed and (function.passes or function.projects)) for arg in node.args
+        )
+
+
+def type_argument(node: ast.Call) -> ast.TypeName | None:
+    """The type specifier of is, as and ofType."""
+    if node.args and isinstance(node.args[0], ast.TypeName):
+        return node.args[0]
+    return None
+
+
+def mentions(node: ast.Node, special: str) -> bool:
+    """True when `$index` or `$total` occurs anywhere below."""
+    if isinstance(node, ast.Special):
+        return node.name == special
+    return any(mentions(child, special) for child in ast.children(node))

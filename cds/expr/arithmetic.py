@@ -1,0 +1,170 @@
+"""Arithmetic of items (FHIRPath 6.6): numbers, strings, quantities, and dates moved by durations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from decimal import InvalidOperation as DecimalError
+from typing import Any
+
+from cds.errors import EvaluationError, LimitError
+from cds.expr import quantity as quantities
+from cds.expr import temporal
+from cds.expr.evaluation import capped_text
+from cds.expr.quantity import Quantity
+from cds.expr.temporal import Temporal
+from cds.expr.types import TEMPORAL, Types
+from cds.expr.values import ARITHMETIC, MAX_DIGITS, as_quantity, bounded, decimal, describe, is_number
+
+_LARGEST = 10**MAX_DIGITS
+
+
+def signed(value: Any, negative: bool) -> Any:
+    """`+value` or `-value`; text is handed on for `sort(-name)`, which asks for it by itself."""
+    if is_number(value):
+        return -value if negative else value
+    if type(value) is Quantity:
+        return Quantity(-value.value if negative else value.value, value.unit, value.calendar)
+    raise EvaluationError(f"a sign needs a number, not {describe(value)}", hint="put parentheses around the number")
+
+
+def _integer(value: int) -> int:
+    if abs(value) >= _LARGEST:
+        raise LimitError(f"a number has more than {MAX_DIGITS} digits")
+    return value
+
+
+def _mismatch(symbol: str, left: Any, right: Any) -> EvaluationError:
+    return EvaluationError(f"{symbol} does not go with {describe(left)} and {describe(right)}")
+
+
+def _moved(value: Temporal, amount: Quantity, sign: int) -> Temporal | None:
+    """A date or time moved by a quantity: calendar units, or the definite units up to weeks."""
+    unit = amount.calendar or quantities.TIME_UNITS.get(amount.unit)
+    if unit is None:
+        hint = "use a calendar unit: years, months, weeks, days, hours, minutes, seconds or milliseconds"
+        raise EvaluationError("a date cannot be moved by this unit", hint=hint)
+    return temporal.add(value, int(amount.value) * sign, unit)
+
+
+def _add_or_subtract(symbol: str, sign: int, left: Any, right: Any) -> Any:
+    if type(left) is int and type(right) is int:
+        return _integer(left + sign * right)
+    if is_number(left) and is_number(right):
+        operation = ARITHMETIC.add if sign > 0 else ARITHMETIC.subtract
+        return bounded(operation(decimal(left), decimal(right)))
+    if type(right) is Quantity or type(right) is dict:
+        amount = as_quantity(right)
+        moved = left if isinstance(left, Temporal) else temporal.parse(left) if type(left) is str else None
+        if moved is not None and amount is not None:
+            return _moved(moved, amount, sign)
+        if type(left) is str and amount is not None:
+            return None  # text that is no date: unknown, as data comes from many hands
+        if amount is not None:
+            return _quantities(symbol, sign, left, amount)
+    raise _mismatch(symbol, left, right)
+
+
+def _quantities(symbol: str, sign: int, left: Any, right: Quantity) -> Quantity | None:
+    first = as_quantity(left)
+    if first is None:
+        raise _mismatch(symbol, left, right)
+    if first.unit != right.unit:
+        second = quantities.convert(right, first)
+        if second is None:
+            return None
+        right = second
+    return Quantity(bounded(ARITHMETIC.add(first.value, right.value * sign)), first.unit, first.calendar)
+
+
+def add(left: Any, right: Any) -> Any:
+    """`+`: numbers, strings, quantities, a date and a duration."""
+    if type(left) is str and type(right) is str:
+        return capped_text(left + right)
+    return _add_or_subtract("+", 1, left, right)
+
+
+def subtract(left: Any, right: Any) -> Any:
+    """`-`: numbers, quantities, a date and a duration."""
+    return _add_or_subtract("-", -1, left, right)
+
+
+def multiply(left: Any, right: Any) -> Any:
+    """`*`: numbers; quantities multiply their units."""
+    if type(left) is int and type(right) is int:
+        return _integer(left * right)
+    if is_number(left) and is_number(right):
+        return bounded(ARITHMETIC.multiply(decimal(left), decimal(right)))
+    first, second = as_quantity(left), as_quantity(right)
+    if first is None or second is None:
+        raise _mismatch("*", left, right)
+    value = bounded(ARITHMETIC.multiply(first.value, second.value))
+    return _with_unit(value, quantities.unit_product(first.unit, second.unit), first, second)
+
+
+def divide(left: Any, right: Any) -> Any:
+    """`/`: always a decimal or a quantity; empty for division by zero."""
+    first, second = as_quantity(left), as_quantity(right)
+    if first is None or second is None:
+        raise _mismatch("/", left, right)
+    if not second.value:
+        return None
+    value = bounded(ARITHMETIC.divide(first.value, second.value))
+    if is_number(left) and is_number(right):
+        return value
+    return _with_unit(value, quantities.unit_quotient(first.unit, second.unit), first, second)
+
+
+def _with_unit(value: Decimal, unit: str, first: Quantity, second: Quantity) -> Quantity:
+    """A calendar word survives a plain factor only."""
+    kept = first if second.unit == "1" else second if first.unit == "1" else None
+    return Quantity(value, unit, kept.calendar if kept is not None and kept.unit == unit else None)
+
+
+def whole_division(left: Any, right: Any) -> Any:
+    """`div`: the quotient cut to an integer; empty for division by zero."""
+    first, second = _numbers("div", left, right)
+    if not second:
+        return None
+    return _integer(int(ARITHMETIC.divide(first, second)))
+
+
+def modulo(left: Any, right: Any) -> Any:
+    """`mod`: the remainder of div, with the sign of the left operand; empty for division by zero."""
+    first, second = _numbers("mod", left, right)
+    if not second:
+        return None
+    try:
+        rest = ARITHMETIC.remainder(first, second)
+    except DecimalError:
+        raise LimitError(f"a number has more than {MAX_DIGITS} digits") from None
+    return int(rest) if type(left) is int and type(right) is int else rest
+
+
+def _numbers(symbol: str, left: Any, right: Any) -> tuple[Decimal, Decimal]:
+    if not is_number(left) or not is_number(right):
+        raise _mismatch(symbol, left, right)
+    return decimal(left), decimal(right)
+
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": add,
+    "-": subtract,
+    "*": multiply,
+    "/": divide,
+    "div": whole_division,
+    "mod": modulo,
+}
+
+_NUMBERS = frozenset({"System.Integer", "System.Decimal"})
+
+
+def result_types(operator: str, left: Types | None, right: Types | None) -> Types | None:
+    """What static types say about a result; None when they do not."""
+    if left is None or right is None:
+        return None
+    if left <= TEMPORAL:
+        return left if all(kind.startswith("System.") for kind in left) else None
+    if left <= _NUMBERS and right <= _NUMBERS:
+        return frozenset({"System.Decimal"}) if operator == "/" else left | right
+    return left if left == right == {"System.String"} else None

@@ -1,0 +1,110 @@
+"""The syntax tree of an expression. Every node keeps the offset of its first significant character."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """Any node; `at` is an offset into the text, `depth` the nesting below."""
+
+    at: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Literal(Node):
+    """A constant: `value` is an item, None for the empty collection `{}`."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Special(Node):
+    """`$this`, `$index` or `$total`; `$this` also stands for the implicit focus (`implicit`)."""
+
+    name: str
+    implicit: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Variable(Node):
+    """`%name`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member(Node):
+    """`base.name`."""
+
+    base: Node
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call(Node):
+    """`base.name(args)`; an operator `is` or `as` is a Call too (`operator`)."""
+
+    base: Node
+    name: str
+    args: tuple[Node, ...]
+    operator: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TypeName(Node):
+    """A type specifier: the argument of is, as and ofType. `namespace` is "" when none was written."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Index(Node):
+    """`base[index]`."""
+
+    base: Node
+    index: Node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unary(Node):
+    """`+operand` or `-operand`."""
+
+    operator: str
+    operand: Node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Binary(Node):
+    """`left operator right`."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chain(Node):
+    """Three or more operands joined by one associative operator: `|`, `and`, `or`, `&`, `+`."""
+
+    operator: str
+    operands: tuple[Node, ...]
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The direct sub-expressions of a node."""
+    if isinstance(node, Call):
+        return (node.base, *node.args)
+    if isinstance(node, Binary):
+        return (node.left, node.right)
+    if isinstance(node, Chain):
+        return node.operands
+    if isinstance(node, Member):
+        return (node.base,)
+    if isinstance(node, Index):
+        return (node.base, node.index)
+    return (node.operand,) if isinstance(node, Unary) else ()

@@ -1,0 +1,143 @@
+"""The public door: text to an Expression that any number of threads may call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+from typing import Any
+
+from cds.errors import (
+    CdsError,
+    EvaluationError,
+    ExpressionError,
+    ExpressionSemanticError,
+    ExpressionSyntaxError,
+    LimitError,
+)
+from cds.expr.code import BOOLEAN, Many, Scope
+from cds.expr.compiler import Compiler
+from cds.expr.evaluation import Evaluation
+from cds.expr.fhirpath import parse
+from cds.expr.functions.types import type_of
+from cds.expr.values import plain
+
+LANGUAGES = ("text/fhirpath",)
+
+
+class Expression:
+    """One compiled expression. Immutable for its callers and safe to share: what it learns later (the form for a
+    focus of several items, for typed results, for a trace) it derives from the text alone.
+
+    `variables` are the %names it mentions beyond the standard ones; `sources` those whose items feed its result,
+    `criteria` those that choose among them. `boolean` is True when the result can only be a truth: it then has
+    neither, for its own emptiness says unknown. `types` are the possible types of its items, None when open."""
+
+    __slots__ = (
+        "_compiler_of",
+        "_forms",
+        "_tree",
+        "boolean",
+        "criteria",
+        "language",
+        "sources",
+        "text",
+        "types",
+        "variables",
+    )
+
+    def __init__(self, text: str, language: str, variables: Collection[str] | None, focus: str | None) -> None:
+        self.text = text
+        self.language = language
+        self._tree = parse(text)
+        types = frozenset({focus}) if focus else None
+        self._compiler_of: Callable[..., Compiler] = lambda **options: Compiler(text, variables=variables, **options)
+        self._forms: dict[tuple[str, bool, bool], tuple[Many, int]] = {}
+        compiler = self._compiler_of(strict=focus is not None)
+        code = compiler.code(self._tree, Scope("item", types))
+        self._forms[("item", False, False)] = (code.many, compiler.slots)
+        self.types = code.types
+        self.variables = frozenset(compiler.mentioned)
+        self.sources = code.sources.items
+        self.criteria = code.sources.criteria
+        self.boolean = code.single and code.types == BOOLEAN
+
+    def __repr__(self) -> str:
+        return f"Expression({self.text!r})"
+
+    def _form(self, this: Any, typed: bool, trace: bool) -> tuple[Many, int]:
+        """The closure for a way of calling, and how many slots it needs."""
+        form = self._forms.get((this, typed, trace))
+        if form is None:
+            compiler = self._compiler_of(trace=trace)
+            code = compiler.code(self._tree, Scope(this), typed)
+            form = self._forms[(this, typed, trace)] = (code.many, compiler.slots)
+        return form
+
+    def __call__(self, evaluation: Evaluation, focus: list[Any] | None = None) -> list[Any]:
+        """The items of the expression for `focus` (the evaluation's context by default), in a new list.
+
+        Raises EvaluationError, LimitError when a guard stopped it; errors of the evaluation's own Variables, resolver
+        and Terminology pass through when they are CdsErrors."""
+        return plain(self._run(evaluation, focus, False)).copy()
+
+    def typed(self, evaluation: Evaluation, focus: list[Any] | None = None) -> list[tuple[str, Any]]:
+        """As a call, each item with its type name: `code`, `HumanName`, `Patient`, or `System.Integer` and the like."""
+        result = []
+        for item in self._run(evaluation, focus, True):
+            kind = type_of(item)
+            name = f"System.{kind.name}" if kind.namespace == "System" else kind.name
+            result += [(name, value) for value in plain([item])]
+        return result
+
+    def _run(self, evaluation: Evaluation, focus: list[Any] | None, typed: bool) -> list[Any]:
+        if focus is None:
+            focus = [] if evaluation.context is None else [evaluation.context]
+        single = len(focus) == 1
+        trace = evaluation.trace is not None
+        many, slots = self._form("item" if single else "list", typed, trace)
+        saved = evaluation.slots
+        evaluation.slots = [None] * slots if slots else saved
+        try:
+            return many(evaluation, focus[0] if single else focus)
+        except CdsError:
+            raise
+        except RecursionError:
+            raise LimitError("the evaluation is nested too deeply") from None
+        except Exception as error:
+            raise EvaluationError(f"the expression failed: {type(error).__name__}") from error
+        finally:
+            evaluation.slots = saved
+
+
+@lru_cache(maxsize=4096)
+def _compile(text: str, language: str, variables: Any, focus: str | None) -> Expression:
+    if language not in LANGUAGES:
+        known = ", ".join(LANGUAGES)
+        raise ExpressionSemanticError(f"unknown language '{language}'", line=1, column=1, hint=f"known: {known}")
+    known_names = dict(variables[1]) if variables and variables[0] == "types" else variables and variables[1]
+    try:
+        return Expression(text, language, known_names, focus)
+    except ExpressionError:
+        raise
+    except RecursionError:
+        raise ExpressionSyntaxError("the expression is nested too deeply", line=1, column=1) from None
+
+
+def compile(  # noqa: A001 - the word for it; the module is the only place it hides the builtin
+    text: str,
+    language: str = "text/fhirpath",
+    *,
+    variables: Collection[str] | None = None,
+    focus: str | None = None,
+) -> Expression:
+    """Compile an expression; results are cached by the arguments.
+
+    `variables` are the %names that exist beyond the standard ones (None: any; a mapping gives their FHIR types and so
+    has paths below them checked). `focus` is the FHIR type the expression will be called on: its paths are then
+    checked strictly. Raises ExpressionSyntaxError and ExpressionSemanticError with line, column and a hint."""
+    key: Any = None
+    if isinstance(variables, Mapping):
+        key = ("types", tuple(sorted(variables.items())))
+    elif variables is not None:
+        key = ("names", frozenset(variables))
+    return _compile(text, language, key, focus)

@@ -1,0 +1,498 @@
+"""Syntax tree to closures: one method per kind of node, paths and variables; operators and functions are tables.
+
+Plain compilation works on JSON values as they are. Where a function needs the FHIR type or the extensions of a
+primitive, the pieces below it are compiled typed: the same closures, over Nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+from typing import Any
+
+from cds.errors import EvaluationError, ExpressionSemanticError, did_you_mean
+from cds.expr import ast, navigate, operators
+from cds.expr.analysis import Analysis, mentions
+from cds.expr.code import BOOLEAN, NO_SOURCES, Code, Definition, Function, Many, One, Scope, Sources, Test
+from cds.expr.evaluation import Evaluation
+from cds.expr.functions import FUNCTIONS
+from cds.expr.lexer import place, semantic_error
+from cds.expr.types import Model, Types, model
+from cds.expr.values import EMPTY, Node, plain, system_type
+
+#: %names that FHIR and FHIRPath define, with their values.
+CONSTANTS = {
+    "ucum": "http://unitsofmeasure.org",
+    "sct": "http://snomed.info/sct",
+    "loinc": "http://loinc.org",
+}
+PREFIXES = {"vs-": "http://hl7.org/fhir/ValueSet/", "ext-": "http://hl7.org/fhir/StructureDefinition/"}
+SURROUNDINGS = ("context", "resource", "rootResource")
+
+
+_ORDERED = frozenset({"first", "last", "skip", "take", "tail"})
+
+
+@lru_cache(maxsize=1)
+def analysis() -> Analysis:
+    """The analysis over the R4 model and our functions, made once."""
+    return Analysis(model(), FUNCTIONS)
+
+
+def is_standard(name: str) -> bool:
+    """True for a %name that every expression may use."""
+    return name in CONSTANTS or name in SURROUNDINGS or name.startswith(tuple(PREFIXES))
+
+
+class Compiler:
+    """Compiles one expression. `variables` are the known %names (None: any), with their types when it is a mapping;
+    `strict` rejects what only a schema can tell; `trace` reports every node at run time."""
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        variables: Collection[str] | None = None,
+        strict: bool = False,
+        trace: bool = False,
+    ) -> None:
+        self.text = text
+        self.known = variables
+        self.strict = strict
+        self.trace = trace
+        self.slots = 0
+        self.mentioned: set[str] = set()
+        self.model: Model = model()
+        self.analysis = analysis()
+
+    # --- places and errors ---
+
+    def semantic(self, node: ast.Node, message: str, hint: str | None = None) -> ExpressionSemanticError:
+        """A semantic error at a node."""
+        return semantic_error(self.text, node.at, message, hint)
+
+    def failure(self, node: ast.Node) -> Callable[[str, str | None], EvaluationError]:
+        """A maker of evaluation errors at a node, for closures to keep."""
+        text, at = self.text, node.at
+
+        def error(message: str, hint: str | None = None) -> EvaluationError:
+            line, column = place(text, at)
+            return EvaluationError(message, line=line, column=column, hint=hint)
+
+        return error
+
+    def is_taken(self, name: str) -> bool:
+        """True for a %name that exists outside the expression."""
+        return is_standard(name) or (self.known is not None and name in self.known)
+
+    def slot(self) -> int:
+        """A new slot of the running evaluation."""
+        self.slots += 1
+        return self.slots - 1
+
+    def make(
+        self,
+        node: ast.Node,
+        many: Many | None = None,
+        *,
+        parts: tuple[Code, ...] = (),
+        one: One | None = None,
+        test: Test | None = None,
+        types: Types | None = None,
+        single: bool = False,
+    ) -> Code:
+        """A piece made of `parts`: free when they all are, with the sources of them all."""
+        sources = NO_SOURCES.union(*(part.sources for part in parts)) if parts else NO_SOURCES
+        if test is not None or (one is not None and types == BOOLEAN):
+            sources = sources.of_truth()
+        defines: dict[str, Definition] = {}
+        if parts and isinstance(node, (ast.Member, ast.Index, ast.Call)):
+            defines.update(parts[0].defines)
+        return Code(
+            many,
+            one=one,
+            test=test,
+            error=self.failure(node),
+            types=types,
+            free=bool(parts) and all(part.free for part in parts),
+            single=single,
+            sources=sources,
+            defines=defines,
+        )
+
+    # --- entry ---
+
+    def code(self, node: ast.Node, scope: Scope, typed: bool = False) -> Code:
+        """The piece for one node; its items are Nodes where possible when `typed`."""
+        made = _COMPILERS[type(node)](self, node, scope, typed)
+        return self._traced(node, made) if self.trace else made
+
+    def operand(self, node: ast.Node, scope: Scope) -> Code:
+        """The piece for an operand or argument: inside a loop, what does not depend on the loop is computed once."""
+        made = self.code(node, scope)
+        if scope.loop and made.free and made.constant is None and isinstance(node, (ast.Binary, ast.Chain, ast.Call)):
+            return self._hoisted(made)
+        return made
+
+    def _hoisted(self, made: Code) -> Code:
+        many, slot = made.many, self.slot()
+
+        def once(ev: Evaluation, this: Any) -> list[Any]:
+            items: list[Any] | None = ev.slots[slot]
+            if items is None:
+                items = ev.slots[slot] = many(ev, this)
+            return items
+
+        return self._replaced(made, once)
+
+    def _traced(self, node: ast.Node, made: Code) -> Code:
+        many = made.many
+        line, column = place(self.text, node.at)
+
+        def report(ev: Evaluation, this: Any) -> list[Any]:
+            items = many(ev, this)
+            if ev.trace is not None:
+                ev.trace(line, column, plain(items))
+            return items
+
+        return self._replaced(made, report)
+
+    def _replaced(self, made: Code, many: Many) -> Code:
+        """`made` with another closure for the same items."""
+        return Code(
+            many,
+            error=made.error,
+            types=made.types,
+            constant=made.constant,
+            free=made.free,
+            single=made.single,
+            sources=made.sources,
+            defines=made.defines,
+        )
+
+    # --- leaves ---
+
+    def literal(self, node: ast.Literal, _scope: Scope, _typed: bool) -> Code:
+        items = EMPTY if node.value is None else [node.value]
+        value = node.value
+        kind = None if value is None else frozenset({f"System.{system_type(value)}"})
+        return Code(
+            lambda _ev, _this: items,
+            one=lambda _ev, _this: value,
+            error=self.failure(node),
+            types=kind,
+            constant=items,
+            free=True,
+        )
+
+    def special(self, node: ast.Special, scope: Scope, typed: bool) -> Code:
+        if node.name == "$this":
+            return self.this(node, scope, typed)
+        slot = scope.index if node.name == "$index" else scope.total
+        if slot is None:
+            where = "where, select, all, exists, repeat" if node.name == "$index" else "aggregate"
+            raise self.semantic(node, f"{node.name} has no value here", f"it exists inside {where}")
+        if node.name == "$index":
+            return self.make(node, one=lambda ev, _this: ev.slots[slot], types=frozenset({"System.Integer"}))
+        return self.make(node, lambda ev, _this: ev.slots[slot] or EMPTY)
+
+    def this(self, node: ast.Node, scope: Scope, typed: bool) -> Code:
+        many: Many
+        if scope.this == "list":
+            many = _these_nodes if typed else _these
+        elif typed:
+            many = _this_node
+        else:
+            many = _this_plain if scope.this == "node" else _this_item
+        return self.make(node, many, types=scope.types, single=scope.this != "list")
+
+    def variable(self, node: ast.Variable, scope: Scope, typed: bool) -> Code:
+        name = node.name
+        if name in scope.names:
+            return self._defined(node, scope.names[name], typed)
+        constant = CONSTANTS.get(name) or _prefixed(name)
+        if constant is not None:
+            return self.literal(ast.Literal(node.at, 1, constant), scope, typed)
+        if name in SURROUNDINGS:
+            return self._surrounding(node, typed)
+        return self._outer(node, scope, typed)
+
+    def _defined(self, node: ast.Node, definition: Definition, typed: bool) -> Code:
+        slot = definition.slot
+        made = self.make(node, lambda ev, _this: ev.slots[slot] or EMPTY, types=definition.types)
+        made.sources = definition.sources
+        return self.nodes_of(node, made) if typed else made
+
+    def _surrounding(self, node: ast.Variable, typed: bool) -> Code:
+        many = _context if node.name == "context" else _resource
+        made = self.make(node, many)
+        made.free = True
+        return self.nodes_of(node, made) if typed else made
+
+    def _outer(self, node: ast.Variable, scope: Scope, typed: bool) -> Code:
+        name, error = node.name, self.failure(node)
+        if self.known is not None and name not in self.known:
+            names = [*self.known, *scope.names, *CONSTANTS, *SURROUNDINGS]
+            raise self.semantic(node, f"unknown variable %{name}", did_you_mean(name, names))
+        self.mentioned.add(name)
+
+        def many(ev: Evaluation, _: Any) -> list[Any]:
+            if ev.variables is None:
+                raise error(f"%{name} is not defined", None)
+            try:
+                return ev.variables.value(name)
+            except KeyError:
+                raise error(f"%{name} is not defined", None) from None
+
+        kind = str(self.known.get(name)) if isinstance(self.known, Mapping) else ""
+        made = self.make(node, many, types=frozenset({kind}) if kind in self.model else None)
+        made.free, made.sources = True, Sources(items=frozenset({name}), mentions=frozenset({name}))
+        return self.nodes_of(node, made) if typed else made
+
+    def nodes_of(self, node: ast.Node, made: Code) -> Code:
+        """`made` with its FHIR items as Nodes of unknown type."""
+        many = made.many
+        return self.make(
+            node,
+            lambda ev, this: [navigate.as_node(item) for item in many(ev, this)],
+            parts=(made,),
+            types=made.types,
+            single=made.single,
+        )
+
+    # --- paths ---
+
+    def presence(self, node: ast.Node, scope: Scope) -> Code:
+        """The piece for one node of which only the number of items matters: a primitive that has extensions and no
+        value counts."""
+        primitive = isinstance(node, ast.Member) and node.name in self.model.primitive_names and not self.trace
+        if isinstance(node, ast.Member) and primitive and not self.analysis.member_needs_type(node):
+            return self.member(node, scope, False, count=True)
+        if isinstance(node, ast.Call) and node.name in FUNCTIONS and FUNCTIONS[node.name].lambdas:
+            handed_on = FUNCTIONS[node.name].passes and any(self.analysis.touches(arg, False) for arg in node.args)
+            return self.code(node, scope, handed_on)
+        return self.code(node, scope)
+
+    def member(self, node: ast.Member, scope: Scope, typed: bool, *, count: bool = False) -> Code:
+        if typed or self.analysis.member_needs_type(node):
+            return self._typed_member(node, scope, typed)
+        names, start = [node.name], node.base
+        while isinstance(start, ast.Member) and not self.analysis.member_needs_type(start) and not self.trace:
+            names.insert(0, start.name)
+            start = start.base
+        if self._names_type(start, names[0]):
+            return self._from_type(node, start, names, scope, count=count)
+        base = self.code(start, scope)
+        types = base.types
+        for position, name in enumerate(names):
+            types = self.element_types(_nth(node, len(names) - 1 - position), types, name)
+        if isinstance(start, ast.Special) and scope.this != "list":
+            make = navigate.from_node if scope.this == "node" else navigate.from_item
+            return self.make(node, make(self.model, names, count=count), parts=(base,), types=types)
+        many = navigate.from_items(self.model, base.many, names, count=count)
+        return self.make(node, many, parts=(base,), types=types)
+
+    def _typed_member(self, node: ast.Member, scope: Scope, typed: bool) -> Code:
+        if self._names_type(node.base, node.name):
+            made = self._from_type(node, node.base, [node.name], scope)
+            return self.nodes_of(node, made) if typed else made
+        base = self.code(node.base, scope, True)
+        types = self.element_types(node, base.types, node.name)
+        many = navigate.typed_step(self.model, base.many, node.name)
+        if not typed:
+            typed_many = many
+            many = lambda ev, this: plain(typed_many(ev, this))  # noqa: E731 - one of two forms of the same closure
+        return self.make(node, many, parts=(base,), types=types)
+
+    def _names_type(self, base: ast.Node, name: str) -> bool:
+        """True for a leading type name, as in `Patient.name`."""
+        return isinstance(base, ast.Special) and base.implicit and name[:1].isupper() and name in self.model
+
+    def _from_type(
+        self, node: ast.Node, start: ast.Node, names: list[str], scope: Scope, *, count: bool = False
+    ) -> Code:
+        kind, rest = names[0], names[1:]
+        if self.strict and scope.types and not any(self.model.is_subtype(found, kind) for found in scope.types):
+            raise self.semantic(node, f"the focus is no {kind}")
+        focus = self.code(start, scope)
+        check = operators.resource_test(self.model, kind)
+        many = focus.many
+        base: Many = lambda ev, this: [item for item in many(ev, this) if check(item)]  # noqa: E731 - kept for the path
+        types: Types | None = frozenset({kind})
+        for position, name in enumerate(rest):
+            types = self.element_types(_nth(node, len(rest) - 1 - position), types, name)
+        if rest:
+            base = navigate.from_items(self.model, base, rest, count=count)
+        return self.make(node, base, parts=(focus,), types=types, single=not rest and focus.single)
+
+    def element_types(self, node: ast.Node, types: Types | None, name: str) -> Types | None:
+        """The types below `types`, or a semantic error when no type has the element."""
+        found = self.model.element(types, name)
+        if found is None or found or types is None:
+            return found
+        choice = self.model.choice_of(name)
+        if choice is not None and self.model.element(types, choice):
+            raise self.semantic(node, f"unknown element '{name}'", f"the element is '{choice}'")
+        names = [element for kind in types for element in self.model.elements(kind)]
+        message = f"{' or '.join(sorted(types)[:3])} has no element '{name}'"
+        raise self.semantic(node, message, did_you_mean(name, names))
+
+    # --- the rest ---
+
+    def index(self, node: ast.Index, scope: Scope, typed: bool) -> Code:
+        base, index = self.code(node.base, scope, typed), self.operand(node.index, scope)
+        items, position, error = base.many, index.one, self.failure(node)
+
+        def many(ev: Evaluation, this: Any) -> list[Any]:
+            at = position(ev, this)
+            if at is None:
+                return EMPTY
+            if type(at) is not int:
+                raise error("an index must be an integer", None)
+            return items(ev, this)[at : at + 1] if at >= 0 else EMPTY
+
+        return self.make(node, many, parts=(base, index), types=base.types, single=True)
+
+    def call(self, node: ast.Call, scope: Scope, typed: bool) -> Code:
+        function = FUNCTIONS.get(node.name)
+        if function is None:
+            raise self.semantic(node, f"unknown function '{node.name}'", did_you_mean(node.name, FUNCTIONS))
+        if not function.least <= len(node.args) <= function.most:
+            raise self.semantic(node, f"{node.name}() takes {function.signature}, found {len(node.args)}")
+        if self.strict and node.name in _ORDERED:
+            self._check_order(node)
+        if function.form == "special":
+            made: Code = function.handler(self, node, scope, typed)
+            return made
+        make = self._scalar if function.form == "scalar" else self._collection
+        return make(node, function, scope, typed)
+
+    def _check_order(self, node: ast.Call) -> None:
+        """The order of children() and descendants() is not defined (FHIRPath 5.8)."""
+        if isinstance(node.base, ast.Call) and node.base.name in ("children", "descendants"):
+            raise self.semantic(node, f"{node.name}() needs an order, and {node.base.name}() has none")
+
+    def arguments(self, node: ast.Call, scope: Scope, base: Code, typed: bool = False) -> tuple[Code, ...]:
+        """The arguments of a call, evaluated against the outer `$this`; they see variables defined by the input."""
+        inner = self.following(scope, base)
+        return tuple(self.code(arg, inner, True) if typed else self.operand(arg, inner) for arg in node.args)
+
+    def following(self, scope: Scope, base: Code) -> Scope:
+        """The scope behind `base`: with the variables it defines."""
+        if not base.defines:
+            return scope
+        return Scope(scope.this, scope.types, scope.loop, scope.index, scope.total, {**scope.names, **base.defines})
+
+    def _scalar(self, node: ast.Call, function: Function, scope: Scope, _typed: bool) -> Code:
+        base = self.code(node.base, scope, self.analysis.call_needs_type(node))
+        if function.text and base.complex:
+            raise self.semantic(node, f"{function.name}() needs a string, not {' or '.join(sorted(base.types or ()))}")
+        args = self.arguments(node, scope, base)
+        one = operators.scalar_call(function, base, args, self.failure(node))
+        return self.make(node, one=one, parts=(base, *args), types=function.types)
+
+    def _collection(self, node: ast.Call, function: Function, scope: Scope, typed: bool) -> Code:
+        wanted = (typed and function.passes) or self.analysis.call_needs_type(node)
+        base = self.code(node.base, scope, wanted)
+        args = self.arguments(node, scope, base, typed and function.passes)
+        many = operators.collection_call(function, base, args, self.failure(node))
+        if wanted and not typed:
+            inner = many
+            many = lambda ev, this: plain(inner(ev, this))  # noqa: E731 - one of two forms of the same closure
+        types = base.types if function.passes and not args else function.types
+        return self.make(node, many, parts=(base, *args), types=types)
+
+    # --- lambdas ---
+
+    def loop(self, node: ast.Call, scope: Scope, typed: bool) -> Loop:
+        """The input of a function with lambdas and the scope of its bodies; `typed` says whether the items are handed
+        on as Nodes."""
+        function = FUNCTIONS[node.name]
+        bodies = any(self.analysis.touches(arg, typed and function.projects) for arg in node.args)
+        nodes = bodies or (typed and function.passes)
+        base = self.code(node.base, scope, nodes)
+        index = self.slot() if any(mentions(arg, "$index") for arg in node.args) else None
+        inner = self.following(scope, base).inside("node" if nodes else "item", base.types, index)
+        return Loop(base, inner, index, unwrap=nodes and not typed)
+
+    def unary(self, node: ast.Unary, scope: Scope, _typed: bool) -> Code:
+        return operators.unary(self, node, scope)
+
+    def binary(self, node: ast.Binary, scope: Scope, _typed: bool) -> Code:
+        return operators.binary(self, node, scope)
+
+    def chain(self, node: ast.Chain, scope: Scope, typed: bool) -> Code:
+        return operators.chain(self, node, scope, typed)
+
+    def type_name(self, node: ast.TypeName, _scope: Scope, _typed: bool) -> Code:
+        raise self.semantic(node, "a type name stands only in is, as and ofType")
+
+
+class Loop:
+    """The parts of a function that evaluates a body per item."""
+
+    __slots__ = ("base", "index", "scope", "unwrap")
+
+    def __init__(self, base: Code, scope: Scope, index: int | None, *, unwrap: bool) -> None:
+        self.base = base
+        self.scope = scope
+        self.index = index
+        self.unwrap = unwrap
+
+
+def _nth(node: ast.Node, up: int) -> ast.Node:
+    """The member `up` steps nearer to the start of a path."""
+    for _ in range(up):
+        node = node.base if isinstance(node, ast.Member) else node
+    return node
+
+
+def _prefixed(name: str) -> str | None:
+    for prefix, url in PREFIXES.items():
+        if name.startswith(prefix):
+            return url + name[len(prefix) :]
+    return None
+
+
+def _these(_: Evaluation, this: Any) -> list[Any]:
+    return this  # type: ignore[no-any-return]
+
+
+def _these_nodes(_: Evaluation, this: Any) -> list[Any]:
+    return [navigate.as_node(item) for item in this]
+
+
+def _this_item(_: Evaluation, this: Any) -> list[Any]:
+    return EMPTY if this is None else [this]
+
+
+def _this_node(_: Evaluation, this: Any) -> list[Any]:
+    return EMPTY if this is None else [navigate.as_node(this)]
+
+
+def _this_plain(_: Evaluation, this: Any) -> list[Any]:
+    value = this.value if type(this) is Node else this
+    return EMPTY if value is None else [value]
+
+
+def _context(ev: Evaluation, _: Any) -> list[Any]:
+    return EMPTY if ev.context is None else [ev.context]
+
+
+def _resource(ev: Evaluation, _: Any) -> list[Any]:
+    resource = ev.context if ev.resource is None else ev.resource
+    return EMPTY if resource is None else [resource]
+
+
+_COMPILERS: dict[type[ast.Node], Callable[..., Code]] = {
+    ast.Literal: Compiler.literal,
+    ast.Special: Compiler.special,
+    ast.Variable: Compiler.variable,
+    ast.Member: Compiler.member,
+    ast.Index: Compiler.index,
+    ast.Call: Compiler.call,
+    ast.Unary: Compiler.unary,
+    ast.Binary: Compiler.binary,
+    ast.Chain: Compiler.chain,
+    ast.TypeName: Compiler.type_name,
+}

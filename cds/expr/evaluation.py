@@ -1,0 +1,121 @@
+"""What one evaluation is handed: the clock, the data behind variables, terminology and references, and its budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Protocol
+
+from cds.errors import LimitError
+from cds.expr import temporal
+
+#: Guards of security.md section 4.
+MAX_STEPS = 1_000_000
+MAX_ITEMS = 100_000
+MAX_STRING = 100_000
+MAX_PATTERN = 1_000
+MAX_SUBJECT = 100_000
+
+Resolve = Callable[[str, dict[str, Any] | None], dict[str, Any] | None]
+Trace = Callable[[int, int, list[Any]], None]
+
+
+class Variables(Protocol):
+    """The named values an expression may mention as `%name`.
+
+    `certain` is True when all data behind all of them was obtained: then incomplete() and undecided() are not asked."""
+
+    certain: bool
+
+    def value(self, name: str) -> list[Any]:
+        """The items of `%name`; KeyError when there is no such name. Called as often as the name is evaluated."""
+
+    def incomplete(self, name: str) -> bool:
+        """True when items behind `%name` may be missing because data was not, or not fully, obtained. False for a
+        name whose value is a truth: its own {} says unknown."""
+
+    def undecided(self, name: str) -> bool:
+        """True when a criterion that mentions `%name` may have dropped items because data is missing: for a truth, that
+        it is {} for that reason; otherwise as incomplete()."""
+
+
+class Terminology(Protocol):
+    """Value set membership."""
+
+    def member(self, value_set: str, system: str | None, code: str) -> bool | None:
+        """Whether the value set (canonical url, `|version` allowed) holds the code; `system` None means any system.
+        None when the value set is not known."""
+
+
+class Evaluation:
+    """The surroundings of one call: every expression evaluated for one subject shares one of these, and with it one
+    step budget (security.md E2). Not for use by two threads at once.
+
+    `now` must be aware; `zone` decides what today is; `context` is the default focus and `%context`, `resource` is
+    `%resource` (the context when absent). `resolve(reference, base)` finds a referenced resource or returns None.
+    `trace(line, column, items)` is called after every node when given."""
+
+    __slots__ = (
+        "_today",
+        "budget",
+        "context",
+        "now",
+        "resolve",
+        "resource",
+        "slots",
+        "terminology",
+        "trace",
+        "variables",
+        "zone",
+    )
+
+    def __init__(
+        self,
+        *,
+        now: datetime,
+        zone: tzinfo = UTC,
+        context: Any = None,
+        resource: Any = None,
+        variables: Variables | None = None,
+        terminology: Terminology | None = None,
+        resolve: Resolve | None = None,
+        steps: int = MAX_STEPS,
+        trace: Trace | None = None,
+    ) -> None:
+        self.now = now
+        self.zone = zone
+        self.context = context
+        self.resource = resource
+        self.variables = variables
+        self.terminology = terminology
+        self.resolve = resolve
+        self.budget = steps
+        self.trace = trace
+        self.slots: list[Any] = []
+        self._today: temporal.Date | None = None
+
+    def today(self) -> temporal.Date:
+        """The calendar day of `now` in `zone`."""
+        if self._today is None:
+            self._today = temporal.of_date(self.now.astimezone(self.zone).date())
+        return self._today
+
+    def spend(self, steps: int) -> None:
+        """Take `steps` from the budget; LimitError when it is used up."""
+        self.budget -= steps
+        if self.budget < 0:
+            raise LimitError("the evaluation took too many steps", hint="narrow the data before repeat or where")
+
+
+def capped(items: list[Any]) -> list[Any]:
+    """`items`; LimitError when a collection grows beyond MAX_ITEMS (security.md E5)."""
+    if len(items) > MAX_ITEMS:
+        raise LimitError(f"a collection grew beyond {MAX_ITEMS} items")
+    return items
+
+
+def capped_text(text: str) -> str:
+    """`text`; LimitError when it is longer than MAX_STRING (security.md E3)."""
+    if len(text) > MAX_STRING:
+        raise LimitError(f"a string grew beyond {MAX_STRING} characters")
+    return text

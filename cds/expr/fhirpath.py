@@ -1,0 +1,271 @@
+"""Text of FHIRPath to its syntax tree: a precedence climbing parser that says where it stopped and what it expected."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from cds.errors import ExpressionSyntaxError
+from cds.expr import ast
+from cds.expr.lexer import Token, place, syntax_error, tokens
+from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity
+from cds.expr.values import decimal
+
+#: Guards of security.md E4.
+MAX_LENGTH = 10_000
+MAX_DEPTH = 100
+
+#: operator -> binding power; a higher one binds closer (FHIRPath 6.8).
+PRECEDENCE = {
+    "implies": 1,
+    "or": 2,
+    "xor": 2,
+    "and": 3,
+    "in": 4,
+    "contains": 4,
+    "=": 5,
+    "~": 5,
+    "!=": 5,
+    "!~": 5,
+    "<": 6,
+    ">": 6,
+    "<=": 6,
+    ">=": 6,
+    "|": 7,
+    "is": 8,
+    "as": 8,
+    "+": 9,
+    "-": 9,
+    "&": 9,
+    "*": 10,
+    "/": 10,
+    "div": 10,
+    "mod": 10,
+}
+_ASSOCIATIVE = frozenset({"|", "and", "or", "&", "+"})
+_KEYWORD_OPERATORS = frozenset(word for word in PRECEDENCE if word[0].isalpha())
+#: Keywords that may still be element names.
+_NAMES_TOO = frozenset({"as", "is", "in", "contains"})
+_TYPE_FUNCTIONS = frozenset({"is", "as", "ofType"})
+_SPECIALS = ("$this", "$index", "$total")
+
+
+def parse(text: str) -> ast.Node:
+    """The syntax tree of one expression. Raises ExpressionSyntaxError with line and column."""
+    if len(text) > MAX_LENGTH:
+        raise ExpressionSyntaxError(f"the expression is longer than {MAX_LENGTH} characters", line=1, column=1)
+    return Parser(text).whole()
+
+
+class Parser:
+    """One pass over the tokens of `text`."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = tokens(text)
+        self.index = 0
+        self.depth = 0
+
+    @property
+    def token(self) -> Token:
+        return self.tokens[self.index]
+
+    def whole(self) -> ast.Node:
+        """The expression up to the end of the text."""
+        node = self.expression(0)
+        if self.token.kind != "end":
+            raise self.unexpected("an operator or the end of the expression")
+        return node
+
+    # --- helpers ---
+
+    def unexpected(self, expected: str) -> ExpressionSyntaxError:
+        token = self.token
+        found = "the end" if token.kind == "end" else f"'{self.text[token.at : token.end][:40]}'"
+        return syntax_error(self.text, token.at, f"expected {expected}, found {found}")
+
+    def at_operator(self, operator: str) -> bool:
+        return self.token.kind == "operator" and self.token.value == operator
+
+    def accept(self, operator: str) -> bool:
+        if self.at_operator(operator):
+            self.index += 1
+            return True
+        return False
+
+    def require(self, operator: str) -> None:
+        if not self.accept(operator):
+            raise self.unexpected(f"'{operator}'")
+
+    def deeper(self, *nodes: ast.Node) -> int:
+        depth = 1 + max((node.depth for node in nodes), default=0)
+        if depth > MAX_DEPTH:
+            raise self.too_deep()
+        return depth
+
+    def too_deep(self) -> ExpressionSyntaxError:
+        message = f"the expression is nested deeper than {MAX_DEPTH} levels"
+        return syntax_error(self.text, self.token.at, message, "split it into named expressions")
+
+    # --- expressions, one method per level of binding ---
+
+    def expression(self, minimum: int) -> ast.Node:
+        """Binary operators that bind at least as close as `minimum`."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise self.too_deep()
+        left = self.unary()
+        while True:
+            token = self.token
+            power = PRECEDENCE.get(token.value, -1) if token.kind in ("operator", "name") else -1
+            if power < minimum or power < 0:
+                self.depth -= 1
+                return left
+            self.index += 1
+            left = self.binary(left, token, power)
+
+    def binary(self, left: ast.Node, token: Token, power: int) -> ast.Node:
+        operator = str(token.value)
+        if operator in ("is", "as"):
+            kind = self.type_specifier()
+            return ast.Call(token.at, self.deeper(left), left, operator, (kind,), operator=True)
+        right = self.expression(power + 1)
+        if operator in _ASSOCIATIVE:
+            if isinstance(left, ast.Chain) and left.operator == operator:
+                return ast.Chain(left.at, max(left.depth, self.deeper(right)), operator, (*left.operands, right))
+            return ast.Chain(token.at, self.deeper(left, right), operator, (left, right))
+        return ast.Binary(token.at, self.deeper(left, right), operator, left, right)
+
+    def unary(self) -> ast.Node:
+        token = self.token
+        if token.kind == "operator" and token.value in ("+", "-"):
+            self.index += 1
+            self.depth += 1
+            if self.depth > MAX_DEPTH:
+                raise self.too_deep()
+            operand = self.unary()
+            self.depth -= 1
+            return ast.Unary(token.at, self.deeper(operand), str(token.value), operand)
+        return self.postfix()
+
+    def postfix(self) -> ast.Node:
+        """A term with its `.name`, `.name()` and `[index]` suffixes."""
+        node = self.term()
+        while True:
+            if self.accept("."):
+                node = self.invocation(node)
+            elif self.at_operator("["):
+                at = self.token.at
+                self.index += 1
+                index = self.expression(0)
+                self.require("]")
+                node = ast.Index(at, self.deeper(node, index), node, index)
+            else:
+                return node
+
+    def invocation(self, base: ast.Node) -> ast.Node:
+        token = self.token
+        if token.kind == "special":
+            return self.special(base)
+        name = self.identifier("an element or function name")
+        if self.at_operator("(") and token.kind == "name":
+            return self.call(base, name, token.at)
+        # a path of members is compiled in one loop, so its length does not nest
+        return ast.Member(token.at, base.depth, base, name)
+
+    def special(self, base: ast.Node) -> ast.Node:
+        token = self.token
+        if token.value not in _SPECIALS:
+            hint = f"the names are {', '.join(_SPECIALS)}"
+            raise syntax_error(self.text, token.at, f"unknown name {token.value}", hint)
+        self.index += 1
+        if token.value != "$this" and not isinstance(base, ast.Special):
+            raise syntax_error(self.text, token.at, f"{token.value} stands alone")
+        return base if token.value == "$this" else ast.Special(token.at, 1, str(token.value))
+
+    def call(self, base: ast.Node, name: str, at: int) -> ast.Node:
+        self.require("(")
+        args: list[ast.Node] = []
+        if not self.accept(")"):
+            if name in _TYPE_FUNCTIONS:
+                args.append(self.type_specifier())
+            else:
+                args.append(self.expression(0))
+                while self.accept(","):
+                    args.append(self.expression(0))
+            if not self.accept(")"):
+                raise self.unexpected("',' or ')'")
+        return ast.Call(at, self.deeper(base, *args), base, name, tuple(args))
+
+    def term(self) -> ast.Node:
+        token = self.token
+        if token.kind == "literal":
+            self.index += 1
+            return self.literal(token)
+        if token.kind in ("name", "quoted"):
+            return self.named(token)
+        if token.kind == "special":
+            return self.special(ast.Special(token.at, 1, "$this"))
+        if self.accept("("):
+            node = self.expression(0)
+            self.require(")")
+            return node
+        if self.accept("{"):
+            self.require("}")
+            return ast.Literal(token.at, 1, None)
+        if self.accept("%"):
+            return self.variable(token.at)
+        raise self.unexpected("a value, name or '('")
+
+    def named(self, token: Token) -> ast.Node:
+        if token.kind == "name" and token.value in ("true", "false"):
+            self.index += 1
+            return ast.Literal(token.at, 1, token.value == "true")
+        return self.invocation(ast.Special(token.at, 1, "$this", implicit=True))
+
+    def variable(self, at: int) -> ast.Node:
+        token = self.token
+        if token.kind == "literal" and isinstance(token.value, str):  # %'name' is the older form of %`name`
+            self.index += 1
+            return ast.Variable(at, 1, token.value)
+        name = self.identifier("the name of a variable")
+        return ast.Variable(at, 1, name)
+
+    def identifier(self, expected: str) -> str:
+        token = self.token
+        reserved = token.value in _KEYWORD_OPERATORS and token.value not in _NAMES_TOO
+        if token.kind == "quoted" or (token.kind == "name" and not reserved):
+            self.index += 1
+            return str(token.value)
+        raise self.unexpected(expected)
+
+    def type_specifier(self) -> ast.TypeName:
+        at = self.token.at
+        name, namespace = self.identifier("a type name"), ""
+        if self.accept("."):
+            namespace, name = name, self.identifier("a type name")
+        return ast.TypeName(at, 1, namespace, name)
+
+    def literal(self, token: Token) -> ast.Node:
+        value: Any = token.value
+        if isinstance(value, (int, Decimal)):
+            value = self.quantity(value)
+        return ast.Literal(token.at, 1, value)
+
+    def quantity(self, number: int | Decimal) -> Any:
+        """The number, or a Quantity when a unit follows."""
+        token = self.token
+        if token.kind == "literal" and isinstance(token.value, str):
+            self.index += 1
+            if token.value in CALENDAR:
+                return calendar_quantity(decimal(number), token.value)
+            return Quantity(decimal(number), token.value)
+        if token.kind == "name" and token.value in CALENDAR:
+            self.index += 1
+            return calendar_quantity(decimal(number), token.value)
+        return number
+
+
+def locate(text: str, at: int) -> tuple[int, int]:
+    """1-based line and column of a node's offset."""
+    return place(text, at)

@@ -1,0 +1,103 @@
+"""Math (FHIRPath 5.7). Results have at most 28 digits (security.md E5); what has no real result is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal, DecimalException
+from typing import Any
+
+from cds.errors import EvaluationError, LimitError
+from cds.expr.code import DECIMAL, INTEGER, Function
+from cds.expr.quantity import Quantity
+from cds.expr.types import Types
+from cds.expr.values import ARITHMETIC, MAX_DIGITS, bounded, decimal, describe, is_number
+
+
+def _number(value: Any) -> Decimal:
+    if not is_number(value):
+        raise EvaluationError(f"a number is needed, not {describe(value)}")
+    return decimal(value)
+
+
+def _abs(value: Any) -> Any:
+    if type(value) is Quantity:
+        return Quantity(abs(value.value), value.unit, value.calendar)
+    _number(value)
+    return abs(value)
+
+
+def _to_whole(rounding: str) -> Callable[[Any], int]:
+    def whole(value: Any) -> int:
+        return int(_number(value).to_integral_value(rounding))
+
+    return whole
+
+
+def _round(value: Any, digits: Any = 0) -> Decimal:
+    if type(digits) is not int or not 0 <= digits <= MAX_DIGITS:
+        raise EvaluationError(f"round() needs between 0 and {MAX_DIGITS} digits")
+    try:
+        return _number(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, ARITHMETIC)
+    except DecimalException:
+        raise LimitError(f"a number has more than {MAX_DIGITS} digits") from None
+
+
+def _guarded(operation: Callable[..., Decimal], *numbers: Decimal) -> Decimal | None:
+    """The result of a Decimal operation: empty where it is undefined, LimitError where it is too large."""
+    try:
+        result = operation(*numbers)
+    except ArithmeticError as error:
+        if "Overflow" in type(error).__name__:
+            raise LimitError(f"a number has more than {MAX_DIGITS} digits") from None
+        return None
+    return bounded(result)
+
+
+def _sqrt(value: Any) -> Decimal | None:
+    return _guarded(ARITHMETIC.sqrt, _number(value))
+
+
+def _exp(value: Any) -> Decimal | None:
+    return _guarded(ARITHMETIC.exp, _number(value))
+
+
+def _ln(value: Any) -> Decimal | None:
+    return _guarded(ARITHMETIC.ln, _number(value)) if _number(value) > 0 else None
+
+
+def _log(value: Any, base: Any) -> Decimal | None:
+    number, radix = _number(value), _number(base)
+    if number <= 0 or radix <= 0 or radix == 1:
+        return None
+    wide = ARITHMETIC.copy()
+    wide.prec = MAX_DIGITS + 6  # so that a whole logarithm comes out whole after rounding
+    return bounded(ARITHMETIC.plus(wide.divide(wide.ln(number), wide.ln(radix))))
+
+
+def _power(value: Any, exponent: Any) -> Any:
+    base, power = _number(value), _number(exponent)
+    if base == 0 and power < 0:
+        return None
+    result = _guarded(ARITHMETIC.power, base, power)
+    whole = type(value) is int and type(exponent) is int and exponent >= 0
+    return int(result) if whole and result is not None else result
+
+
+def _math(
+    name: str, most: int, handler: Callable[..., Any], summary: str, types: Types | None, least: int = -1
+) -> Function:
+    return Function(name, most if least < 0 else least, most, "scalar", handler, "5.7", summary, types=types)
+
+
+FUNCTIONS = (
+    _math("abs", 0, _abs, "Without its sign", None),
+    _math("ceiling", 0, _to_whole(ROUND_CEILING), "The next integer up", INTEGER),
+    _math("exp", 0, _exp, "e raised to it", DECIMAL),
+    _math("floor", 0, _to_whole(ROUND_FLOOR), "The next integer down", INTEGER),
+    _math("ln", 0, _ln, "Its natural logarithm", DECIMAL),
+    _math("log", 1, _log, "Its logarithm to a base", DECIMAL),
+    _math("power", 1, _power, "Raised to an exponent", None),
+    _math("round", 1, _round, "Rounded half up to a number of digits", DECIMAL, 0),
+    _math("sqrt", 0, _sqrt, "Its square root", DECIMAL),
+    _math("truncate", 0, _to_whole(ROUND_DOWN), "Its integer part", INTEGER),
+)

@@ -1,0 +1,125 @@
+"""FHIR's own functions (FHIR R4 fhirpath.html 2.9.1.5): extension, resolve, memberOf, conformsTo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cds.expr import ast, navigate
+from cds.expr.code import BOOLEAN, Code, Function, Scope, Test
+from cds.expr.evaluation import Evaluation, Terminology, capped
+from cds.expr.values import EMPTY, plain
+
+if TYPE_CHECKING:
+    from cds.expr.compiler import Compiler
+
+_EXTENSION = frozenset({"Extension"})
+_PROFILES = "http://hl7.org/fhir/StructureDefinition/"
+_SECTION = "FHIR R4 fhirpath"
+
+
+def _extension(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
+    """extension(url): the extensions of elements and, where the input may be a primitive, of primitives."""
+    nodes = typed or compiler.analysis.maybe_primitive(call.base)
+    base = compiler.code(call.base, scope, nodes)
+    (url,) = compiler.arguments(call, scope, base)
+    items_of, url_of, model = base.many, url.one, compiler.model
+    step = navigate.step(model, "extension")
+
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        items, wanted = items_of(ev, this), url_of(ev, this)
+        if not items or wanted is None:
+            return EMPTY
+        return [found for found in step(items) if type(found) is dict and found.get("url") == wanted]
+
+    def many_nodes(ev: Evaluation, this: Any) -> list[Any]:
+        wanted = url_of(ev, this)
+        found = [node for item in items_of(ev, this) for node in navigate.typed_children(item, "extension", model)]
+        return capped([node for node in found if type(node.value) is dict and node.value.get("url") == wanted])
+
+    chosen = many if not nodes else many_nodes if typed else lambda ev, this: plain(many_nodes(ev, this))
+    return compiler.make(call, chosen, parts=(base, url), types=_EXTENSION)
+
+
+def _resolve(ev: Evaluation, items: list[Any]) -> list[Any]:
+    """resolve(): the resources that references and uris point to, as far as the evaluation's resolver has them."""
+    if ev.resolve is None:
+        return EMPTY
+    base = ev.resource if ev.resource is not None else ev.context
+    ev.spend(len(items))
+    result = []
+    for item in items:
+        reference = item.get("reference") if type(item) is dict else item
+        if type(reference) is str:
+            found = ev.resolve(reference, base if type(base) is dict else None)
+            if found is not None:
+                result.append(found)
+    return result
+
+
+def _member_of(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -> Code:
+    base = compiler.code(call.base, scope)
+    (url,) = compiler.arguments(call, scope, base)
+    item_of, url_of, failure = base.one, url.one, compiler.failure(call)
+
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        item = item_of(ev, this)
+        value_set = url_of(ev, this) if item is not None else None
+        if value_set is None:
+            return None
+        if ev.terminology is None:
+            raise failure("memberOf() needs a terminology, and this evaluation has none", None)
+        return is_member(ev.terminology, value_set, item)
+
+    return compiler.make(call, test=test, parts=(base, url), types=BOOLEAN)
+
+
+def is_member(terminology: Terminology, value_set: str, item: Any) -> bool | None:
+    """Whether a code, Coding or CodeableConcept is in the value set; None when the value set is not known. A
+    CodeableConcept is when any of its codings is."""
+    if type(item) is str:
+        return terminology.member(value_set, None, item)
+    if type(item) is not dict:
+        return None
+    codings = item.get("coding", [] if "text" in item and "code" not in item else [item])
+    answer: bool | None = False if codings else _known(terminology, value_set)
+    for coding in codings if type(codings) is list else []:
+        if type(coding) is dict and type(coding.get("code")) is str:
+            system = coding.get("system")
+            found = terminology.member(value_set, system if type(system) is str else None, coding["code"])
+            if found is not False:
+                return found
+    return answer
+
+
+def _known(terminology: Terminology, value_set: str) -> bool | None:
+    return None if terminology.member(value_set, "", "") is None else False
+
+
+def _conforms_to(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -> Code:
+    """conformsTo(): only for the base definition of a type, which the type alone answers."""
+    base = compiler.code(call.base, scope)
+    (url,) = compiler.arguments(call, scope, base)
+    item_of, url_of, failure, model = base.one, url.one, compiler.failure(call), compiler.model
+
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        item, profile = item_of(ev, this), url_of(ev, this)
+        if item is None or profile is None:
+            return None
+        name = str(profile).removeprefix(_PROFILES)
+        if name == profile or name not in model:
+            raise failure("conformsTo() knows only the base definitions of FHIR types", None)
+        found = item.get("resourceType") if type(item) is dict else None
+        return type(found) is str and model.is_subtype(found, name)
+
+    checked: Test = test
+    return compiler.make(call, test=checked, parts=(base, url), types=BOOLEAN)
+
+
+FUNCTIONS = (
+    Function(
+        "extension", 1, 1, "special", _extension, _SECTION, "The extensions with a url", types=_EXTENSION, typed=True
+    ),
+    Function("resolve", 0, 0, "collection", _resolve, _SECTION, "The resources that references point to"),
+    Function("memberOf", 1, 1, "special", _member_of, _SECTION, "True for a code in a value set", types=BOOLEAN),
+    Function("conformsTo", 1, 1, "special", _conforms_to, _SECTION, "True for a resource of a type", types=BOOLEAN),
+)

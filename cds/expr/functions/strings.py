@@ -1,0 +1,291 @@
+"""String manipulation and the additional string functions (FHIRPath 5.6)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import re2
+
+from cds.errors import EvaluationError, LimitError
+from cds.expr.code import BOOLEAN, INTEGER, STRING, Function
+from cds.expr.evaluation import MAX_PATTERN, MAX_STRING, MAX_SUBJECT, Evaluation, capped, capped_text
+from cds.expr.types import Types
+from cds.expr.values import describe
+
+_OPTIONS = re2.Options()
+_OPTIONS.dot_nl = True  # FHIRPath 5.6.9: single line mode
+_OPTIONS.log_errors = False
+_OPTIONS.never_nl = False
+#: What Markdown gives a meaning to; a backslash before it takes the meaning away.
+_MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|~&:@$^=\"'")
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u2028\u2029")
+
+
+def _need_text(value: Any, name: str) -> str:
+    if type(value) is not str:
+        raise EvaluationError(f"{name}() needs a string argument, not {describe(value)}")
+    return value
+
+
+def _need_count(value: Any, name: str) -> int:
+    if type(value) is not int:
+        raise EvaluationError(f"{name}() needs an integer argument, not {describe(value)}")
+    return value
+
+
+# --- simple ones -------------------------------------------------------------------------------------------------
+
+
+def _index_of(text: str, part: Any) -> int:
+    return text.find(_need_text(part, "indexOf"))
+
+
+def _last_index_of(text: str, part: Any) -> int:
+    return text.rfind(_need_text(part, "lastIndexOf"))
+
+
+def _starts_with(text: str, prefix: Any) -> bool:
+    return text.startswith(_need_text(prefix, "startsWith"))
+
+
+def _ends_with(text: str, suffix: Any) -> bool:
+    return text.endswith(_need_text(suffix, "endsWith"))
+
+
+def _contains(text: str, part: Any) -> bool:
+    return _need_text(part, "contains") in text
+
+
+def _replace(text: str, part: Any, substitute: Any) -> str:
+    part, substitute = _need_text(part, "replace"), _need_text(substitute, "replace")
+    grown = len(text) + max(len(substitute) - len(part), 0) * (text.count(part) if part else len(text) + 1)
+    if grown > MAX_STRING:
+        raise LimitError(f"a string grew beyond {MAX_STRING} characters")
+    return text.replace(part, substitute)
+
+
+def _substring(_: Evaluation, items: list[Any], starts: list[Any], lengths: list[Any] | None = None) -> list[Any]:
+    if not items or not starts:
+        return []
+    for part in (items, starts, lengths or []):
+        if len(part) > 1:
+            raise EvaluationError(f"substring() needs single items, found {len(part)}")
+    text, start = _need_text(items[0], "substring"), _need_count(starts[0], "substring")
+    if not 0 <= start < len(text):
+        return []
+    if not lengths:
+        return [text[start:]]
+    return [text[start : start + max(_need_count(lengths[0], "substring"), 0)]]
+
+
+# --- regular expressions: linear time, bounded (security.md E1) --------------------------------------------------
+
+
+def _pattern(pattern: Any, text: str, flags: Any, name: str) -> Any:
+    pattern = _need_text(pattern, name)
+    if len(pattern) > MAX_PATTERN:
+        raise LimitError(f"a regular expression has more than {MAX_PATTERN} characters")
+    if len(text) > MAX_SUBJECT:
+        raise LimitError(f"a string of more than {MAX_SUBJECT} characters cannot be matched")
+    modes = "".join(mode for mode in "im" if mode in (_need_text(flags, name) if flags else ""))
+    try:
+        return re2.compile(f"(?{modes}){pattern}" if modes else pattern, _OPTIONS)
+    except re2.error:
+        hint = "look-around and back-references are not supported"
+        raise EvaluationError(f"{name}() cannot read this regular expression", hint=hint) from None
+
+
+def _matches(text: str, pattern: Any, flags: Any = None) -> bool:
+    return _pattern(pattern, text, flags, "matches").search(text) is not None
+
+
+def _matches_full(text: str, pattern: Any, flags: Any = None) -> bool:
+    return _pattern(pattern, text, flags, "matchesFull").fullmatch(text) is not None
+
+
+def _replace_matches(text: str, pattern: Any, substitution: Any, flags: Any = None) -> str:
+    """`$1`, `${name}` and `$0` in the substitution stand for groups."""
+    if pattern == "":
+        return text
+    compiled = _pattern(pattern, text, flags, "replaceMatches")
+    pieces = _substitution(_need_text(substitution, "replaceMatches"), compiled)
+    size = 0
+
+    def put(match: Any) -> str:
+        nonlocal size
+        found = "".join(piece if isinstance(piece, str) else match.group(piece[0]) or "" for piece in pieces)
+        size += len(found)
+        if size > MAX_STRING:
+            raise LimitError(f"a string grew beyond {MAX_STRING} characters")
+        return found
+
+    return capped_text(str(compiled.sub(put, text)))
+
+
+def _substitution(template: str, compiled: Any) -> list[str | tuple[int | str]]:
+    """The template as text and one-tuples naming groups."""
+    pieces: list[str | tuple[int | str]] = []
+    at = 0
+    while (dollar := template.find("$", at)) >= 0:
+        pieces.append(template[at:dollar])
+        name, at = _group_name(template, dollar + 1)
+        if name is None:
+            pieces.append("$")
+        elif name in compiled.groupindex or (isinstance(name, int) and name <= compiled.groups):
+            pieces.append((name,))
+        else:
+            raise EvaluationError("replaceMatches() names a group that the regular expression lacks")
+    return [*pieces, template[at:]]
+
+
+def _group_name(template: str, at: int) -> tuple[int | str | None, int]:
+    char = template[at : at + 1]
+    if char.isascii() and char.isdigit():
+        return int(char), at + 1
+    close = template.find("}", at) if char == "{" else -1
+    if close < 0:
+        return None, at
+    name = template[at + 1 : close]
+    return int(name) if name.isascii() and name.isdigit() and len(name) < 4 else name, close + 1
+
+
+# --- joining and splitting ---------------------------------------------------------------------------------------
+
+
+def _join(_: Evaluation, items: list[Any], separators: list[Any] | None = None) -> list[Any]:
+    separator = _need_text(separators[0], "join") if separators else ""
+    if not items:
+        return []
+    size = sum(len(_need_text(item, "join")) for item in items) + len(separator) * (len(items) - 1)
+    if size > MAX_STRING:
+        raise LimitError(f"a string grew beyond {MAX_STRING} characters")
+    return [separator.join(items)]
+
+
+def _split(_: Evaluation, items: list[Any], separators: list[Any]) -> list[Any]:
+    if not items or not separators:
+        return []
+    if len(items) > 1:
+        raise EvaluationError(f"split() needs one string, found {len(items)}")
+    text, separator = _need_text(items[0], "split"), _need_text(separators[0], "split")
+    return capped(text.split(separator)) if separator else capped(list(text))
+
+
+def _to_chars(_: Evaluation, items: list[Any]) -> list[Any]:
+    if len(items) > 1:
+        raise EvaluationError(f"toChars() needs one string, found {len(items)}")
+    return capped(list(_need_text(items[0], "toChars"))) if items else []
+
+
+# --- encoding and escaping ---------------------------------------------------------------------------------------
+
+_ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "hex": binascii.hexlify,
+    "base64": base64.b64encode,
+    "urlbase64": base64.urlsafe_b64encode,
+}
+_DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "hex": binascii.unhexlify,
+    "base64": base64.b64decode,
+    "urlbase64": base64.urlsafe_b64decode,
+}
+
+
+def _encode(text: str, target: Any) -> str | None:
+    encoder = _ENCODERS.get(target)
+    return None if encoder is None else capped_text(encoder(text.encode("utf-8", "surrogatepass")).decode("ascii"))
+
+
+def _decode(text: str, target: Any) -> str | None:
+    decoder = _DECODERS.get(target)
+    if decoder is None:
+        return None
+    try:
+        return decoder(text.encode("ascii")).decode("utf-8")
+    except ValueError:
+        raise EvaluationError(f"decode() found text that is not {target}") from None
+
+
+def markdown_escaped(text: str) -> str:
+    """Text that Markdown shows as it is: punctuation behind backslashes, line breaks and control characters as one
+    space, bidirectional controls gone."""
+    shown = "".join(" " if ord(char) < 32 or 127 <= ord(char) < 160 else char for char in text if char not in _BIDI)
+    return "".join("\\" + char if char in _MARKDOWN else char for char in " ".join(shown.split()))
+
+
+def _escape(text: str, target: Any) -> str | None:
+    if target == "html":
+        return capped_text(html.escape(text, quote=True).replace("&#x27;", "&#39;"))
+    if target == "json":
+        return capped_text(orjson.dumps(text).decode()[1:-1])
+    return capped_text(markdown_escaped(text)) if target == "markdown" else None
+
+
+def _unescape(text: str, target: Any) -> str | None:
+    if target == "html":
+        return html.unescape(text)
+    if target == "json":
+        return _unescape_json(text)
+    if target != "markdown":
+        return None
+    return "".join(char for char, previous in _unescaped(text) if not previous)
+
+
+def _unescape_json(text: str) -> str:
+    """The text a JSON string holds; quotes and control characters may stand as they are."""
+    pieces: list[str] = []
+    for piece in text.split("\\\\"):
+        raw = piece.replace('\\"', '"').replace('"', '\\"')
+        raw = "".join(char if ord(char) >= 32 else f"\\u{ord(char):04x}" for char in raw)
+        try:
+            pieces.append(str(orjson.loads(f'"{raw}"'.encode())))
+        except ValueError:
+            raise EvaluationError("unescape() found text that is not JSON") from None
+    return "\\".join(pieces)
+
+
+def _unescaped(text: str) -> list[tuple[str, bool]]:
+    """Characters, each with whether it is the backslash of an escape."""
+    result, skip = [], False
+    for position, char in enumerate(text):
+        escape = char == "\\" and not skip and text[position + 1 : position + 2] in _MARKDOWN
+        result.append((char, escape and position + 1 < len(text)))
+        skip = escape
+    return result
+
+
+def _text(
+    name: str, most: int, handler: Callable[..., Any], summary: str, types: Types = STRING, least: int = -1
+) -> Function:
+    arguments = most if least < 0 else least
+    return Function(name, arguments, most, "scalar", handler, "5.6", summary, types=types, text=True)
+
+
+FUNCTIONS = (
+    _text("indexOf", 1, _index_of, "Position of the first occurrence, -1 for none", INTEGER),
+    _text("lastIndexOf", 1, _last_index_of, "Position of the last occurrence, -1 for none", INTEGER),
+    Function("substring", 1, 2, "collection", _substring, "5.6", "Part of a string", types=STRING),
+    _text("startsWith", 1, _starts_with, "True when it starts with the argument", BOOLEAN),
+    _text("endsWith", 1, _ends_with, "True when it ends with the argument", BOOLEAN),
+    _text("contains", 1, _contains, "True when the argument occurs in it", BOOLEAN),
+    _text("upper", 0, str.upper, "In upper case"),
+    _text("lower", 0, str.lower, "In lower case"),
+    _text("replace", 2, _replace, "With every occurrence replaced"),
+    _text("matches", 2, _matches, "True when the regular expression occurs in it", BOOLEAN, 1),
+    _text("matchesFull", 2, _matches_full, "True when the regular expression covers it", BOOLEAN, 1),
+    _text("replaceMatches", 3, _replace_matches, "With every match replaced", STRING, 2),
+    _text("length", 0, len, "The number of characters", INTEGER),
+    Function("toChars", 0, 0, "collection", _to_chars, "5.6", "Its characters", types=STRING),
+    _text("trim", 0, str.strip, "Without surrounding white space"),
+    Function("split", 1, 1, "collection", _split, "5.6", "Its parts between the separator", types=STRING),
+    Function("join", 0, 1, "collection", _join, "5.6", "The strings of a collection as one", types=STRING),
+    _text("encode", 1, _encode, "Encoded as hex, base64 or urlbase64"),
+    _text("decode", 1, _decode, "Decoded from hex, base64 or urlbase64"),
+    _text("escape", 1, _escape, "Escaped for html, json or (ours) markdown"),
+    _text("unescape", 1, _unescape, "Unescaped from html, json or (ours) markdown"),
+)

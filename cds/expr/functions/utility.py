@@ -1,0 +1,144 @@
+"""Utility functions (FHIRPath 5.9): the clock, trace, variables of an expression, and iif (5.5.1)."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from cds.expr import ast, temporal
+from cds.expr.code import DATE, DATETIME, TIME, Code, Definition, Function, Many, Scope
+from cds.expr.evaluation import Evaluation
+from cds.expr.types import Types
+from cds.expr.values import EMPTY, plain
+
+if TYPE_CHECKING:
+    from cds.expr.compiler import Compiler
+
+
+def _clock(compiler: Compiler, call: ast.Call, _scope: Scope, _typed: bool) -> Code:
+    one, types = {"today": (_today, DATE), "now": (_now, DATETIME), "timeOfDay": (_time_of_day, TIME)}[call.name]
+    made = compiler.make(call, one=one, types=types)
+    made.free = True
+    return made
+
+
+def _today(ev: Evaluation, _: Any) -> temporal.Date:
+    return ev.today()
+
+
+def _now(ev: Evaluation, _: Any) -> temporal.DateTime:
+    return temporal.of_datetime(ev.now.astimezone(ev.zone or UTC))
+
+
+def _time_of_day(ev: Evaluation, _: Any) -> temporal.Time:
+    moment = _now(ev, None)
+    return temporal.Time(moment.parts[3:], None, moment.digits)
+
+
+def _trace(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
+    """Hands the input on; what is traced is every node, through Evaluation.trace."""
+    base = compiler.code(call.base, scope, typed)
+    compiler.code(call.args[0], scope)
+    if len(call.args) > 1:
+        compiler.code(call.args[1], scope.inside("item", base.types, None))
+    return compiler.make(call, base.many, parts=(base,), types=base.types, single=base.single)
+
+
+def _iif(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
+    """iif(): the criterion decides which branch is evaluated; `$this` is the single input item. On the implicit focus
+    it is the focus itself."""
+    if isinstance(call.base, ast.Special):
+        return _branches(compiler, call, scope, typed, None)
+    base = compiler.code(call.base, scope, any(compiler.analysis.touches(arg, typed) for arg in call.args))
+    return _branches(compiler, call, compiler.following(scope, base), typed, base)
+
+
+def _branches(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool, base: Code | None) -> Code:
+    inner = scope
+    if base is not None:
+        nodes = any(compiler.analysis.touches(arg, typed) for arg in call.args)
+        inner = scope.inside("node" if nodes else "item", base.types, scope.index)
+    criterion = compiler.code(call.args[0], inner)
+    _check_criterion(compiler, call.args[0], criterion)
+    chosen = compiler.code(call.args[1], inner, typed)
+    other = compiler.code(call.args[2], inner, typed) if len(call.args) > 2 else None
+    test, then, otherwise = criterion.test, chosen.many, other.many if other else _nothing
+
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        return then(ev, this) if test(ev, this) else otherwise(ev, this)
+
+    branches = (chosen,) if other is None else (chosen, other)
+    types, single = _joined(chosen, other), all(branch.single for branch in branches)
+    made = compiler.make(call, many if base is None else _bound(base, many), parts=branches, types=types, single=single)
+    made.free = base is None and made.free and criterion.free
+    return made
+
+
+def _bound(base: Code, many: Many) -> Many:
+    item_of = base.one
+
+    def bound(ev: Evaluation, this: Any) -> list[Any]:
+        return many(ev, item_of(ev, this))
+
+    return bound
+
+
+def _nothing(_: Evaluation, __: Any) -> list[Any]:
+    return EMPTY
+
+
+def _check_criterion(compiler: Compiler, node: ast.Node, criterion: Code) -> None:
+    """A criterion that can never be a boolean is a mistake of the author."""
+    if criterion.constant is not None and len(criterion.constant) > 1:
+        raise compiler.semantic(node, "the criterion of iif() has more than one item")
+    system = criterion.types and all(kind.startswith("System.") for kind in criterion.types)
+    if system and "System.Boolean" not in (criterion.types or ()):
+        raise compiler.semantic(node, "the criterion of iif() is no boolean", "compare it, or use exists()")
+
+
+def _joined(chosen: Code, other: Code | None) -> Types | None:
+    """The possible types of either branch; an empty literal has none to add."""
+    branches = [branch for branch in (chosen, other) if branch is not None and branch.constant != []]
+    if any(branch.types is None for branch in branches):
+        return None
+    return frozenset().union(*(branch.types or () for branch in branches)) or None
+
+
+def _define_variable(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
+    """defineVariable(name[, value]): hands the input on; `%name` exists in what follows in the same chain."""
+    base = compiler.code(call.base, scope, typed)
+    inner = compiler.following(scope, base)
+    name_node = call.args[0]
+    name = name_node.value if isinstance(name_node, ast.Literal) else None
+    if not isinstance(name, str):
+        raise compiler.semantic(name_node, "the name of a variable must be a string literal")
+    if compiler.is_taken(name) or name in inner.names:
+        raise compiler.semantic(name_node, f"%{name} is already defined", "choose another name")
+    slot, items_of = compiler.slot(), base.many
+    value = compiler.code(call.args[1], _on_list(inner, base)) if len(call.args) > 1 else None
+    value_of = value.many if value else None
+
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        items = items_of(ev, this)
+        ev.slots[slot] = plain(items) if value_of is None else value_of(ev, plain(items))
+        return items
+
+    source = value or base
+    made = compiler.make(call, many, parts=(base,), types=base.types, single=base.single)
+    made.free = False
+    made.defines = {**base.defines, name: Definition(slot, source.sources.union(base.sources), source.types)}
+    return made
+
+
+def _on_list(scope: Scope, base: Code) -> Scope:
+    return Scope("list", base.types, scope.loop, scope.index, scope.total, scope.names)
+
+
+FUNCTIONS = (
+    Function("today", 0, 0, "special", _clock, "5.9", "The day of evaluation in its time zone", "no input", DATE),
+    Function("now", 0, 0, "special", _clock, "5.9", "The moment of evaluation", "no input", DATETIME),
+    Function("timeOfDay", 0, 0, "special", _clock, "5.9", "The time of day of evaluation", "no input", TIME),
+    Function("trace", 1, 2, "special", _trace, "5.9", "The input, unchanged", passes=True),
+    Function("iif", 2, 3, "special", _iif, "5.5.1", "One of two branches", "the branch", projects=True),
+    Function("defineVariable", 1, 2, "special", _define_variable, "5.9 (3.0)", "Names a value", passes=True),
+)

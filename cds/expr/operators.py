@@ -1,0 +1,394 @@
+"""Operators of FHIRPath chapter 6 as closures, and the calling conventions of table functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cds.errors import EvaluationError, LimitError
+from cds.expr import arithmetic, ast, values
+from cds.expr.code import BOOLEAN, STRING, Code, Function, Many, One, Scope, Test
+from cds.expr.evaluation import Evaluation, capped, capped_text
+from cds.expr.types import TEMPORAL, Model, Types
+from cds.expr.values import EMPTY, describe
+
+if TYPE_CHECKING:
+    from cds.expr.compiler import Compiler
+
+Failure = Callable[[str, str | None], EvaluationError]
+
+_ORDERS: dict[str, Callable[[int], bool]] = {
+    "<": lambda order: order < 0,
+    ">": lambda order: order > 0,
+    "<=": lambda order: order <= 0,
+    ">=": lambda order: order >= 0,
+}
+
+
+# --- calling conventions -----------------------------------------------------------------------------------------
+
+
+def relocated(error: EvaluationError, failure: Failure) -> EvaluationError:
+    """An error of a value function, placed at the node that called it."""
+    if error.line:
+        return error
+    placed = failure(error.message, error.hint)
+    if type(error) is LimitError:
+        return LimitError(error.message, line=placed.line, column=placed.column, hint=error.hint)
+    return placed
+
+
+def scalar_call(function: Function, base: Code, args: tuple[Code, ...], failure: Failure) -> One:
+    """A function of single items: empty input or an empty argument gives empty."""
+    handler, value_of = function.handler, base.one
+    if function.text:
+        value_of = _text_input(function.name, value_of, failure)
+    if not args:
+
+        def alone(ev: Evaluation, this: Any) -> Any:
+            value = value_of(ev, this)
+            if value is None:
+                return None
+            try:
+                return handler(value)
+            except EvaluationError as error:
+                raise relocated(error, failure) from error
+
+        return alone
+    parts = tuple(arg.one for arg in args)
+
+    def call(ev: Evaluation, this: Any) -> Any:
+        value = value_of(ev, this)
+        arguments = [part(ev, this) for part in parts]
+        if value is None or None in arguments:
+            return None
+        try:
+            return handler(value, *arguments)
+        except EvaluationError as error:
+            raise relocated(error, failure) from error
+
+    return call
+
+
+def _text_input(name: str, value_of: One, failure: Failure) -> One:
+    def text(ev: Evaluation, this: Any) -> Any:
+        value = value_of(ev, this)
+        if value is not None and type(value) is not str:
+            raise failure(f"{name}() needs a string, not {describe(value)}", "convert it with toString()")
+        return value
+
+    return text
+
+
+def collection_call(function: Function, base: Code, args: tuple[Code, ...], failure: Failure) -> Many:
+    """A function of whole collections."""
+    handler, items_of = function.handler, base.many
+    parts = tuple(arg.many for arg in args)
+
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        items = items_of(ev, this)
+        try:
+            result: list[Any] = handler(ev, items, *[part(ev, this) for part in parts])
+        except EvaluationError as error:
+            raise relocated(error, failure) from error
+        return result
+
+    return many
+
+
+def resource_test(model: Model, kind: str) -> Callable[[Any], bool]:
+    """A test of items against a type named at the start of a path: resources by resourceType; an element, whose type
+    is not in the data, passes for any type that is no resource."""
+    if kind in ("Resource", "DomainResource"):
+        return lambda item: type(item) is dict and model.is_subtype(str(item.get("resourceType", "")), kind)
+    if kind in model.resources:
+        return lambda item: type(item) is dict and item.get("resourceType") == kind
+    return lambda item: type(item) is not dict or "resourceType" not in item
+
+
+# --- dispatch ----------------------------------------------------------------------------------------------------
+
+
+#: What constants are computed in: they look at nothing of it.
+_NOWHERE = Evaluation(now=datetime.min.replace(tzinfo=UTC))
+
+
+def unary(compiler: Compiler, node: ast.Unary, scope: Scope) -> Code:
+    """Polarity (FHIRPath 6.6): of numbers and quantities."""
+    operand = compiler.code(node.operand, scope)
+    value_of, failure, negative = operand.one, compiler.failure(node), node.operator == "-"
+
+    def one(ev: Evaluation, this: Any) -> Any:
+        value = value_of(ev, this)
+        try:
+            return None if value is None else arithmetic.signed(value, negative)
+        except EvaluationError as error:
+            raise relocated(error, failure) from error
+
+    made = compiler.make(node, one=one, parts=(operand,), types=operand.types)
+    return folded(made) if operand.constant else made
+
+
+def folded(made: Code) -> Code:
+    """`made` with its result computed now; for pieces whose parts are constants. An error stays for the run."""
+    try:
+        items = made.many(_NOWHERE, None)
+    except EvaluationError:
+        return made
+    value = items[0] if len(items) == 1 else None
+    one = (lambda _ev, _this: value) if len(items) <= 1 else None
+    return Code(lambda _ev, _this: items, one=one, error=made.error, types=made.types, constant=items, free=True)
+
+
+def binary(compiler: Compiler, node: ast.Binary, scope: Scope) -> Code:
+    """Any operator of two operands."""
+    left, right = compiler.operand(node.left, scope), compiler.operand(node.right, scope)
+    operator = node.operator
+    if operator in ("=", "!="):
+        test = _equality(left, right, negate=operator == "!=")
+    elif operator in ("~", "!~"):
+        test = _equivalence(left, right, negate=operator == "!~")
+    elif operator in _ORDERS:
+        test = _order(left, right, _ORDERS[operator], compiler.failure(node))
+    elif operator in ("in", "contains"):
+        test = _membership(left, right) if operator == "in" else _membership(right, left)
+    elif operator in ("xor", "implies"):
+        test = _xor(left.test, right.test) if operator == "xor" else _implies(left.test, right.test)
+    else:
+        return _arithmetic(compiler, node, left, right)
+    made = compiler.make(node, test=test, parts=(left, right), types=BOOLEAN)
+    return folded(made) if left.constant is not None and right.constant is not None else made
+
+
+def chain(compiler: Compiler, node: ast.Chain, scope: Scope, typed: bool) -> Code:
+    """`|`, `and`, `or`, `&` and `+` over two or more operands."""
+    if node.operator == "|":
+        return _union(compiler, node, scope, typed)
+    parts = tuple(compiler.operand(operand, scope) for operand in node.operands)
+    if node.operator in ("and", "or"):
+        tests = tuple(part.test for part in parts)
+        test = _and(tests) if node.operator == "and" else _or(tests)
+        return compiler.make(node, test=test, parts=parts, types=BOOLEAN)
+    if node.operator == "&":
+        return compiler.make(node, one=_concatenation(parts, compiler.failure(node)), parts=parts, types=STRING)
+    made = parts[0]
+    for part in parts[1:]:
+        made = _arithmetic(compiler, node, made, part)
+    return made
+
+
+# --- comparison --------------------------------------------------------------------------------------------------
+
+
+def _is_text(types: Types | None) -> bool:
+    """True when items are known to be no dates, so that strings compare as text."""
+    return types is not None and not types & TEMPORAL
+
+
+def _equality(left: Code, right: Code, *, negate: bool) -> Test:
+    literal = right if right.constant else left
+    if literal.constant and len(literal.constant) == 1 and type(literal.constant[0]) is str:
+        return _equals_text(left if literal is right else right, literal.constant[0], negate=negate)
+    text = _is_text(left.types) or _is_text(right.types)
+    first, second = left.many, right.many
+
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        one = first(ev, this)
+        other = second(ev, this) if one else EMPTY
+        if not other:
+            return None
+        answer: bool | None
+        if text and len(one) == len(other) == 1 and type(one[0]) is str and type(other[0]) is str:
+            answer = one[0] == other[0]
+        else:
+            answer = values.equal_collections(one, other)
+        return answer if answer is None else answer is not negate
+
+    return test
+
+
+def _equals_text(code: Code, text: str, *, negate: bool) -> Test:
+    many = code.many
+
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        items = many(ev, this)
+        if not items:
+            return None
+        return (len(items) == 1 and items[0] == text) is not negate
+
+    return test
+
+
+def _equivalence(left: Code, right: Code, *, negate: bool) -> Test:
+    first, second = left.many, right.many
+
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        one, other = first(ev, this), second(ev, this)
+        if len(one) == len(other):
+            ev.spend(len(one) * len(other))  # each item may be compared with every other
+        return values.equivalent_collections(one, other) is not negate
+
+    return test
+
+
+def _order(left: Code, right: Code, decide: Callable[[int], bool], failure: Failure) -> Test:
+    first, second = left.one, right.one
+    text = _is_text(left.types) or _is_text(right.types)
+
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        one, other = first(ev, this), second(ev, this)
+        if one is None or other is None:
+            return None
+        if text and type(one) is str and type(other) is str:
+            return decide((one > other) - (one < other))
+        try:
+            order = values.compare(one, other)
+        except EvaluationError as error:
+            raise relocated(error, failure) from error
+        return None if order is None else decide(order)
+
+    return test
+
+
+def _membership(item: Code, collection: Code) -> Test:
+    value_of, items_of, doubtful = item.one, collection.many, collection.doubt()
+    constant = collection.constant
+    if constant and all(type(entry) is str for entry in constant):
+        words = frozenset(constant)
+
+        def among_words(ev: Evaluation, this: Any) -> bool | None:
+            value = value_of(ev, this)
+            return None if value is None else type(value) is str and value in words
+
+        return among_words
+
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        value = value_of(ev, this)
+        if value is None:
+            return None
+        items = items_of(ev, this)
+        ev.spend(len(items))
+        if member(value, items):
+            return True
+        return None if doubtful(ev) else False
+
+    return test
+
+
+def member(value: Any, items: list[Any]) -> bool:
+    """True when a collection has an item equal to `value`."""
+    if type(value) is str and value in items:
+        return True
+    return any(values.equal(value, item) is True for item in items)
+
+
+# --- logic (FHIRPath 6.5, three-valued) --------------------------------------------------------------------------
+
+
+def _and(tests: tuple[Test, ...]) -> Test:
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        answer: bool | None = True
+        for part in tests:
+            value = part(ev, this)
+            if value is False:
+                return False
+            if value is None:
+                answer = None
+        return answer
+
+    return test
+
+
+def _or(tests: tuple[Test, ...]) -> Test:
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        answer: bool | None = False
+        for part in tests:
+            value = part(ev, this)
+            if value is True:
+                return True
+            if value is None:
+                answer = None
+        return answer
+
+    return test
+
+
+def _xor(left: Test, right: Test) -> Test:
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        one, other = left(ev, this), right(ev, this)
+        return None if one is None or other is None else one is not other
+
+    return test
+
+
+def _implies(left: Test, right: Test) -> Test:
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        one = left(ev, this)
+        if one is False:
+            return True
+        other = right(ev, this)
+        if one is True or other is True:
+            return other
+        return None
+
+    return test
+
+
+# --- union, concatenation, arithmetic ----------------------------------------------------------------------------
+
+
+def _union(compiler: Compiler, node: ast.Chain, scope: Scope, typed: bool) -> Code:
+    parts = tuple(compiler.code(operand, scope, typed) for operand in node.operands)
+    lists = tuple(part.many for part in parts)
+
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        result: list[Any] = []
+        for items in lists:
+            result += items(ev, this)
+        return values.distinct(capped(result))
+
+    known = [part.types for part in parts if part.constant != []]
+    types = frozenset().union(*(kinds or () for kinds in known)) if None not in known else None
+    made = compiler.make(node, many, parts=parts, types=types or None)
+    return folded(made) if all(part.constant is not None for part in parts) else made
+
+
+def _concatenation(parts: tuple[Code, ...], failure: Failure) -> One:
+    texts = tuple(part.one for part in parts)
+
+    def one(ev: Evaluation, this: Any) -> Any:
+        pieces = []
+        for text in texts:
+            piece = text(ev, this)
+            if type(piece) is str:
+                pieces.append(piece)
+            elif piece is not None:
+                raise failure(f"& joins strings, not {describe(piece)}", "convert it with toString()")
+        return capped_text("".join(pieces))
+
+    return one
+
+
+def _arithmetic(compiler: Compiler, node: ast.Binary | ast.Chain, left: Code, right: Code) -> Code:
+    function = arithmetic.OPERATORS[node.operator]
+    _check_date_arithmetic(compiler, node, left.types, right.types)
+    first, second, failure = left.one, right.one, compiler.failure(node)
+
+    def one(ev: Evaluation, this: Any) -> Any:
+        value, other = first(ev, this), second(ev, this)
+        if value is None or other is None:
+            return None
+        try:
+            return function(value, other)
+        except EvaluationError as error:
+            raise relocated(error, failure) from error
+
+    types = arithmetic.result_types(node.operator, left.types, right.types)
+    made = compiler.make(node, one=one, parts=(left, right), types=types)
+    return folded(made) if left.constant is not None and right.constant is not None else made
+
+
+def _check_date_arithmetic(compiler: Compiler, node: ast.Node, left: Types | None, right: Types | None) -> None:
+    if left and right and left <= TEMPORAL and right <= {"System.Integer", "System.Decimal"}:
+        raise compiler.semantic(node, "a number cannot be added to a date", "give it a unit, such as 7 days")

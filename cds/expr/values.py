@@ -1,0 +1,396 @@
+"""Items: what a collection holds, and how items are equal, ordered and shown.
+
+An item is a plain JSON value (dict, str, bool, int, float, Decimal) or a System value (Date, DateTime, Time,
+Quantity). A Node is an item that remembers its FHIR type and primitive extensions; it exists only inside an
+evaluation, below functions that ask for either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+from typing import Any
+
+import orjson
+
+from cds.errors import EvaluationError, LimitError
+from cds.expr import quantity as quantities
+from cds.expr import temporal
+from cds.expr.quantity import Quantity
+from cds.expr.temporal import Date, DateTime, Temporal, Time
+
+#: Decimal arithmetic of the engine: 28 digits, whatever the calling thread has set (security.md E5).
+ARITHMETIC = Context(prec=28, traps=[InvalidOperation, DivisionByZero, Overflow])
+MAX_DIGITS = 28
+
+#: Shared results. Lists that pass between closures are never changed.
+EMPTY: list[Any] = []
+TRUE: list[Any] = [True]
+FALSE: list[Any] = [False]
+
+
+class Node:
+    """An item with its FHIR type (None when unknown) and, for a primitive, the element that holds its id and
+    extensions. `value` is None for a primitive that has extensions only."""
+
+    __slots__ = ("element", "type", "value")
+
+    def __init__(self, value: Any, kind: str | None, element: dict[str, Any] | None = None) -> None:
+        self.value = value
+        self.type = kind
+        self.element = element
+
+
+class TypeInfo:
+    """What `type()` returns: namespace and name, readable as elements."""
+
+    __slots__ = ("name", "namespace")
+
+    def __init__(self, namespace: str, name: str) -> None:
+        self.namespace = namespace
+        self.name = name
+
+    def element(self, name: str) -> list[Any]:
+        """`namespace` or `name` as a collection; empty for any other element."""
+        return [self.namespace] if name == "namespace" else [self.name] if name == "name" else EMPTY
+
+
+def plain(items: list[Any]) -> list[Any]:
+    """Items without their Nodes; primitives that have no value fall away."""
+    if Node not in map(type, items):
+        return items
+    values = [item.value if type(item) is Node else item for item in items]
+    return [value for value in values if value is not None]
+
+
+def boolean(value: bool | None) -> list[Any]:
+    """A three-valued result as a collection."""
+    return TRUE if value else EMPTY if value is None else FALSE
+
+
+# --- kinds -------------------------------------------------------------------------------------------------------
+
+_SYSTEM_NAMES = {
+    bool: "Boolean",
+    str: "String",
+    int: "Integer",
+    float: "Decimal",
+    Decimal: "Decimal",
+    Date: "Date",
+    DateTime: "DateTime",
+    Time: "Time",
+    Quantity: "Quantity",
+}
+
+
+def system_type(item: Any) -> str | None:
+    """The System type name of an item (`Integer`), None for complex elements."""
+    return _SYSTEM_NAMES.get(type(item))
+
+
+def describe(item: Any) -> str:
+    """What kind of item this is, for messages; never its content."""
+    kind = system_type(item)
+    if kind is None and isinstance(item, dict):
+        kind = str(item.get("resourceType") or "element")[:64]
+    return kind or type(item).__name__
+
+
+def decimal(value: int | float | Decimal) -> Decimal:
+    """A JSON or System number as a Decimal with the digits it was written with."""
+    if type(value) is float:
+        return Decimal(repr(value))
+    return value if type(value) is Decimal else Decimal(value)
+
+
+def is_number(item: Any) -> bool:
+    """True for int, float and Decimal, not for bool."""
+    return type(item) in (int, float, Decimal)
+
+
+def bounded(value: Decimal) -> Decimal:
+    """A computed decimal held to 28 digits on either side of the point (security.md E5)."""
+    if not value.is_finite() or value.adjusted() >= MAX_DIGITS:
+        raise LimitError(f"a number has more than {MAX_DIGITS} digits")
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -MAX_DIGITS:
+        value = round(value, MAX_DIGITS)
+    return value
+
+
+def as_quantity(item: Any) -> Quantity | None:
+    """A Quantity, a number (unit 1), or a FHIR Quantity element (value with a UCUM code) as a Quantity; else None."""
+    if type(item) is Quantity:
+        return item
+    if is_number(item):
+        return Quantity(decimal(item))
+    if type(item) is dict and is_number(item.get("value")):
+        unit = item.get("code") or item.get("unit") or "1"
+        if isinstance(unit, str):
+            return Quantity(decimal(item["value"]), unit)
+    return None
+
+
+def as_temporal(item: Any, like: type[Temporal]) -> Temporal | None:
+    """A temporal value, or a string that reads as one of the family of `like`; else None."""
+    if isinstance(item, Temporal):
+        return item
+    if type(item) is str:
+        return temporal.parse_time(item) if like is Time else temporal.parse(item)
+    return None
+
+
+def temporal_pair(left: str, right: str) -> tuple[Temporal, Temporal] | None:
+    """Two strings of unknown FHIR type that both read as dates or dateTimes; None when they are just text."""
+    if left[:4].isdigit() and right[:4].isdigit():
+        first, second = temporal.parse(left), temporal.parse(right)
+        if first is not None and second is not None:
+            return first, second
+    return None
+
+
+# --- equality ----------------------------------------------------------------------------------------------------
+
+
+def equal(left: Any, right: Any) -> bool | None:
+    """FHIRPath 6.1.1 `=` of two items: None when partial dates leave it open. Strings that both read as dates compare
+    as dates."""
+    kind, other = type(left), type(right)
+    if kind is other:
+        if kind is str:
+            if left == right:
+                return True
+            pair = temporal_pair(left, right)
+            return temporal.equal(*pair) if pair else False
+        if kind is dict:
+            return True if left == right else _equal_elements(left, right)
+        if isinstance(left, Temporal):
+            return temporal.equal(left, right)
+        return quantities.equal(left, right) if kind is Quantity else bool(left == right)
+    if isinstance(left, Temporal) or isinstance(right, Temporal):
+        return _equal_temporal(left, right)
+    if kind is Quantity or other is Quantity:
+        first, second = as_quantity(left), as_quantity(right)
+        return quantities.equal(first, second) if first and second else False
+    if is_number(left) and is_number(right):
+        return decimal(left) == decimal(right)
+    return False
+
+
+def _equal_temporal(left: Any, right: Any) -> bool | None:
+    like = type(left) if isinstance(left, Temporal) else type(right)
+    first, second = as_temporal(left, like), as_temporal(right, like)
+    return temporal.equal(first, second) if first is not None and second is not None else False
+
+
+def _equal_elements(left: dict[str, Any], right: dict[str, Any]) -> bool | None:
+    if left.keys() != right.keys():
+        return False
+    answer: bool | None = True
+    for name, value in left.items():
+        same = _equal_values(value, right[name])
+        if same is False:
+            return False
+        answer = answer and same
+    return answer
+
+
+def _equal_values(left: Any, right: Any) -> bool | None:
+    if type(left) is list and type(right) is list:
+        return equal_collections(left, right) if len(left) == len(right) else False
+    return equal(left, right)
+
+
+def equal_collections(left: list[Any], right: list[Any]) -> bool | None:
+    """`=` of two collections that are not empty: same items in the same order."""
+    if len(left) != len(right):
+        return False
+    answer: bool | None = True
+    for first, second in zip(left, right, strict=True):
+        same = equal(first, second)
+        if same is False:
+            return False
+        answer = answer and same
+    return answer
+
+
+def equivalent(left: Any, right: Any) -> bool:
+    """FHIRPath 6.1.2 `~` of two items: text without case and space differences, numbers at the coarser precision."""
+    if type(left) is str and type(right) is str:
+        pair = temporal_pair(left, right)
+        return temporal.equivalent(*pair) if pair else _folded(left) == _folded(right)
+    if is_number(left) and is_number(right):
+        first, second = decimal(left), decimal(right)
+        digits = min(_places(first), _places(second))
+        return round(first, digits) == round(second, digits)
+    if type(left) is dict and type(right) is dict and as_quantity(left) is None:
+        return _equivalent_elements(left, right)
+    if type(left) is Quantity or type(right) is Quantity or type(left) is dict:
+        one, other = as_quantity(left), as_quantity(right)
+        return quantities.equivalent(one, other) if one and other else False
+    return equal(left, right) is True
+
+
+def _equivalent_elements(left: dict[str, Any], right: dict[str, Any]) -> bool:
+    if left.keys() - {"id"} != right.keys() - {"id"}:
+        return False
+    return all(
+        equivalent_collections(_as_list(value), _as_list(right[name])) for name, value in left.items() if name != "id"
+    )
+
+
+def equivalent_collections(left: list[Any], right: list[Any]) -> bool:
+    """`~` of two collections: the same items in any order; two empty ones are equivalent."""
+    if len(left) != len(right):
+        return False
+    rest = list(right)
+    for item in left:
+        match = next((index for index, other in enumerate(rest) if equivalent(item, other)), None)
+        if match is None:
+            return False
+        del rest[match]
+    return True
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if type(value) is list else [value]
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _places(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+# --- order -------------------------------------------------------------------------------------------------------
+
+
+def compare(left: Any, right: Any) -> int | None:
+    """FHIRPath 6.2 order of two items: -1, 0, 1, or None when it is open. EvaluationError for types that have no
+    order between them."""
+    kind = type(left)
+    if kind is type(right):
+        if kind is str:
+            pair = temporal_pair(left, right) if left != right else None
+            return temporal.compare(*pair) if pair else (left > right) - (left < right)
+        if kind is int or kind is float or kind is Decimal:
+            return int(left > right) - int(left < right)
+    if is_number(left) and is_number(right):
+        first, second = decimal(left), decimal(right)
+        return (first > second) - (first < second)
+    if isinstance(left, Temporal) or isinstance(right, Temporal):
+        return _compare_temporal(left, right)
+    if {kind, type(right)} & {Quantity, dict}:
+        one, other = as_quantity(left), as_quantity(right)
+        if one is not None and other is not None:
+            return quantities.compare(one, other)
+    raise EvaluationError(f"{describe(left)} and {describe(right)} have no order", hint="compare values of one type")
+
+
+def _compare_temporal(left: Any, right: Any) -> int | None:
+    like = type(left) if isinstance(left, Temporal) else type(right)
+    first, second = as_temporal(left, like), as_temporal(right, like)
+    if type(left if first is None else right) is str and (first is None or second is None):
+        return None  # text that is no date: unknown, as data comes from many hands
+    if first is None or second is None or not temporal.comparable(first, second):
+        raise EvaluationError(
+            f"{describe(left)} and {describe(right)} have no order",
+            hint="choose one type first, such as onset.ofType(dateTime)",
+        )
+    return temporal.compare(first, second)
+
+
+# --- sets --------------------------------------------------------------------------------------------------------
+
+
+def key(item: Any) -> Hashable:
+    """A value that is the same for equal items, for distinct, union and membership."""
+    kind = type(item)
+    if kind is str:
+        return str(item)
+    if kind is bool:
+        return (bool, item)
+    if kind is float:
+        return decimal(item)
+    if kind is dict:
+        return orjson.dumps(item, default=_json_default, option=orjson.OPT_SORT_KEYS)
+    if kind is TypeInfo:
+        return (TypeInfo, item.namespace, item.name)
+    if kind is Node:
+        return key(item.value) if item.value is not None else (Node, key(item.element or {}))
+    return item  # type: ignore[no-any-return]
+
+
+def distinct(items: Iterable[Any]) -> list[Any]:
+    """Items without later duplicates."""
+    seen = set()
+    result = []
+    for item in items:
+        mark = key(item)
+        if mark not in seen:
+            seen.add(mark)
+            result.append(item)
+    return result
+
+
+# --- results -----------------------------------------------------------------------------------------------------
+
+
+def truth(items: list[Any]) -> bool | None:
+    """Singleton evaluation of a condition (FHIRPath 4.5): the boolean, True for a single item of another type, None
+    for empty. EvaluationError for more than one item."""
+    if not items:
+        return None
+    if len(items) > 1:
+        raise EvaluationError(f"a condition gave {len(items)} items", hint="use exists() to make it one boolean")
+    return items[0] if type(items[0]) is bool else True
+
+
+def _json_default(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return json_number(value)
+    raise TypeError
+
+
+def json_number(value: Decimal) -> int | float:
+    """A Decimal as the JSON number that keeps its digits where a number can."""
+    return int(value) if value == value.to_integral_value() and value.as_tuple().exponent == 0 else float(value)
+
+
+def to_json(item: Any) -> Any:
+    """An item as FHIR JSON: dates and times as strings, a Quantity as a Quantity element, decimals as numbers."""
+    if isinstance(item, Temporal):
+        return str(item)
+    if type(item) is Decimal:
+        return json_number(item)
+    if type(item) is Quantity:
+        element: dict[str, Any] = {"value": json_number(item.value), "unit": item.unit}
+        code = _ucum(item)
+        return {**element, "system": "http://unitsofmeasure.org", "code": code} if code else element
+    if type(item) is TypeInfo:
+        return {"namespace": item.namespace, "name": item.name}
+    return item.value if type(item) is Node else item
+
+
+def _ucum(item: Quantity) -> str | None:
+    if item.calendar is None:
+        return item.unit
+    codes = {word: code for code, word in quantities.TIME_UNITS.items()} | {"year": "a", "month": "mo"}
+    return codes.get(item.calendar)
+
+
+def text_of(item: Any) -> str | None:
+    """An item as text the way toString() shows it (FHIRPath 5.5.6); None for elements."""
+    kind = type(item)
+    if kind is str:
+        return str(item)
+    if kind is bool:
+        return "true" if item else "false"
+    if is_number(item):
+        return f"{decimal(item):f}"
+    if isinstance(item, (Temporal, Quantity)):
+        return str(item)
+    return None

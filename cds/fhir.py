@@ -1,0 +1,118 @@
+"""Helpers over FHIR R4 resources as plain dicts: references, canonicals, codings, contained resources, Bundles.
+
+Nothing here copies or changes a resource. Wrong shapes are read as absent, because requests come from many clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Resource = dict[str, Any]
+
+#: The one place that names our canonical base.
+CANONICAL_BASE = "https://pathway-cds.example/fhir"
+
+#: Our FHIR extensions, by their short name (docs/extensions.md).
+EXTENSION_BASE = f"{CANONICAL_BASE}/StructureDefinition/"
+FOR_EACH = EXTENSION_BASE + "for-each"
+TARGET = EXTENSION_BASE + "target"
+OVERRIDE_REASONS = EXTENSION_BASE + "override-reasons"
+DEFAULT_VALUE = EXTENSION_BASE + "default-value"
+EXPANSION_FILE = EXTENSION_BASE + "expansion-file"
+OPTIONAL_DATA = EXTENSION_BASE + "optional-data"
+#: The standard extension that names an expression (FHIR extensions pack, `variable`).
+VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
+
+DECISION_SYSTEM = f"{CANONICAL_BASE}/CodeSystem/decision"
+ACTION_TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/action-type"
+
+SNOMED = "http://snomed.info/sct"
+DMD = "https://dmd.nhs.uk"
+
+
+def split_canonical(canonical: str) -> tuple[str, str | None]:
+    """`url|version` as (url, version); version is None when the canonical has none. A `#fragment` stays in the url."""
+    url, _, version = canonical.partition("|")
+    return url, version or None
+
+
+def reference_key(reference: str) -> tuple[str, str] | None:
+    """(type, id) of a relative or absolute literal reference, its `/_history/` part dropped; None for `#contained`,
+    `urn:` and anything else."""
+    if not reference or reference[0] == "#" or reference.startswith("urn:"):
+        return None
+    parts = reference.split("/_history/", 1)[0].rstrip("/").rsplit("/", 2)
+    if len(parts) < 2 or not parts[-1] or not parts[-2][:1].isupper():
+        return None
+    return parts[-2], parts[-1]
+
+
+def reference_of(element: Any) -> str | None:
+    """The `reference` string of a Reference element, or None."""
+    if isinstance(element, dict):
+        reference = element.get("reference")
+        if isinstance(reference, str) and reference:
+            return reference
+    return None
+
+
+def as_list(value: Any) -> list[Any]:
+    """A FHIR element that may be single, repeated or absent, as a list (clients send both forms)."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def entries(bundle: Any) -> Iterator[dict[str, Any]]:
+    """The well-formed entries of a Bundle: dicts; anything else is passed over."""
+    if isinstance(bundle, dict):
+        entry = bundle.get("entry")
+        if isinstance(entry, list):
+            for item in entry:
+                if isinstance(item, dict):
+                    yield item
+
+
+def bundle_resources(bundle: Any) -> Iterator[Resource]:
+    """The resources of a Bundle's entries, in order."""
+    for entry in entries(bundle):
+        resource = entry.get("resource")
+        if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
+            yield resource
+
+
+def contained(resource: Mapping[str, Any], fragment: str) -> Resource | None:
+    """The contained resource with the id of `#fragment`, or None."""
+    wanted = fragment.lstrip("#")
+    for item in as_list(resource.get("contained")):
+        if isinstance(item, dict) and item.get("id") == wanted:
+            return item
+    return None
+
+
+def codings(element: Any) -> Iterator[tuple[str, str]]:
+    """(system, code) of a CodeableConcept, a Coding, or a list of either; incomplete codings are passed over."""
+    for item in as_list(element):
+        if not isinstance(item, dict):
+            continue
+        for coding in as_list(item["coding"]) if "coding" in item else (item,):
+            if isinstance(coding, dict):
+                system, code = coding.get("system"), coding.get("code")
+                if isinstance(system, str) and isinstance(code, str):
+                    yield system, code
+
+
+def extension(element: Mapping[str, Any], url: str) -> dict[str, Any] | None:
+    """The first extension of `element` with that url, or None."""
+    for item in as_list(element.get("extension")):
+        if isinstance(item, dict) and item.get("url") == url:
+            return item
+    return None
+
+
+def extensions(element: Mapping[str, Any], url: str) -> Iterator[dict[str, Any]]:
+    """Every extension of `element` with that url, in order."""
+    for item in as_list(element.get("extension")):
+        if isinstance(item, dict) and item.get("url") == url:
+            yield item

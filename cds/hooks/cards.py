@@ -1,0 +1,197 @@
+"""An applied tree rendered as CDS Hooks cards (cds-hooks.md C and I-3): one table from action elements to card members.
+
+Cards hold only what CDS Hooks 2.0 knows. Ids are derived from the call, so that the same call gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from cds import fhir
+from cds.apply.activity import NAMESPACE
+from cds.apply.tree import AppliedAction, Outcome
+
+Card = dict[str, Any]
+
+#: The longest summary: "fewer than 140 characters" (C6).
+SUMMARY_LENGTH = 139
+
+_INDICATORS = {"routine": "info", "urgent": "warning", "asap": "warning", "stat": "critical"}
+_URGENCY = {"critical": 0, "warning": 1, "info": 2}
+_CARD_ACTIONS = {"create": "create", "update": "update", "remove": "delete"}
+_ANY = frozenset({"any", "one-or-more"})
+_ALL = frozenset({"all", "all-or-none"})
+
+#: Characters that never leave the service in a text: controls (but for the line feed) and bidirectional overrides.
+_UNSAFE = dict.fromkeys([*range(10), *range(11, 32), *range(0x7F, 0xA0), 0x061C, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_HTML = {**_UNSAFE, ord("<"): "&lt;"}
+
+#: The codings of a value set in its own order: canonical -> [{system, code, display}].
+Reasons = Callable[[str], list[dict[str, str]]]
+
+
+class Renderer:
+    """Renders the applied trees of one call. `identity` tells this call from others (hookInstance and service id);
+    `reasons` expands the value sets of override reasons."""
+
+    def __init__(self, identity: str, reasons: Reasons) -> None:
+        self._identity = identity
+        self._reasons = reasons
+        self.shortened: list[str] = []
+
+    def cards(self, applied: Iterable[AppliedAction]) -> list[Card]:
+        """The cards of every action that fired, the most urgent first, otherwise in the order of the plan. An action
+        without a title only groups: its children are cards. Ids of actions whose dynamic title had to be cut are in
+        `shortened` afterwards."""
+        found = [self._card(action) for action in _card_actions(applied)]
+        return sorted(found, key=lambda card: _URGENCY[card["indicator"]])
+
+    def _card(self, action: AppliedAction) -> Card:
+        element = action.element
+        card: Card = {"uuid": self._uuid(action), "summary": self._summary(action)}
+        if detail := element.get("description") or element.get("textEquivalent"):
+            card["detail"] = _markdown(detail)
+        card["indicator"] = _INDICATORS.get(element.get("priority", "routine"), "info")
+        card["source"] = _source(action)
+        suggestions = self._suggestions(action)
+        if suggestions:
+            card["suggestions"] = suggestions
+            card["selectionBehavior"] = "any" if element.get("selectionBehavior") in _ANY else "at-most-one"
+        if reasons := self._override_reasons(element):
+            card["overrideReasons"] = reasons
+        if links := _links(element):
+            card["links"] = links
+        return card
+
+    def _uuid(self, action: AppliedAction) -> str:
+        return str(uuid.uuid5(NAMESPACE, f"{self._identity}|{action.id}"))
+
+    def _summary(self, action: AppliedAction) -> str:
+        text = " ".join(action.element["title"].translate(_UNSAFE).split())
+        if len(text) <= SUMMARY_LENGTH:
+            return text
+        self.shortened.append(action.id)
+        return text[:SUMMARY_LENGTH].rsplit(" ", 1)[0] + "…"
+
+    def _suggestions(self, action: AppliedAction) -> list[dict[str, Any]]:
+        """Children are suggestions; with `all` they are one; without children the action's own resource is one (I-3)."""
+        children = [child for child in action.children if child.outcome is Outcome.FIRED]
+        behaviour = action.element.get("selectionBehavior")
+        if not children:
+            own = _action(action)
+            return [{"label": _label(action), "uuid": self._uuid(action), "actions": [own]}] if own else []
+        if behaviour in _ALL:
+            actions = [item for child in children for item in _actions(child)]
+            return [{"label": _label(action), "uuid": self._uuid(action), "actions": actions}] if actions else []
+        suggestions = [s for child in children if (s := self._suggestion(child)) is not None]
+        if behaviour not in _ANY:
+            _recommend_one(suggestions)
+        return suggestions
+
+    def _suggestion(self, action: AppliedAction) -> dict[str, Any] | None:
+        """None when a part of it failed: half a suggestion is none."""
+        if any(part.outcome is Outcome.FAILED for part in action.walk()):
+            return None
+        suggestion: dict[str, Any] = {"label": _label(action), "uuid": self._uuid(action)}
+        if action.element.get("precheckBehavior") == "yes":
+            suggestion["isRecommended"] = True
+        if actions := _actions(action):
+            suggestion["actions"] = actions
+        return suggestion
+
+    def _override_reasons(self, element: dict[str, Any]) -> list[dict[str, str]]:
+        reasons: list[dict[str, str]] = []
+        for extension in fhir.extensions(element, fhir.OVERRIDE_REASONS):
+            reasons += self._reasons(extension["valueCanonical"])
+        return reasons
+
+
+def _card_actions(applied: Iterable[AppliedAction]) -> Iterable[AppliedAction]:
+    for action in applied:
+        if action.outcome is not Outcome.FIRED:
+            continue
+        if action.element.get("title"):
+            yield action
+        else:
+            yield from _card_actions(action.children)
+
+
+def _recommend_one(suggestions: list[dict[str, Any]]) -> None:
+    """At most one suggestion is recommended where at most one may be taken (C20)."""
+    seen = False
+    for suggestion in suggestions:
+        if suggestion.get("isRecommended"):
+            if seen:
+                del suggestion["isRecommended"]
+            seen = True
+
+
+def _label(action: AppliedAction) -> str:
+    return " ".join(str(action.element.get("title") or action.element.get("description")).translate(_UNSAFE).split())
+
+
+def _actions(action: AppliedAction) -> list[dict[str, Any]]:
+    """What a suggestion does: its children's actions, which all apply together, or its own."""
+    parts = [child for child in action.children if child.outcome is Outcome.FIRED] or [action]
+    return [item for part in parts if (item := _action(part)) is not None]
+
+
+def _action(action: AppliedAction) -> dict[str, Any] | None:
+    """One CDS Hooks action (C23-C28); None for what cannot be one (fire-event, an action without a resource)."""
+    kind = _kind(action)
+    subject = action.target if kind == "delete" else action.resource
+    if kind is None or subject is None:
+        return None
+    description = action.element.get("description") or action.element.get("title") or "Change this order"
+    item: dict[str, Any] = {"type": kind, "description": _plain(description)}
+    if kind == "delete":
+        item["resourceId"] = f"{subject['resourceType']}/{subject.get('id')}"
+    else:
+        item["resource"] = subject
+    return item
+
+
+def _kind(action: AppliedAction) -> str | None:
+    for system, code in fhir.codings(action.element.get("type")):
+        if system == fhir.ACTION_TYPE_SYSTEM:
+            return _CARD_ACTIONS.get(code)
+    return "create" if action.resource is not None and action.target is None else None
+
+
+def _source(action: AppliedAction) -> dict[str, Any]:
+    documentation = fhir.as_list(action.element.get("documentation"))
+    first = documentation[0] if documentation else {}
+    source: dict[str, Any] = {"label": first.get("display") or first.get("label") or first.get("citation") or action.plan}
+    if url := _absolute(first.get("url")):
+        source["url"] = url
+    for coding in fhir.as_list(action.element.get("code")):
+        for item in fhir.as_list(coding.get("coding"))[:1]:
+            source["topic"] = {name: item[name] for name in ("system", "code", "display") if name in item}
+            return source
+    source["topic"] = {"system": action.plan, "code": action.id}
+    return source
+
+
+def _links(element: dict[str, Any]) -> list[dict[str, str]]:
+    """Documentation beyond the first that has an absolute url, once each (F16: links come from definitions only)."""
+    links = {}
+    for item in fhir.as_list(element.get("documentation"))[1:]:
+        if url := _absolute(item.get("url")):
+            label = item.get("display") or item.get("label") or item.get("citation") or url
+            links[url] = {"label": label, "url": url, "type": "absolute"}
+    return list(links.values())
+
+
+def _absolute(url: Any) -> str | None:
+    return url if isinstance(url, str) and url.startswith(("https://", "http://")) else None
+
+
+def _markdown(text: str) -> str:
+    """GitHub Flavored Markdown without HTML (C7) and without characters that hide or reorder text."""
+    return text.translate(_HTML).strip()
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.translate(_UNSAFE).split())

@@ -1,0 +1,67 @@
+"""Services from plans (cds-hooks.md A and I-1): one per hook of each plan that no other plan refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cds import fhir
+from cds.apply.plan import CompiledPlan, Plans
+from cds.definitions.snapshot import Snapshot
+from cds.hooks.prefetch import Requirement, requirements
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Service:
+    """One CDS service: what discovery says of it and the plan it runs. `id` is the last segment of the plan's url and
+    the hook, so that clients which know a service by its URL alone can tell hooks apart."""
+
+    id: str
+    hook: str
+    plan: CompiledPlan
+    requirements: tuple[Requirement, ...]
+
+    def as_discovery(self) -> dict[str, Any]:
+        """The service's entry in the discovery response (A4-A9)."""
+        definition = self.plan.definition
+        entry: dict[str, Any] = {"hook": self.hook}
+        if title := definition.get("title") or definition.get("name"):
+            entry["title"] = title
+        entry["description"] = definition["description"]
+        entry["id"] = self.id
+        entry["prefetch"] = {requirement.key: requirement.template for requirement in self.requirements}
+        if "usage" in definition:
+            entry["usageRequirements"] = definition["usage"]
+        return entry
+
+
+def services(snapshot: Snapshot, plans: Plans, *, offer_decisions: bool = False) -> dict[str, Service]:
+    """The services of a snapshot by id, in order of id. With `offer_decisions` the plans that others refer to are
+    offered too, each on its own."""
+    definitions = [d.resource for d in snapshot.documents if d.kind == "PlanDefinition"]
+    referred = {id(snapshot.definition(canonical)) for d in definitions for canonical in _plans_named(d)}
+    found = {}
+    for definition in definitions:
+        if definition.get("status") != "active" or (id(definition) in referred and not offer_decisions):
+            continue
+        plan = plans.compile(definition)
+        for hook in plan.hooks():
+            service_id = f"{definition['url'].rstrip('/').rsplit('/', 1)[-1]}-{hook}"
+            found[service_id] = Service(service_id, hook, plan, requirements(plan, hook))
+    return dict(sorted(found.items()))
+
+
+def _plans_named(definition: fhir.Resource) -> Iterable[str]:
+    pending = list(fhir.as_list(definition.get("action")))
+    while pending:
+        action = pending.pop()
+        canonical = action.get("definitionCanonical", "")
+        if "/PlanDefinition/" in canonical:
+            yield canonical
+        pending.extend(fhir.as_list(action.get("action")))
+
+
+def discovery(found: Iterable[Service]) -> dict[str, Any]:
+    """The body of `GET /cds-services`."""
+    return {"services": [service.as_discovery() for service in found]}

@@ -1,0 +1,117 @@
+"""A hook call as it arrives, read tolerantly: what real clients get wrong without doing harm is put right here
+(cds-hooks.md section B, "Recommended reading"); everything else is refused with JSON pointers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import re2
+
+from cds import fhir
+from cds.errors import Issue, RequestError
+from cds.hooks.body import decode
+from cds.hooks.envelope import pointer, request_problems
+
+#: FHIR allows 64 characters; ids of real systems are longer.
+_ID = re2.compile(r"[A-Za-z0-9_.\-]{1,255}")
+_USER = re2.compile(r"(?:[A-Za-z]{1,64}/)?[A-Za-z0-9_.\-]{1,255}")
+_MOST_ENTRIES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class HookRequest:
+    """One call. `patient_id` and `encounter_id` are bare ids; `user_id` is `Type/id`, or bare if the client sent it so.
+
+    `context` holds its members that are not null or empty, untouched except for bare ids. `prefetch` holds, per key, a
+    resource or None (the client looked and there is nothing); a key that is not in it was not obtained."""
+
+    hook: str
+    hook_instance: str
+    context: Mapping[str, Any]
+    patient_id: str
+    encounter_id: str | None
+    user_id: str | None
+    prefetch: Mapping[str, fhir.Resource | None]
+    fhir_server: str | None
+    extension: Mapping[str, Any]
+
+
+def parse(body: bytes, *, max_depth: int = 64) -> HookRequest:
+    """The hook call that `body` holds (section B).
+
+    Raises RequestError 400 for what is no JSON, no hook call or lacks the patient, 413 for a prefetched Bundle of more
+    than 10,000 entries."""
+    call = decode(body, max_depth=max_depth)
+    problems = request_problems(call)
+    if problems:
+        raise RequestError(400, problems)
+    context = _filled(call["context"])
+    patient_id = _bare_id(context, "patientId", "Patient/")
+    if patient_id is None:
+        raise RequestError(400, Issue("required", "The call names no patient", "/context/patientId"))
+    return HookRequest(
+        hook=call["hook"],
+        hook_instance=call["hookInstance"],
+        context=context,
+        patient_id=patient_id,
+        encounter_id=_bare_id(context, "encounterId", "Encounter/"),
+        user_id=_user(context),
+        prefetch=_prefetch(call.get("prefetch") or {}),
+        fhir_server=call.get("fhirServer") or None,
+        extension=call.get("extension") or {},
+    )
+
+
+def _filled(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the members that are null or empty: they mean nothing (B12)."""
+    return {name: value for name, value in members.items() if value not in (None, "", [], {})}
+
+
+def _bare_id(context: dict[str, Any], name: str, prefix: str) -> str | None:
+    """The id under `name`, which is also put into the context bare; None when there is none."""
+    value = context.get(name)
+    if value is None:
+        return None
+    bare: str = value.removeprefix(prefix)
+    if _ID.fullmatch(bare) is None:
+        raise RequestError(400, Issue("value", f"'{name}' is not a FHIR id", f"/context/{name}"))
+    context[name] = bare
+    return bare
+
+
+def _user(context: Mapping[str, Any]) -> str | None:
+    value = context.get("userId")
+    if value is None:
+        return None
+    if _USER.fullmatch(value) is None:
+        raise RequestError(400, Issue("value", "'userId' is not of the form Type/id", "/context/userId"))
+    user: str = value
+    return user
+
+
+def _prefetch(sent: Mapping[str, Any]) -> dict[str, fhir.Resource | None]:
+    """Per key the resource itself. What is no resource says nothing, so its key counts as not obtained."""
+    prefetch: dict[str, fhir.Resource | None] = {}
+    for key, value in sent.items():
+        resource = _unwrapped(value)
+        if resource is None or isinstance(resource.get("resourceType"), str):
+            prefetch[key] = resource
+            _limit_entries(key, resource)
+    return prefetch
+
+
+def _unwrapped(value: Any) -> Any:
+    """The resource in the `{"response": ..., "resource": ...}` of clients older than CDS Hooks 1.0."""
+    if isinstance(value, dict) and "resourceType" not in value and isinstance(value.get("resource"), dict):
+        return value["resource"]
+    return value
+
+
+def _limit_entries(key: str, resource: fhir.Resource | None) -> None:
+    entry = resource.get("entry") if resource else None
+    if isinstance(entry, list) and len(entry) > _MOST_ENTRIES:
+        text = f"A prefetched Bundle holds more than {_MOST_ENTRIES} entries"
+        raise RequestError(413, Issue("too-long", text, pointer(["prefetch", key])))

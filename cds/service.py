@@ -1,0 +1,144 @@
+"""The composition root: content, settings and data meet here, and a hook call becomes cards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from cds.apply.plan import Plans
+from cds.apply.scope import Session
+from cds.apply.tree import AppliedAction, Outcome
+from cds.chart import Chart
+from cds.config import Settings
+from cds.data import chart_of_request
+from cds.definitions.snapshot import Snapshot, load_snapshot
+from cds.errors import Issue, NotFoundError, RequestError
+from cds.hooks import discovery
+from cds.hooks.cards import Card, Renderer
+from cds.hooks.discovery import Service
+from cds.hooks.envelope import response_problem
+from cds.hooks.request import parse
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One evaluated call: the cards, the applied tree behind them and the chart they were drawn from."""
+
+    service: Service
+    chart: Chart
+    applied: list[AppliedAction]
+    cards: list[Card]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The CDS Hooks response (C1, C2)."""
+        return {"cards": self.cards}
+
+
+class Engine:
+    """Loaded content and settings, ready for calls from any number of threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Load, check and compile the content. Raises DefinitionError with every problem found."""
+        self.settings = settings
+        self.snapshot: Snapshot = load_snapshot(settings.content)
+        self._zone = ZoneInfo(settings.timezone)
+        self._parameters = {"guideline": settings.guideline}
+        plans = Plans(self.snapshot)
+        self.services = discovery.services(self.snapshot, plans, offer_decisions=settings.offer_decisions)
+        self._discovery = discovery.discovery(self.services.values())
+
+    def discovery(self) -> dict[str, Any]:
+        """The body of `GET /cds-services` (A1-A9)."""
+        return self._discovery
+
+    def service(self, service_id: str) -> Service:
+        """The service of that id. Raises NotFoundError."""
+        try:
+            return self.services[service_id]
+        except KeyError:
+            raise NotFoundError(f"no service '{service_id}'") from None
+
+    def run_hook(self, service_id: str, body: bytes) -> dict[str, Any]:
+        """Answer a hook call: the JSON text of the request to the response object.
+
+        Raises NotFoundError for an unknown service, RequestError for everything else that is refused."""
+        return self.answer(service_id, body).body
+
+    def answer(
+        self,
+        service_id: str,
+        body: bytes,
+        *,
+        now: datetime | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """As run_hook, with the applied tree. `now` and `parameters` stand in for the site's clock and settings."""
+        service = self.service(service_id)
+        request = parse(body, max_depth=self.settings.max_depth)
+        if request.hook != service.hook:
+            raise RequestError(400, Issue("invalid", f"This service answers the hook '{service.hook}'", "/hook"))
+        chart = chart_of_request(request, service.requirements)
+        return self.evaluate(service, chart, f"{request.hook_instance}|{service.id}", now=now, parameters=parameters)
+
+    def evaluate(
+        self,
+        service: Service,
+        chart: Chart,
+        identity: str,
+        *,
+        now: datetime | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Apply the service's plan to a chart and render the cards. `identity` tells this call from others: the ids of
+        cards derive from it."""
+        session = Session(
+            chart,
+            self.snapshot.terminology,
+            now=now or self.settings.fixed_now or datetime.now(UTC),
+            zone=self._zone,
+            hook=service.hook,
+            parameters={**self._parameters, **(parameters or {})},
+        )
+        applied = service.plan.apply(session)
+        renderer = Renderer(identity, self._reasons)
+        cards = self._few_infos(service.hook, renderer.cards(applied))
+        self._report(service, applied, renderer)
+        problem = response_problem({"cards": cards})
+        if problem is not None:
+            raise RuntimeError(f"the cards of {service.id} break the response schema: {problem}")
+        return Answer(service, chart, applied, cards)
+
+    def _few_infos(self, hook: str, cards: list[Card]) -> list[Card]:
+        """On patient-view only the first info cards stay (decisions.md, "Rules for all"): every opening of a chart shows
+        them."""
+        if hook != "patient-view":
+            return cards
+        infos = [card for card in cards if card["indicator"] == "info"]
+        return [card for card in cards if card["indicator"] != "info"] + infos[: self.settings.max_info_cards]
+
+    def _report(self, service: Service, applied: list[AppliedAction], renderer: Renderer) -> None:
+        """A rule that failed is silent to the clinician and loud to the operator; no patient data."""
+        for root in applied:
+            for action in root.walk():
+                if action.outcome is Outcome.FAILED:
+                    _log.error("rule-failed", service=service.id, action=action.id, plan=action.plan, error=_why(action))
+        for action_id in renderer.shortened:
+            _log.warning("summary-shortened", service=service.id, action=action_id)
+
+    def _reasons(self, canonical: str) -> list[dict[str, str]]:
+        value_set = self.snapshot.terminology.expansion(canonical)
+        members = value_set.displays.items() if value_set else ()
+        return [{"code": code, "system": system, "display": display} for (system, code), display in members]
+
+
+def _why(action: AppliedAction) -> str:
+    errors = [action.error, *(f"{c.location}: {c.error}" for c in action.conditions if c.error)]
+    return "; ".join(error for error in errors if error)

@@ -1,0 +1,375 @@
+"""Value sets and code systems of the content, expanded once at load into frozensets of (system, code)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from cds.errors import DefinitionError, did_you_mean, nearest
+from cds.fhir import DMD, EXPANSION_FILE, SNOMED, Resource, as_list, extension, split_canonical
+
+Code = tuple[str, str]
+ElementPath = tuple[str | int, ...]
+
+_COLUMNS = ("system", "code", "display")
+_MAX_NESTING = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSet:
+    """One expanded value set. `codes` holds every (system, code) that counts as a member, dm+d numbers under both
+    their URIs; `displays` holds the members as they were listed, each with its display or an empty string."""
+
+    url: str
+    version: str | None
+    name: str | None
+    title: str | None
+    codes: frozenset[Code]
+    displays: Mapping[Code, str]
+    bare_codes: frozenset[str] = field(repr=False, default=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong in a value set: at an element path of `resource`, or at a line of its CSV file."""
+
+    resource: Resource
+    path: ElementPath
+    code: str
+    message: str
+    hint: str | None = None
+    file: Path | None = None
+    line: int = 0
+    column: int = 0
+    source: str | None = None
+
+
+class Terminology:
+    """Immutable. Answers membership with one dictionary look-up and one set look-up."""
+
+    def __init__(self, value_sets: Iterable[ValueSet] = (), displays: Mapping[Code, str] | None = None) -> None:
+        sets: dict[str, ValueSet] = {}
+        for value_set in value_sets:
+            sets.setdefault(value_set.url, value_set)
+            if value_set.version:
+                sets[f"{value_set.url}|{value_set.version}"] = value_set
+        self._sets: Mapping[str, ValueSet] = MappingProxyType(sets)
+        self._displays: Mapping[Code, str] = MappingProxyType(dict(displays or {}))
+
+    def member(self, value_set: str, system: str | None, code: str) -> bool | None:
+        """Whether a coding is in a value set (canonical url, `|version` ignored when that version is not loaded); None
+        when the value set is unknown. A `system` of None means any system."""
+        found = self._sets.get(value_set) or self.expansion(value_set)
+        if found is None:
+            return None
+        return code in found.bare_codes if system is None else (system, code) in found.codes
+
+    def codes(self, value_set: str) -> frozenset[Code] | None:
+        """Every (system, code) of a value set, or None when it is unknown."""
+        found = self.expansion(value_set)
+        return None if found is None else found.codes
+
+    def expansion(self, url: str) -> ValueSet | None:
+        """The expanded value set of a canonical, or None when it is unknown."""
+        found = self._sets.get(url)
+        return found if found is not None else self._sets.get(split_canonical(url)[0])
+
+    def display(self, system: str, code: str) -> str | None:
+        """A display for a coding from the loaded code systems, else from the value sets; None when none is known."""
+        found = self._displays.get((system, code))
+        if found is None and system == SNOMED:
+            found = self._displays.get((DMD, code))
+        return found
+
+
+def build(
+    value_sets: Sequence[tuple[Resource, Path]],
+    code_systems: Iterable[Resource] = (),
+    read: Callable[[Path], bytes] = Path.read_bytes,
+) -> tuple[Terminology, list[Finding]]:
+    """Expand value sets. Each comes with the path of its file, beside which its CSV file lies, and the sets of one url
+    come highest version first. `read` gets the bytes of such a file or raises DefinitionError with the reason."""
+    builder = _Builder(value_sets, code_systems, read)
+    expanded = [builder.expand(resource) for resource, _ in value_sets if isinstance(resource.get("url"), str)]
+    aliased = _with_both_dmd_uris(expanded)
+    displays: dict[Code, str] = {}
+    for members in [*builder.systems.values(), *expanded]:
+        for code, display in members.items():
+            if display:
+                displays.setdefault(code, display)
+    resources = [resource for resource, _ in value_sets if isinstance(resource.get("url"), str)]
+    named = [_value_set(*parts) for parts in zip(resources, aliased, expanded, strict=True)]
+    return Terminology(named, displays), builder.findings
+
+
+def _value_set(resource: Resource, codes: frozenset[Code], displays: Mapping[Code, str]) -> ValueSet:
+    bare = frozenset(code for _, code in codes)
+    version, name, title = (_text(resource, member) for member in ("version", "name", "title"))
+    return ValueSet(resource["url"], version, name, title, codes, MappingProxyType(dict(displays)), bare)
+
+
+def _with_both_dmd_uris(expanded: Sequence[Mapping[Code, str]]) -> list[frozenset[Code]]:
+    """The sets with each dm+d number under the dm+d and the SNOMED CT URI: they are one number space, and senders use
+    either. A SNOMED CT code counts as dm+d when some set lists it so."""
+    medicines = {code for members in expanded for system, code in members if system == DMD}
+    return [
+        frozenset(members)
+        | {(SNOMED, code) for system, code in members if system == DMD}
+        | {(DMD, code) for system, code in members if system == SNOMED and code in medicines}
+        for members in expanded
+    ]
+
+
+class _Builder:
+    """One expansion of all value sets. Each is expanded once; a reference to one that is being expanded is a cycle."""
+
+    def __init__(
+        self,
+        value_sets: Sequence[tuple[Resource, Path]],
+        code_systems: Iterable[Resource],
+        read: Callable[[Path], bytes],
+    ) -> None:
+        self.findings: list[Finding] = []
+        self._read = read
+        self._files = {id(resource): path for resource, path in value_sets}
+        self._by_url: dict[str, Resource] = {}
+        for resource, _ in value_sets:
+            if url := _text(resource, "url"):
+                self._by_url.setdefault(url, resource)
+                if version := _text(resource, "version"):
+                    self._by_url.setdefault(f"{url}|{version}", resource)
+        self._incomplete: dict[str, str] = {}
+        self.systems: dict[str, dict[Code, str]] = {}
+        for resource in code_systems:
+            self._add_system(resource)
+        self._done: dict[int, dict[Code, str]] = {}
+        self._open: list[str] = []
+
+    def _add_system(self, resource: Resource) -> None:
+        url = _text(resource, "url")
+        if url is None or url in self.systems:
+            return
+        if resource.get("content") != "complete":
+            self._incomplete[url] = str(resource.get("content"))
+        self.systems[url] = {(url, code): display for code, display in _concepts(resource)}
+
+    def expand(self, resource: Resource) -> dict[Code, str]:
+        """The members of one value set with their displays."""
+        done = self._done.get(id(resource))
+        if done is None:
+            self._open.append(resource["url"])
+            done = self._done[id(resource)] = self._members(resource)
+            self._open.pop()
+        return done
+
+    def _members(self, resource: Resource) -> dict[Code, str]:
+        before = len(self.findings)
+        members = self._file_members(resource)
+        compose = resource.get("compose")
+        compose = compose if isinstance(compose, dict) else {}
+        for path, include in _parts(compose, "include"):
+            for code, display in self._part(resource, path, include).items():
+                members.setdefault(code, display)
+        for path, exclude in _parts(compose, "exclude"):
+            for code in self._part(resource, path, exclude):
+                members.pop(code, None)
+        if not members and len(self.findings) == before:
+            hint = "list codes in compose.include, or name a CSV file in the extension expansion-file"
+            self._report(resource, (), "valueset-empty", "the value set has no codes", hint)
+        return members
+
+    def _part(self, resource: Resource, path: ElementPath, part: dict[str, Any]) -> dict[Code, str]:
+        """One include or exclude: its system's codes and each value set it names, intersected."""
+        sets = []
+        if "system" in part or "concept" in part:
+            sets.append(self._system_part(resource, path, part))
+        references = as_list(part.get("valueSet"))
+        for index, canonical in enumerate(references):
+            if isinstance(canonical, str):
+                sets.append(self._reference(resource, (*path, "valueSet", index), canonical))
+        if not sets:
+            return {}
+        first, *others = sets
+        return {code: display for code, display in first.items() if all(code in other for other in others)}
+
+    def _system_part(self, resource: Resource, path: ElementPath, part: dict[str, Any]) -> dict[Code, str]:
+        system = _text(part, "system")
+        if "filter" in part:
+            hint = "list the codes, or put them into a CSV file (extension expansion-file)"
+            self._report(resource, (*path, "filter"), "valueset-filter", "not supported: filter", hint)
+            return {}
+        if system is None:
+            self._report(resource, path, "valueset-system-missing", "codes without a system", "add `system:`")
+            return {}
+        if "concept" not in part:
+            return self._whole_system(resource, path, system)
+        return self._listed(resource, path, system, part["concept"])
+
+    def _listed(self, resource: Resource, path: ElementPath, system: str, concepts: Any) -> dict[Code, str]:
+        local = self.systems.get(system)
+        members: dict[Code, str] = {}
+        for index, concept in enumerate(as_list(concepts)):
+            code = _text(concept, "code")
+            if code is None:
+                continue
+            if local is not None and system not in self._incomplete and (system, code) not in local:
+                hint = did_you_mean(code, [known for _, known in local])
+                place = (*path, "concept", index, "code")
+                self._report(resource, place, "code-unknown", f"'{code}' is not a code of {system}", hint)
+            members[system, code] = _text(concept, "display") or (local or {}).get((system, code), "")
+        return members
+
+    def _whole_system(self, resource: Resource, path: ElementPath, system: str) -> dict[Code, str]:
+        place = (*path, "system")
+        if system not in self.systems:
+            hint = meant_canonical(system, self.systems) or "list the codes, or put them into a CSV file"
+            message = f"not supported: all codes of {system}, which is not loaded"
+            self._report(resource, place, "code-system-unresolved", message, hint)
+            return {}
+        if system in self._incomplete:
+            message = f"not supported: all codes of {system}, whose content is {self._incomplete[system]}"
+            self._report(resource, place, "code-system-unresolved", message, "list the codes")
+            return {}
+        return self.systems[system]
+
+    def _reference(self, resource: Resource, path: ElementPath, canonical: str) -> dict[Code, str]:
+        target = self._by_url.get(canonical)
+        if target is None:
+            hint = meant_canonical(canonical, self._by_url) or "add a file that defines the value set"
+            self._report(resource, path, "canonical-unresolved", f"the ValueSet {canonical} is not loaded", hint)
+            return {}
+        if id(target) not in self._done and target["url"] in self._open:
+            hint = "remove one of these references"
+            chain = [*self._open[self._open.index(target["url"]) :], target["url"]]
+            self._report(resource, path, "valueset-cycle", "the value set includes itself: " + " -> ".join(chain), hint)
+            return {}
+        if len(self._open) >= _MAX_NESTING:
+            self._report(resource, path, "too-deep", f"value sets nested deeper than {_MAX_NESTING} levels")
+            return {}
+        return self.expand(target)
+
+    def _file_members(self, resource: Resource) -> dict[Code, str]:
+        found = extension(resource, EXPANSION_FILE)
+        name = found.get("valueUrl") if found else None
+        if not isinstance(name, str):
+            return {}
+        path = self._files[id(resource)].parent / name
+        place = ("extension", as_list(resource["extension"]).index(found), "valueUrl")
+        try:
+            content = self._read(path)
+        except DefinitionError as error:
+            for problem in error.problems:
+                hint = problem.hint or "name a CSV file beside this file"
+                self._report(resource, place, problem.code, f"{name}: {problem.message}", hint)
+            return {}
+        members, faults = _read_csv(content)
+        self.findings += [Finding(resource, place, *fault.words, path, *fault.position) for fault in faults]
+        return members
+
+    def _report(self, resource: Resource, path: ElementPath, code: str, message: str, hint: str | None = None) -> None:
+        self.findings.append(Finding(resource, path, code, message, hint))
+
+
+def meant_canonical(canonical: str, known: Iterable[str]) -> str | None:
+    """A hint with the known url whose last part is most like that of `canonical`, or None: their bases are long and
+    alike, so that whole urls would always seem near."""
+    by_name = {_last_part(url): url for url in known}
+    name = nearest(_last_part(canonical), by_name)
+    return f"did you mean '{by_name[name]}'?" if name else None
+
+
+def _last_part(canonical: str) -> str:
+    return split_canonical(canonical)[0].rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """A fault in a CSV file: (code, message, hint) and (line, column, source line)."""
+
+    words: tuple[str, str, str | None]
+    position: tuple[int, int, str | None]
+
+
+def _read_csv(content: bytes) -> tuple[dict[Code, str], list[_Fault]]:
+    """The rows of an expansion file: a header with system, code and display, then one code per row."""
+    try:
+        lines = list(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return {}, [_Fault(("file-encoding", "not UTF-8", "save it as UTF-8"), (line, 1, None))]
+    reader = csv.reader(lines, strict=True)
+    try:
+        header = next(reader, [])
+        missing = [name for name in _COLUMNS if name not in header]
+        if missing:
+            words = ("csv-header", f"the column {missing[0]} is missing", "the first line is: system,code,display")
+            return {}, [_Fault(words, (1, 1, ",".join(header)))]
+        return _rows(reader, header, lines)
+    except csv.Error as error:
+        return {}, [_Fault(("csv-syntax", str(error), "check the quotes"), (reader.line_num or 1, 1, None))]
+
+
+def _rows(reader: Any, header: list[str], lines: list[str]) -> tuple[dict[Code, str], list[_Fault]]:
+    system_at, code_at, display_at = (header.index(name) for name in _COLUMNS)
+    members: dict[Code, str] = {}
+    first_lines: dict[Code, int] = {}
+    faults = []
+    line = reader.line_num + 1
+    for row in reader:
+        key = (row[system_at], row[code_at]) if len(row) == len(header) else None
+        if key is None or not key[0] or not key[1] or key[1] != key[1].strip() or key in members:
+            if row:
+                faults.append(_row_fault(row, header, line, first_lines.get(key) if key else None, lines))
+        else:
+            members[key] = row[display_at]
+            first_lines[key] = line
+        line = reader.line_num + 1
+    return members, faults
+
+
+def _row_fault(row: list[str], header: list[str], line: int, first: int | None, lines: list[str]) -> _Fault:
+    """What is wrong with one row, at the field that is at fault."""
+    source = lines[line - 1].rstrip("\r\n")
+    if len(row) != len(header):
+        words = ("csv-row", f"{len(row)} fields, the header has {len(header)}", "put text with commas in double quotes")
+        return _Fault(words, (line, 1, source))
+    if first is not None:
+        words = ("csv-duplicate", f"the code is already on line {first}", "remove one of the two rows")
+        return _Fault(words, (line, _column(source, header.index("code")), source))
+    name = next(name for name in _COLUMNS if not row[header.index(name)].strip() or name == "code")
+    words = ("csv-row", f"the {name} is missing or has blanks around it", "each row needs a system and a code")
+    return _Fault(words, (line, _column(source, header.index(name)), source))
+
+
+def _column(source: str, index: int) -> int:
+    """The column where a field begins; 1 when quotes make that a question."""
+    fields = source.split(",")
+    return 1 if '"' in source else sum(len(text) + 1 for text in fields[:index]) + 1
+
+
+def _concepts(resource: Resource) -> Iterator[tuple[str, str]]:
+    """(code, display) of a CodeSystem's concepts, nested ones included, in order."""
+    pending = [resource.get("concept")]
+    while pending:
+        for concept in as_list(pending.pop()):
+            code = _text(concept, "code")
+            if code is not None:
+                yield code, _text(concept, "display") or ""
+            if isinstance(concept, dict):
+                pending.append(concept.get("concept"))
+
+
+def _parts(compose: dict[str, Any], name: str) -> Iterator[tuple[ElementPath, dict[str, Any]]]:
+    for index, part in enumerate(as_list(compose.get(name))):
+        if isinstance(part, dict):
+            yield ("compose", name, index), part
+
+
+def _text(element: Any, name: str) -> str | None:
+    value = element.get(name) if isinstance(element, dict) else None
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,32 @@
+"""Builds the Flask application: routes, errors, headers and the log line of each call."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.wrappers import Response
+
+from cds.config import Settings
+from cds.web import calls, cors, errors, hooks, system
+from cds.web.seam import HookEngine
+
+
+def create_app(engine: HookEngine, settings: Settings) -> Flask:
+    """The WSGI application that answers for `engine`. It authenticates nobody: `cds serve` decides who may reach it."""
+    app = Flask("cds", static_folder=None)
+    # A client that was given the base URL with a slash calls `//`; a redirect would lose its POST (cds-hooks.md J).
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.register_blueprint(hooks.blueprint(engine, settings))
+    app.register_blueprint(system.blueprint(engine))
+    errors.register(app)
+    finish = cors.Policy.of(settings)
+
+    @app.after_request
+    def finish_answer(response: Response) -> Response:
+        call = calls.current()
+        finish.apply(call.environ, response.headers)
+        call.finish(response)
+        return response
+
+    app.wsgi_app = calls.Calls(app.wsgi_app)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,81 @@
+"""One HTTP call from its first byte to its log line: its correlation id, its time, what it was about.
+
+A log line holds counts, ids of ours and times; nothing that the caller sent, except a correlation id that is safe.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import re2
+import structlog
+from flask import request
+from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_KEY = "cds.call"
+_SAFE = re2.compile(r"[A-Za-z0-9_.\-]{8,64}")
+_log = structlog.get_logger("cds.web")
+
+
+class Call:
+    """What is known of the call in progress. `service` is the id that was
+    called, None when there is no such service; `cards` is their number."""
+
+    __slots__ = ("cards", "environ", "id", "quiet", "service", "started")
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        self.started = perf_counter()
+        self.environ = environ
+        self.id = _correlation_id(environ)
+        self.service: str | None = None
+        self.cards: int | None = None
+        self.quiet = False
+
+    def finish(self, response: Response) -> None:
+        """Set the headers that every answer has, and log the call."""
+        headers = response.headers
+        headers["X-Request-Id"] = self.id
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers.setdefault("Cache-Control", "no-store")
+        (_log.debug if self.quiet else _log.info)(
+            "call",
+            id=self.id,
+            service=self.service,
+            status=response.status_code,
+            ms=round((perf_counter() - self.started) * 1000, 2),
+            cards=self.cards,
+        )
+
+
+class Calls:
+    """WSGI middleware that opens a Call and reads `//` in a path as `/`."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ[_KEY] = Call(environ)
+        path = environ.get("PATH_INFO", "")
+        while "//" in path:
+            path = environ["PATH_INFO"] = path.replace("//", "/")
+        return self._application(environ, start_response)
+
+
+def current() -> Call:
+    """The call that is being answered."""
+    call: Call = request.environ[_KEY]
+    return call
+
+
+def _correlation_id(environ: WSGIEnvironment) -> str:
+    """The id the caller sent, when it is a plain token; else a new one."""
+    sent = environ.get("HTTP_X_REQUEST_ID") or environ.get("HTTP_X_CORRELATION_ID")
+    if sent and _SAFE.fullmatch(sent) is not None:
+        return str(sent)
+    return secrets.token_hex(8)

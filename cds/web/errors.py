@@ -1,0 +1,67 @@
+"""Every answer that is not a success, as an OperationOutcome (cds-hooks.md D1-D3). Nothing a caller sent comes back,
+and nothing of our insides goes out."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+import structlog
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from cds.errors import Issue, NotFoundError, RequestError, operation_outcome
+from cds.web import calls
+from cds.web.answers import json_response
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_TEXTS = {
+    400: Issue("invalid", "The request is not one that can be understood"),
+    404: Issue("not-found", "There is nothing at this address; GET /cds-services lists the services"),
+    405: Issue("not-supported", "The address does not take this method; the Allow header names those it takes"),
+    413: Issue("too-long", "The request is too large"),
+    415: Issue("not-supported", "The body must be application/json"),
+}
+_log = structlog.get_logger("cds.web")
+
+
+def register(app: Flask) -> None:
+    """Answer every exception of a view."""
+    app.register_error_handler(RequestError, _refused)
+    app.register_error_handler(NotFoundError, _not_found)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _failed)
+
+
+def _refused(error: RequestError) -> Response:
+    return json_response(error.as_fhir(), error.status)
+
+
+def _not_found(_error: NotFoundError) -> Response:
+    calls.current().service = None  # what the caller made up is not logged
+    return json_response(operation_outcome([_TEXTS[404]]), 404)
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    issue = _TEXTS.get(status, Issue("processing", "The request cannot be answered"))
+    response = json_response(operation_outcome([issue]), status)
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _failed(error: Exception) -> Response:
+    call = calls.current()
+    _log.error("failed", id=call.id, service=call.service, error=type(error).__qualname__, at=_own_frames(error))
+    issue = Issue("exception", "The service failed; its log has the reason under this id", diagnostics=call.id)
+    return json_response(operation_outcome([issue]), 500)
+
+
+def _own_frames(error: Exception) -> list[str]:
+    """`file:line` of the frames in this package. The message and values are left out: they may hold patient data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    paths = ((Path(frame.filename), frame.lineno) for frame in frames)
+    return [f"{path.relative_to(_PACKAGE)}:{line}" for path, line in paths if path.is_relative_to(_PACKAGE)]

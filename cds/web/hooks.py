@@ -1,0 +1,36 @@
+"""CDS Hooks over HTTP: `GET /cds-services` and `POST /cds-services/{id}` (cds-hooks.md A, B)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from cds.config import Settings
+from cds.web import calls
+from cds.web.answers import json_response
+from cds.web.body import read_json_body
+from cds.web.seam import HookEngine
+
+
+def blueprint(engine: HookEngine, settings: Settings) -> Blueprint:
+    """The routes under /cds-services."""
+    routes = Blueprint("hooks", __name__)
+    limit = settings.max_body
+
+    @routes.get("/cds-services")
+    def discovery() -> Response:
+        response = json_response(engine.discovery())
+        response.set_etag(engine.snapshot.revision)
+        response.headers["Cache-Control"] = "no-cache"
+        response.make_conditional(request)
+        return response
+
+    @routes.post("/cds-services/<service_id>")
+    def call(service_id: str) -> Response:
+        body = read_json_body(request.environ, limit)
+        progress = calls.current()
+        progress.service = service_id
+        answer = engine.run_hook(service_id, body)
+        progress.cards = len(answer["cards"])
+        return json_response(answer)
+
+    return routes

@@ -1,0 +1,162 @@
+"""What a hook call costs: CPU time of a real call against an app that only parses the body and answers a fixed one.
+
+Run as a program; prints one table. Both sides are measured in turns within one run, so that the ratio means something.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, request
+
+from cds.config import Settings
+from cds.service import Engine
+from cds.web import create_app
+
+ROUNDS = 15
+SECONDS = 0.12
+SERVICE = "back-pain-order-sign"
+
+
+def resource(kind: str, number: int) -> dict[str, Any]:
+    """A resource of realistic size (about 600 bytes) that says nothing about backs."""
+    return {
+        "resourceType": kind,
+        "id": f"{kind.lower()}-{number:05d}",
+        "meta": {"versionId": "1", "lastUpdated": "2026-01-05T10:20:30.000+00:00"},
+        "clinicalStatus": {
+            "coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]
+        },
+        "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-category", "code": "x"}]}],
+        "code": {
+            "coding": [{"system": "http://snomed.info/sct", "code": str(10_000_000 + number % 97), "display": "A finding"}],
+            "text": "A finding that is not about the back",
+        },
+        "subject": {"reference": "Patient/p1"},
+        "recordedDate": "2026-01-05",
+    }
+
+
+def bundle(resources: list[dict[str, Any]]) -> dict[str, Any]:
+    entries = [{"fullUrl": f"https://ehr.example/fhir/{r['resourceType']}/{r['id']}", "resource": r} for r in resources]
+    return {"resourceType": "Bundle", "type": "searchset", "total": len(entries), "entry": entries}
+
+
+def draft(kind: str, number: int, **elements: Any) -> dict[str, Any]:
+    common = {"resourceType": kind, "id": f"draft-{number}", "status": "draft", "intent": "order"}
+    return {**common, "subject": {"reference": "Patient/p1"}, **elements}
+
+
+def coded(system: str, code: str, text: str) -> dict[str, Any]:
+    return {"coding": [{"system": system, "code": code, "display": text}], "text": text}
+
+
+def body(size: int) -> bytes:
+    """An order-sign call with three drafts that give a card each, and `size` prefetched resources."""
+    low_back_pain = {**resource("Condition", 0), "code": coded("http://snomed.info/sct", "279039007", "Low back pain")}
+    conditions = [low_back_pain, *(resource("Condition", n) for n in range(1, size * 2 // 3))]
+    requests = [resource("ServiceRequest", n) for n in range(size - 1 - len(conditions))]
+    drafts = [
+        draft("ServiceRequest", 1, code={"text": "Bed rest"}),
+        draft("ServiceRequest", 2, code=coded("http://snomed.info/sct", "44868003", "Acupuncture")),
+        draft(
+            "MedicationRequest",
+            3,
+            medicationCodeableConcept=coded("http://www.nlm.nih.gov/research/umls/rxnorm", "197591", "diazepam 5 MG"),
+        ),
+    ]
+    return orjson.dumps(
+        {
+            "hook": "order-sign",
+            "hookInstance": "7f1d2c1e-9a51-4d43-8a5f-3c2b6f0e9d10",
+            "context": {"userId": "Practitioner/1", "patientId": "p1", "draftOrders": bundle(drafts)},
+            "prefetch": {
+                "patient": {"resourceType": "Patient", "id": "p1", "gender": "male", "birthDate": "1980-01-01"},
+                "conditions": bundle(conditions),
+                "serviceRequests": bundle(requests),
+            },
+        }
+    )
+
+
+def floor_app(cards: bytes) -> Flask:
+    """Parse the body, answer a static body."""
+    app = Flask("floor")
+
+    @app.post("/cds-services/<service_id>")
+    def call(service_id: str) -> Response:
+        orjson.loads(request.get_data())
+        return Response(cards, mimetype="application/json")
+
+    return app
+
+
+def caller(app: Flask, payload: bytes) -> Callable[[], bytes]:
+    """One POST through the WSGI interface."""
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": f"/cds-services/{SERVICE}",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": "http",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(payload)),
+        "wsgi.errors": io.StringIO(),
+    }
+    status: list[str] = []
+
+    def call() -> bytes:
+        status.clear()
+        chunks: Iterator[bytes] = app.wsgi_app(
+            {**environ, "wsgi.input": io.BytesIO(payload)}, lambda line, headers, *_: status.append(line)
+        )
+        answer = b"".join(chunks)
+        if not status[0].startswith("200"):
+            raise SystemExit(f"{status[0]}: {answer!r}")
+        return answer
+
+    return call
+
+
+def cost(call: Callable[[], bytes]) -> float:
+    """CPU seconds per call, over a stretch of SECONDS."""
+    calls = 0
+    start = time.process_time()
+    while (spent := time.process_time() - start) < SECONDS:
+        call()
+        calls += 1
+    return spent / calls
+
+
+def measure(size: int, app: Flask) -> None:
+    payload = body(size)
+    real = caller(app, payload)
+    answer = real()
+    floor = caller(floor_app(answer), payload)
+    costs = [(cost(floor), cost(real)) for _ in range(ROUNDS)]
+    low, high = (statistics.median(column) for column in zip(*costs, strict=True))
+    cards = len(orjson.loads(answer)["cards"])
+    print(
+        f"{size:>9}  {len(payload) / 1000:>6.0f} KB  {cards:>5}  {low * 1e6:>8.0f} us  {high * 1e6:>8.0f} us  {high / low:>5.2f}"
+    )
+
+
+def main() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    settings = Settings(demo=True)
+    app = create_app(Engine(settings), settings)
+    print("resources     body  cards        floor         call  ratio")
+    for size in (50, 1000):
+        measure(size, app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The command itself: help, version, usage errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from cli_process import Run
+
+from cds.cli import VERBS
+
+
+def test_help_names_every_verb(cds: Run) -> None:
+    """`cds --help` lists the verbs and what they are for; exit status 0."""
+    ended = cds("--help")
+    assert ended.returncode == 0
+    assert all(
+        f"{verb}  {text}" in " ".join(ended.stdout.split("\n")).replace("   ", "  ") for verb, text in VERBS.items()
+    )
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """`cds --help` stays quick because verbs are imported only when they are called."""
+    program = (
+        "import sys\nfrom cds.cli import group\n"
+        "group(['--help'], standalone_mode=False)\n"
+        "print(sorted({'flask', 'pydantic', 'gunicorn', 'fhir', 'cds.service'} & set(sys.modules)), file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stderr == "[]\n"
+
+
+def test_version(cds: Run) -> None:
+    """`cds --version` is one line."""
+    assert cds("--version").stdout.startswith("cds ")
+
+
+def test_an_unknown_verb_is_a_usage_error(cds: Run) -> None:
+    """Usage errors go to standard error with exit status 2."""
+    ended = cds("sevre")
+    assert (ended.returncode, ended.stdout) == (2, "")
+
+
+def test_each_verb_has_help(cds: Run) -> None:
+    """Each verb explains itself; exit status 0."""
+    for verb in VERBS:
+        ended = cds(verb, "--help")
+        assert (ended.returncode, ended.stderr) == (0, "")

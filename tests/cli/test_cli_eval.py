@@ -1,0 +1,89 @@
+"""`cds eval` as a process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_process import ROOT, Run
+
+SAMPLE = ROOT / "docs" / "samples" / "order-sign.json"
+
+
+def test_a_request_gives_readable_cards(cds: Run) -> None:
+    """Cards are printed with urgency, source, decision, choices and their actions."""
+    ended = cds("eval", "--hook", "order-sign", "--input", SAMPLE)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "[warning] Bed rest" in ended.stdout
+    assert "decision: bed-rest" in ended.stdout
+    assert "  > Limit bed rest to 2 days" in ended.stdout
+    assert "      delete ServiceRequest/bed-rest-1: " in ended.stdout
+
+
+def test_a_request_gives_the_answer_of_the_service(cds: Run) -> None:
+    """`--format json` prints what an EHR would get."""
+    ended = cds("eval", "--hook", "order-sign", "--input", SAMPLE, "--format", "json")
+    assert "bed-rest" in [card["source"]["topic"]["code"] for card in json.loads(ended.stdout)["cards"]]
+
+
+def test_explain_shows_every_condition(cds: Run) -> None:
+    """`--explain` prints each action's outcome and each condition's value, place and expression."""
+    text = cds("eval", "--hook", "order-sign", "--input", SAMPLE, "--explain").stdout
+    assert "bed-rest/bed-rest: fired" in text
+    assert "bed-rest/plandefinition.yaml:" in text
+    record = json.loads(cds("eval", "--hook", "order-sign", "--input", SAMPLE, "--explain", "--format", "json").stdout)
+    pending = list(record["actions"])
+    outcomes = set()
+    while pending:
+        action = pending.pop()
+        outcomes.add(action["outcome"])
+        pending += action["actions"]
+        assert all({"file", "line", "expression", "value"} <= set(condition) for condition in action["conditions"])
+    assert outcomes == {"fired", "not applicable"}
+
+
+def test_a_bundle_is_all_there_is_of_a_patient(cds: Run, tmp_path: Path) -> None:
+    """The patient's resources as a Bundle, with the draft orders among them, give the same decisions."""
+    call = json.loads(SAMPLE.read_text())
+    sent = [*call["prefetch"].values(), call["context"]["draftOrders"]]
+    resources = [
+        r for value in sent if value for r in ([e["resource"] for e in value["entry"]] if "entry" in value else [value])
+    ]
+    resources = [resource for resource in resources if resource["resourceType"] != "Bundle"]
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": resource} for resource in resources],
+    }
+    file = tmp_path / "patient.json"
+    file.write_text(json.dumps(bundle))
+    ended = cds("eval", "--hook", "order-sign", "--input", file, "--format", "json")
+    assert "bed-rest" in [card["source"]["topic"]["code"] for card in json.loads(ended.stdout)["cards"]]
+
+
+def test_an_unknown_hook_is_told(cds: Run) -> None:
+    """A misspelt hook names the nearest one; exit status 2."""
+    ended = cds("eval", "--hook", "order-sing", "--input", SAMPLE)
+    assert (ended.returncode, "did you mean 'order-sign'?" in ended.stderr) == (2, True)
+
+
+def test_several_services_ask_for_a_name(cds: Run) -> None:
+    """Where several services answer a hook, one has to be named; exit status 2."""
+    ended = cds("eval", "--hook", "order-sign", "--input", SAMPLE, CDS_OFFER_DECISIONS="1")
+    assert (ended.returncode, "--service" in ended.stderr) == (2, True)
+    named = cds(
+        "eval", "--hook", "order-sign", "--service", "back-pain-order-sign", "--input", SAMPLE, CDS_OFFER_DECISIONS="1"
+    )
+    assert named.returncode == 0
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]"])
+def test_an_unreadable_input_is_told(cds: Run, tmp_path: Path, content: str) -> None:
+    """What is neither request nor Bundle is named with its pointers; exit status 2."""
+    file = tmp_path / "input.json"
+    file.write_text(content)
+    ended = cds("eval", "--hook", "order-sign", "--input", file)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "input.json: /" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,242 @@
+"""Conversion, strings, math, dates, types, tree and utility functions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from conftest import Run
+
+from cds import expr
+from cds.errors import EvaluationError, ExpressionSemanticError
+from cds.expr.functions import FUNCTIONS
+
+SCALARS = [
+    ("'12'.toInteger() + 1", ["13"]),
+    ("'1.5'.toDecimal() * 2", ["3.0"]),
+    ("'1.5'.toInteger()", []),
+    ("'4 days'.toQuantity()", ["4 days"]),
+    ("'1 wk'.convertsToQuantity()", ["false"]),
+    ("1000 'mg'.toQuantity('g')", ["1 'g'"]),
+    ("'yes'.toBoolean()", ["true"]),
+    ("'2020-05-01T10:00:00Z'.toDate()", ["2020-05-01"]),
+    ("@2020-05.toDateTime()", ["2020-05"]),
+    ("'25:00'.convertsToTime()", ["false"]),
+    ("1.0.toString()", ["1.0"]),
+    ("'abcdef'.substring(2, 3)", ["cde"]),
+    ("'abc'.substring(3)", []),
+    ("'abcabc'.lastIndexOf('b')", ["4"]),
+    ("'a-b'.replace('-', '+')", ["a+b"]),
+    ("'ab12'.replaceMatches('([a-z]+)([0-9]+)', '$2$1')", ["12ab"]),
+    ("'2020-05'.replaceMatches('(?P<y>[0-9]{4})', '<${y}>')", ["<2020>-05"]),
+    ("'Ab'.matches('ab', 'i')", ["true"]),
+    ("'xaby'.matches('ab') and 'xaby'.matchesFull('ab').not()", ["true"]),
+    ("'a,b'.split(',').join('+')", ["a+b"]),
+    ("'é'.encode('base64').decode('base64')", ["é"]),
+    ("'<a href=\"x\">'.escape('html')", ["&lt;a href=&quot;x&quot;&gt;"]),
+    ("'a\\nb\"'.escape('json')", ['a\\nb\\"']),
+    ("'a\\nb\"'.escape('json').unescape('json')", ['a\nb"']),
+    ("2.power(10)", ["1024"]),
+    ("(-8).power(0.5)", []),
+    ("2.5.round()", ["3"]),
+    ("(-2.5).truncate()", ["-2"]),
+    ("1000.log(10)", ["3"]),
+    ("0.ln()", []),
+    ("7 div 2 + 7 mod 2", ["4"]),
+    ("(-7) mod 2", ["-1"]),
+    ("1 / 0", []),
+    ("0.1 + 0.2 = 0.3", ["true"]),
+    ("6 'mg' / 2 'mL'", ["3 'mg/mL'"]),
+    ("1 'g' + 500 'mg'", ["1.5 'g'"]),
+    ("1 'g' + 1 's'", []),
+    ("@2020-01-31 + 1 month", ["2020-02-29"]),
+    ("@2020-01-31 - 1 'd'", ["2020-01-30"]),
+    ("1.587.lowBoundary(2)", ["1.58"]),
+    ("@2014-05.precision()", ["6"]),
+    ("1 'cm'.comparable(1 'm')", ["true"]),
+    ("true xor false implies false", ["false"]),
+    ("{} implies true", ["true"]),
+    ("iif({}, 'a', 'b')", ["b"]),
+    ("iif(true, 'a', 1 / 0)", ["a"]),
+    ("(1 | 2).defineVariable('all').select($this + %all.count())", ["3", "4"]),
+    ("1.type().namespace & '.' & 1.type().name", ["System.Integer"]),
+]
+
+
+@pytest.mark.parametrize(("text", "result"), SCALARS, ids=[text for text, _ in SCALARS])
+def test_functions_of_single_values(text: str, result: list[str], run: Run) -> None:
+    """Each function gives what the specification says, shown as text."""
+    shown = [str(item).lower() if type(item) is bool else str(item) for item in run(text)]
+    assert shown == result
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'abc'.upper(1)",
+        "now(1)",
+        "name.where()",
+        "iif(true)",
+        "name.cnt()",
+        "name.ofType(Strin)",
+        "iif('x', 1, 2)",
+        "defineVariable(name)",
+        "defineVariable('sct', 1)",
+        "@2020-01-01 + 7",
+        "Patient.identifier.startsWith('x')",
+    ],
+)
+def test_mistakes_of_the_author_are_found_at_compile_time(text: str) -> None:
+    """Wrong arity, unknown names and impossible types never reach a patient."""
+    with pytest.raises(ExpressionSemanticError) as caught:
+        expr.compile(text)
+    assert caught.value.line == 1
+
+
+@pytest.mark.parametrize("text", ["'a' - 'b'", "'a'.length(1 | 2)", "1.upper()", "(1 | 2).upper()", "'zz'.decode('hex')"])
+def test_mistakes_of_the_data_are_found_at_run_time(text: str, run: Run) -> None:
+    """They raise our own errors, with a place."""
+    with pytest.raises((EvaluationError, ExpressionSemanticError)) as caught:
+        run(text)
+    assert caught.value.column > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a*b_c", "a\\*b\\_c"),
+        ("<b>&[x](y)", "\\<b\\>\\&\\[x\\]\\(y\\)"),
+        ("one\n# two\r\n\t three\x00", "one \\# two three"),
+        ("rtl\u202etxt\u2066", "rtltxt"),
+        ("1. x", "1\\. x"),
+    ],
+)
+def test_markdown_escaping_leaves_plain_text(text: str, shown: str, run: Run) -> None:
+    """Patient data in a card's markdown has no meaning there: punctuation, line breaks and direction marks go."""
+    assert run("%x.escape('markdown')", x=[text]) == [shown]
+
+
+def test_markdown_unescaping_is_the_way_back(run: Run) -> None:
+    """Escaped text reads as before, backslashes too."""
+    assert run("%x.escape('markdown').unescape('markdown')", x=["a\\*b [c]\\\\"]) == ["a\\*b [c]\\\\"]
+
+
+DAYS = [
+    ("%x.calendarDay()", "2026-03-03T23:30:00Z", ["2026-03-04"]),
+    ("%x.calendarDay()", "2026-03", ["2026-03-01"]),
+    ("%x.calendarDay()", {"start": "2026-02-01", "end": "2026-02-05"}, ["2026-02-01"]),
+    ("%x.calendarDay()", {"end": "2026"}, []),
+    ("%x.calendarDay()", "someday", []),
+    ("today()", "", ["2026-03-04"]),
+    ("%x.formatDate()", "2026-03-03", ["3 March 2026"]),
+    ("%x.formatDate()", "2026-03", ["March 2026"]),
+    ("%x.formatDate()", "2026", ["2026"]),
+    ("@2026-01-01.difference(%x, 'weeks')", "2026-03-03", ["8"]),
+    ("@2026-01-01.difference(%x, 'month')", "2026-03-03", ["2"]),
+    ("%x.difference(today(), 'days')", "2026-03-01", ["3"]),
+]
+
+
+@pytest.mark.parametrize(("text", "value", "result"), DAYS)
+def test_our_own_functions_of_days(text: str, value: Any, result: list[str], run: Run) -> None:
+    """Calendar days are those of the evaluation's zone, here Sydney (C: calendar days)."""
+    now = datetime(2026, 3, 3, 20, 0, tzinfo=UTC)
+    assert [str(item) for item in run(text, x=[value], zone=ZoneInfo("Australia/Sydney"), now=now)] == result
+
+
+def test_an_unknown_precision_names_the_nearest(run: Run) -> None:
+    """difference() helps the author."""
+    with pytest.raises(EvaluationError, match="did you mean 'days'"):
+        run("today().difference(today(), 'dayz')")
+
+
+TYPES = [
+    ("active is boolean", [True]),
+    ("active is System.Boolean", [False]),
+    ("birthDate is date", [True]),
+    ("gender is string", [True]),
+    ("gender.ofType(string)", []),
+    ("gender.ofType(code)", ["female"]),
+    ("deceased is boolean", [True]),
+    ("deceased.ofType(dateTime)", []),
+    ("deceased.ofType(boolean)", [False]),
+    ("Patient is DomainResource", [True]),
+    ("Observation.status", []),
+    ("name.first() is HumanName", [True]),
+    ("name.given.where($this is string).count()", [3]),
+    ("descendants().where($this is code)", ["female", "x", "official", "usual", "unknown"]),
+    ("children().where($this is HumanName).count()", [2]),
+    ("conformsTo('http://hl7.org/fhir/StructureDefinition/Patient')", [True]),
+    ("contained.ofType(Patient).count()", [0]),
+]
+
+
+@pytest.mark.parametrize(("text", "result"), TYPES, ids=[text for text, _ in TYPES])
+def test_types_of_fhir_elements(text: str, result: list[Any], run: Run, patient: dict[str, Any]) -> None:
+    """FHIR types come from the element model; FHIR primitives are no System types."""
+    assert sorted(map(str, run(text, patient))) == sorted(map(str, result))
+
+
+def test_type_of_values_handed_in_by_name_is_judged_by_form(run: Run) -> None:
+    """A string behind a variable has no known FHIR type."""
+    assert run("%x.where($this is date)", x=["2020-01", "abc"]) == ["2020-01"]
+    assert run("%x.ofType(integer)", x=[1, "1", True]) == [1]
+
+
+def test_choices_are_read_by_their_element_name(run: Run) -> None:
+    """`onset`, `medication` and `value` find their typed keys, in plain dicts too."""
+    condition = {"resourceType": "Condition", "onsetDateTime": "2025-12-01"}
+    assert run("onset < today() - 12 weeks", condition) == [True]
+    assert run("onset.ofType(dateTime)", condition) == ["2025-12-01"]
+    assert run("onset.ofType(Period)", condition) == []
+    assert run("%x.medication.coding.code", x=[{"medicationCodeableConcept": {"coding": [{"code": "a"}]}}]) == ["a"]
+    assert run("%x.value.ofType(Quantity).value", x=[{"valueQuantity": {"value": 2.5}}]) == [2.5]
+    assert run("%x.value is Quantity", x=[{"resourceType": "Extension", "valueAge": {"value": 2}}]) == [True]
+
+
+def test_member_of_takes_codes_codings_and_concepts(run: Run) -> None:
+    """A concept is a member when any coding is; an unknown value set is unknown."""
+    concept = {"coding": [{"system": "sys", "code": "b"}, {"system": "sys", "code": "a"}]}
+    assert run("%x.memberOf('vs')", x=[concept]) == [True]
+    assert run("%x.coding.first().memberOf('vs')", x=[concept]) == [False]
+    assert run("%x.memberOf('vs')", x=["a"]) == [True]
+    assert run("%x.memberOf('vs')", x=[{"text": "only words"}]) == [False]
+    assert run("%x.memberOf('other')", x=[concept]) == []
+    assert run("%x.memberOf('vs')", x=[]) == []
+
+
+def test_resolve_asks_the_evaluation(run: Run, patient: dict[str, Any]) -> None:
+    """References go to the resolver with the resource they stand in; what it has not is left out."""
+    asked: list[tuple[str, Any]] = []
+
+    def resolve(reference: str, base: dict[str, Any] | None) -> dict[str, Any] | None:
+        asked.append((reference, base))
+        return {"resourceType": "Organization", "name": "N"} if reference == "Organization/1" else None
+
+    held = [{"reference": "Organization/1"}, {"reference": "Organization/2"}, {"display": "x"}]
+    assert run("%x.resolve().name", patient, resolve=resolve, x=held) == ["N"]
+    assert asked == [("Organization/1", patient), ("Organization/2", patient)]
+
+
+def test_clock_functions_read_the_evaluation_only(run: Run) -> None:
+    """now() and timeOfDay() are the evaluation's, in its zone (R6)."""
+    assert str(run("now()", zone=ZoneInfo("Europe/Berlin"))[0]) == "2026-03-03T13:30:00.000+01:00"
+    assert str(run("timeOfDay()")[0]) == "12:30:00.000"
+
+
+def test_the_function_table_tells_ours_from_the_standard() -> None:
+    """Exactly three functions go beyond the standard, and every row says what it needs to be documented."""
+    assert {name for name, function in FUNCTIONS.items() if not function.standard} == {
+        "calendarDay",
+        "difference",
+        "formatDate",
+    }
+    assert all(row.summary and row.section and row.empty and 0 <= row.least <= row.most for row in FUNCTIONS.values())
+
+
+def test_decimals_of_arithmetic_are_decimals(run: Run) -> None:
+    """JSON floats count with the digits they were written with."""
+    assert run("%x + 0.2", x=[0.1]) == [Decimal("0.3")]

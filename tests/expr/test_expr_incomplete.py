@@ -1,0 +1,59 @@
+"""Unknown is not false: answers that rest on data that was not obtained are empty (E8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import Run
+
+CASES = [
+    ("%x.exists()", []),
+    ("%x.empty()", []),
+    ("%x.count()", []),
+    ("%y.exists()", [True]),
+    ("%y.empty()", [False]),
+    ("%y.exists($this = 1)", [True]),
+    ("%y.exists($this = 9)", []),
+    ("%y.all($this > 1)", [False]),
+    ("%y.all($this > 0)", []),
+    ("%y.select($this > 0).allTrue()", []),
+    ("%y.select($this > 1).allTrue()", [False]),
+    ("%y.select($this > 9).anyTrue()", []),
+    ("%y.select($this > 1).anyTrue()", [True]),
+    ("%y.select($this < 9).anyFalse()", []),
+    ("%y.select($this > 9).allFalse()", []),
+    ("%y.isDistinct()", []),
+    ("%y.combine(1).isDistinct()", [False]),
+    ("1 in %y", [True]),
+    ("9 in %y", []),
+    ("%y contains 9", []),
+    ("%z.subsetOf(%y)", []),
+    ("%y.subsetOf(%z)", [False]),
+    ("%y.supersetOf(%z)", []),
+    ("%x.hasValue()", []),
+    ("%z.exists($this = 9)", [False]),
+    ("%z.count()", [2]),
+    ("%x.exists() or true", [True]),
+    ("%x.exists() and false", [False]),
+    ("%x.exists().not()", []),
+    ("%z.where(%x.exists()).exists()", []),
+    ("%z.where($this in %y).exists()", []),
+    ("%z.exists($this in %y)", []),
+    ("(%z | %x).exists()", [True]),
+    ("%z.where($this > 9).union(%x).exists()", []),
+    ("iif(%x.exists(), 1, 2)", [2]),
+    ("iif(%x.exists(), {}, {}).exists()", [False]),
+    ("%x.where($this > 1).first().exists()", []),
+]
+
+
+@pytest.mark.parametrize(("text", "result"), CASES, ids=[text for text, _ in CASES])
+def test_absence_decides_only_when_data_is_complete(text: str, result: list[Any], run: Run) -> None:
+    """%x and %y are incomplete: what their known items do not decide is unknown; %z is complete."""
+    assert run(text, missing={"x", "y"}, x=[], y=[1, 2], z=[3, 4]) == result
+
+
+def test_no_variable_no_doubt(run: Run) -> None:
+    """Absence within a resource is a fact, whatever data is missing elsewhere."""
+    assert run("name.exists() | photo.exists()", {"name": [{}]}, missing={"x"}) == [True, False]

@@ -1,0 +1,68 @@
+"""Quantities: exact conversion, calendar words, units outside the table."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from cds.expr import quantity
+from cds.expr.quantity import Quantity, calendar_quantity
+
+
+def read(text: str) -> Quantity:
+    """`5 'mg'` or `2 days`."""
+    value, _, unit = text.partition(" ")
+    return calendar_quantity(Decimal(value), unit) if unit in quantity.CALENDAR else Quantity(Decimal(value), unit[1:-1])
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "order"),
+    [
+        ("1 'g'", "1000 'mg'", 0),
+        ("1 'kg'", "2 '[lb_av]'", 1),
+        ("100 'mg/dL'", "1 'g/L'", 0),
+        ("1 'm2'", "10000 'cm2'", 0),
+        ("1 week", "7 days", 0),
+        ("1 week", "168 'h'", 0),
+        ("1 year", "12 months", 0),
+        ("1 year", "1 'a'", None),
+        ("1 'mg'", "1 'mL'", None),
+        ("1 'zorks'", "2 'zorks'", -1),
+        ("1 'zorks'", "1 'mg'", None),
+        ("120 'mm[Hg]'", "16 'kPa'", -1),
+        ("5 '{tablet}'", "5 '1'", 0),
+        ("1 '/min'", "60 '/h'", 0),
+    ],
+)
+def test_comparison_converts_exactly(left: str, right: str, order: int | None) -> None:
+    """Comparable units convert without rounding; others are unknown, but for the same text."""
+    assert quantity.compare(read(left), read(right)) == order
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "equal", "equivalent"),
+    [
+        ("1 month", "1 'mo'", None, True),
+        ("1 day", "1 'd'", True, True),
+        ("4 'g'", "4040 'mg'", False, True),
+        ("4 'g'", "4 's'", False, False),
+        ("1 'mg'", "1 'zorks'", False, False),
+    ],
+)
+def test_equality_and_equivalence(left: str, right: str, equal: bool | None, equivalent: bool) -> None:
+    """A calendar month is no definite duration; equivalence rounds to the coarser unit."""
+    assert quantity.equal(read(left), read(right)) is equal
+    assert quantity.equivalent(read(left), read(right)) is equivalent
+
+
+@pytest.mark.parametrize("unit", ["", "x" * 200, "(m)", "m-", "10*999999999", "m99999", "//", "mg/", "."])
+def test_units_from_data_are_read_or_refused(unit: str) -> None:
+    """No unit text fails or grows without bound (E5)."""
+    reduced = quantity.reduce_unit(unit)
+    assert reduced is None or reduced[0] > 0
+
+
+def test_equal_quantities_hash_alike() -> None:
+    """Values that are equal across units are one set member."""
+    assert len({read("1 'g'"), read("1000 'mg'"), read("1.0 'g'")}) == 1

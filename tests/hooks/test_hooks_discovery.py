@@ -1,0 +1,58 @@
+"""Services and their prefetch templates from plans: A, A-P and I of the CDS Hooks digest."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cds.config import Settings
+from cds.service import Engine
+
+#: The subset of searches that nearly every server supports (AP1-AP10).
+TEMPLATE = re.compile(r"([A-Z][A-Za-z]+)(/\{\{context\.patientId\}\}|\?patient=\{\{context\.patientId\}\})")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(Settings(demo=True))
+
+
+def test_one_service_per_hook_of_the_pathway(engine: Engine) -> None:
+    """Ids are stable and carry the hook, so that clients which key by URL tell them apart (A12, A15, I-1)."""
+    hooks = {service["id"]: service["hook"] for service in engine.discovery()["services"]}
+    assert hooks == {
+        "back-pain-patient-view": "patient-view",
+        "back-pain-order-select": "order-select",
+        "back-pain-order-sign": "order-sign",
+        "back-pain-appointment-book": "appointment-book",
+    }
+
+
+def test_prefetch_asks_for_what_the_hooks_rules_retrieve(engine: Engine) -> None:
+    """A type is asked for at the hooks whose rules look at it, the patient always (I-4)."""
+    keys = {service["hook"]: list(service["prefetch"]) for service in engine.discovery()["services"]}
+    orders = ["patient", "conditions", "serviceRequests"]
+    assert keys["order-sign"] == keys["order-select"] == keys["appointment-book"] == orders
+    assert keys["patient-view"] == ["patient", "carePlans", "conditions", "serviceRequests"]
+
+
+def test_templates_stay_within_the_widely_supported_subset(engine: Engine) -> None:
+    """One read or one search by patient each, no modifiers, no host (AP1-AP10, AP13)."""
+    for service in engine.services.values():
+        for requirement in service.requirements:
+            match = TEMPLATE.fullmatch(requirement.template)
+            assert match
+            assert match.group(1) == requirement.resource_type
+
+
+def test_only_what_rules_cannot_do_without_is_required(engine: Engine) -> None:
+    """The patient and the problem list; the rest is optional (P7)."""
+    required = {r.key for service in engine.services.values() for r in service.requirements if r.required}
+    assert required == {"patient", "conditions"}
+
+
+def test_every_service_describes_itself(engine: Engine) -> None:
+    """Title, description and usage requirements are there (A6, A7, A9)."""
+    for service in engine.discovery()["services"]:
+        assert all(service[name].strip() for name in ("title", "description", "usageRequirements"))

@@ -1,0 +1,179 @@
+"""The settings table: where values come from, and what is said about wrong ones."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from cds.config import Settings, load_settings, moment, settings_page
+from cds.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*(f"CDS_{field.upper()}" for field in Settings.model_fields), "CDS_CONFIG"]:
+        monkeypatch.delenv(name, raising=False)
+
+
+def _complaint(**flags: Any) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(flags)
+    return str(caught.value)
+
+
+def test_defaults_are_safe() -> None:
+    """Without settings the service listens on this machine only, with limits, no demo mode, no origins (J14, B1, B3)."""
+    settings = load_settings({})
+    assert (settings.host, settings.port, settings.demo, settings.cors_origins) == ("127.0.0.1", 8000, False, ())
+    assert (settings.max_body, settings.max_depth, settings.timezone, settings.guideline) == (
+        4 << 20,
+        64,
+        "UTC",
+        "both",
+    )
+    assert settings.workers >= 1
+    assert settings.content.name == "plandefinitions"
+
+
+def test_flag_goes_before_environment_before_file_before_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The order of sources is flag, CDS_ name, file, default; a flag that was not given is no flag."""
+    file = tmp_path / "cds.yaml"
+    file.write_text("port: 1003\nhost: ::1\nguideline: nhs\ndemo: yes\nnow: 2026-03-01\n")
+    monkeypatch.setenv("CDS_CONFIG", str(file))
+    monkeypatch.setenv("CDS_PORT", "1002")
+    monkeypatch.setenv("CDS_HOST", "localhost")
+    settings = load_settings({"port": "1001", "host": None})
+    assert (settings.port, settings.host, settings.guideline, settings.max_depth) == (1001, "localhost", "nhs", 64)
+    assert settings.fixed_now == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_an_unknown_environment_name_stops_start_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt CDS_ name is not silently without effect: it is named with the nearest valid one."""
+    monkeypatch.setenv("CDS_TIMEZON", "Europe/London")
+    monkeypatch.setenv("CDS_XYZZY", "1")
+    assert _complaint().splitlines() == [
+        "CDS_TIMEZON: there is no such setting, did you mean CDS_TIMEZONE?",
+        "CDS_XYZZY: there is no such setting",
+    ]
+
+
+def test_an_unknown_name_in_the_file_stops_start_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A misspelt key in the settings file is named with the nearest valid one."""
+    file = tmp_path / "cds.yaml"
+    file.write_text("prot: 1\n")
+    monkeypatch.setenv("CDS_CONFIG", str(file))
+    assert _complaint() == "prot: there is no such setting, did you mean port?"
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("- a\n", "must hold `name: value` lines"),
+        ("a: [", "is not YAML"),
+        (None, "cannot read"),
+        (b"\xff", "cannot read"),
+    ],
+)
+def test_a_settings_file_that_cannot_be_read_is_told(
+    content: str | bytes | None, part: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A missing or malformed settings file stops start-up."""
+    file = tmp_path / "cds.yaml"
+    if content is not None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.setenv("CDS_CONFIG", str(file))
+    assert part in _complaint()
+
+
+def test_an_empty_settings_file_sets_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty file is fine."""
+    (tmp_path / "cds.yaml").write_text("")
+    monkeypatch.setenv("CDS_CONFIG", str(tmp_path / "cds.yaml"))
+    assert load_settings({}).port == 8000
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"port": "x"}, "port (CDS_PORT): must be a valid integer, unable to parse string as an integer, not 'x'"),
+        ({"port": 70000}, "port (CDS_PORT): must be less than or equal to 65535, not 70000"),
+        ({"guideline": "nice"}, "guideline (CDS_GUIDELINE): must be 'nhs', 'spine' or 'both', not 'nice'"),
+        (
+            {"timezone": "Europe/Lodnon"},
+            "timezone (CDS_TIMEZONE): no time zone is called 'Europe/Lodnon', did you mean 'Europe/London'?",
+        ),
+        ({"timezone": "../etc/passwd"}, "timezone (CDS_TIMEZONE): no time zone is called '../etc/passwd'"),
+        (
+            {"demo": True, "now": "yesterday"},
+            "now (CDS_NOW): not a FHIR dateTime such as 2026-03-01T09:30:00Z or 2026-03-01",
+        ),
+        ({"now": "2026-03-01"}, "CDS_NOW stops the clock in demo mode only: leave it out, or set demo"),
+        (
+            {"public_url": "cds"},
+            "public_url (CDS_PUBLIC_URL): not a web address such as https://cds.example.org: 'cds'",
+        ),
+        (
+            {"clients": "clients.yaml"},
+            "clients (CDS_CLIENTS): registered clients are not supported yet; leave it out and use demo mode on this "
+            "machine",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_in_one_sentence(flags: dict[str, Any], sentence: str) -> None:
+    """Each wrong setting gives one readable line with its names and the remedy."""
+    assert _complaint(**flags) == sentence
+
+
+def test_all_wrong_settings_are_told_at_once() -> None:
+    """Nobody has to start the service once per mistake."""
+    assert len(_complaint(port="x", workers="y", log_level="loud").splitlines()) == 3
+
+
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list in the environment needs no JSON; a file may hold a list (F14)."""
+    monkeypatch.setenv("CDS_CORS_ORIGINS", "https://a.example, https://b.example,")
+    assert load_settings({}).cors_origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("2026-03", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-03-02", datetime(2026, 3, 2, tzinfo=UTC)),
+        ("2026-03-02T10:11Z", datetime(2026, 3, 2, 10, 11, tzinfo=UTC)),
+        ("2026-03-02T10:11:12.5+02:00", datetime(2026, 3, 2, 10, 11, 12, 500_000, timezone(timedelta(hours=2)))),
+    ],
+)
+def test_the_fixed_moment_is_a_fhir_datetime(text: str, expected: datetime) -> None:
+    """CDS_NOW takes every precision; a date is midnight UTC (apply-protocol, demo mode)."""
+    assert moment(text) == expected
+    assert Settings(demo=True, now=text).fixed_now == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "26", "2026-13", "2026-02-30", "2026-03-02T10:11", "2026-03-02 10:11Z", "2026-03-02T25:00Z"]
+)
+def test_other_texts_are_no_moment(text: str) -> None:
+    """A time needs its zone, and a date must exist."""
+    with pytest.raises(ValueError, match=r".+"):
+        moment(text)
+
+
+def test_settings_are_immutable() -> None:
+    """Nothing changes settings after start-up."""
+    with pytest.raises(ValidationError):
+        load_settings({}).port = 1
+
+
+def test_the_settings_page_is_current() -> None:
+    """docs/settings.md is what `python -m cds.config` prints (habit 28)."""
+    assert (ROOT / "docs" / "settings.md").read_text() == settings_page()

@@ -1,0 +1,60 @@
+"""The packaged case files: every scenario of every decision, and that the resources of suggestions are valid FHIR."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from fhir.resources.R4B import get_fhir_model_class
+
+from cds.cases import Case, find
+from cds.cases.run import load, run_case
+from cds.config import Settings
+from cds.service import Engine
+
+CONTENT = Path(__file__).resolve().parents[1] / "plandefinitions"
+
+
+def listed() -> list[tuple[Path, str]]:
+    """(file, name) of every case, read without the content so that a broken definition fails tests, not collection."""
+    return [
+        (file, str(case.get("name"))) for file in find(CONTENT) for case in yaml.safe_load(file.read_text())["cases"]
+    ]
+
+
+@cache
+def engine() -> Engine:
+    return Engine(Settings(content=CONTENT))
+
+
+@cache
+def cases() -> dict[tuple[Path, str], Case]:
+    return {(CONTENT.parent / case.location.file, case.name): case for case in load(engine(), CONTENT)}
+
+
+def identify(value: object) -> str:
+    return f"{value.parent.parent.name}/{value.stem}" if isinstance(value, Path) else str(value)
+
+
+@pytest.mark.parametrize(("file", "name"), listed(), ids=identify)
+def test_case(file: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scenario holds, and what its suggestions create or change is valid FHIR (C25, C26)."""
+    monkeypatch.chdir(CONTENT.parent)
+    result = run_case(engine(), cases()[file, name])
+    assert result.passed, result.render()
+    for card in result.cards:
+        for suggestion in card.get("suggestions", ()):
+            for action in suggestion.get("actions", ()):
+                if "resource" in action:
+                    resource = action["resource"]
+                    get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+
+
+def test_each_decision_has_cases_that_speak_and_cases_that_stay_silent() -> None:
+    """Issue 2: positive and negative cases for every decision of the pathway."""
+    plans = {path.parent.name for path in CONTENT.glob("back-pain/*/plandefinition.yaml")}
+    found = cases().values()
+    assert {case.decision for case in found if case.expect} >= plans
+    assert {case.decision for case in found if not case.expect and not case.refused} >= plans

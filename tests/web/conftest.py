@@ -1,0 +1,57 @@
+"""A web application over a small engine, with its log lines caught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from structlog.testing import capture_logs
+
+from cds.config import Settings
+from cds.errors import NotFoundError
+from cds.hooks.request import parse
+from cds.web import create_app
+
+CARDS = {"cards": [{"summary": "S", "indicator": "info", "source": {"label": "L"}}]}
+
+
+@dataclass
+class Content:
+    revision: str = "0123456789abcdef"
+
+
+@dataclass
+class SmallEngine:
+    """Parses calls of one service for real and answers one card, or does what `then` says."""
+
+    snapshot: Content = field(default_factory=Content)
+    then: Callable[[], dict[str, Any]] = lambda: CARDS
+
+    def discovery(self) -> dict[str, Any]:
+        return {"services": [{"hook": "patient-view", "id": "pain", "description": "D"}]}
+
+    def run_hook(self, service_id: str, body: bytes) -> dict[str, Any]:
+        if service_id != "pain":
+            raise NotFoundError(f"no service '{service_id}'")
+        parse(body)
+        return self.then()
+
+
+@pytest.fixture
+def engine() -> SmallEngine:
+    return SmallEngine()
+
+
+@pytest.fixture
+def client(engine: SmallEngine) -> FlaskClient:
+    return create_app(engine, Settings(cors_origins=("https://ehr.example",))).test_client()
+
+
+@pytest.fixture
+def log() -> Iterator[list[MutableMapping[str, Any]]]:
+    """Every log line of the test, down to debug."""
+    with capture_logs() as lines:
+        yield lines
