@@ -6,7 +6,7 @@ out and counted (cds-hooks.md P11). A resource the clinician is drafting replace
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -46,7 +46,7 @@ class Answer:
     key: str
     resource_type: str
     completeness: Completeness
-    resources: tuple[Resource, ...] = ()
+    resources: Sequence[Resource] = ()
 
 
 def read_answer(key: str, resource_type: str, prefetch: Mapping[str, Any]) -> Answer:
@@ -77,7 +77,7 @@ def _read_bundle(key: str, resource_type: str, bundle: Mapping[str, Any]) -> Ans
         completeness = Completeness.PARTIAL
     else:
         completeness = Completeness.COMPLETE if resources else Completeness.EMPTY
-    return Answer(key, resource_type, completeness, tuple(resources))
+    return Answer(key, resource_type, completeness, resources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,24 +165,27 @@ class Patient:
 
     def is_foreign(self, resource: Resource) -> bool:
         """True when the resource names another patient as its subject. One that names nobody is not foreign."""
+        subject = resource.get("subject") or resource.get("patient") or resource.get("beneficiary")
+        if subject.__class__ is dict:
+            reference = subject.get("reference")
+            if reference.__class__ is not str:
+                return False
+            known = self._known.get(reference)
+            return not (self._means_patient(reference) if known is None else known)
         if resource["resourceType"] == "Patient":
             return resource.get("id") != self.id
-        element = resource.get("subject") or resource.get("patient") or resource.get("beneficiary")
-        if isinstance(element, dict):
-            reference = element.get("reference")
-            return isinstance(reference, str) and not self._means_patient(reference)
-        if resource["resourceType"] == "Appointment":
-            return self._is_foreign_appointment(resource)
-        return False
+        return resource["resourceType"] == "Appointment" and self._is_foreign_appointment(resource)
 
     def _means_patient(self, reference: str) -> bool:
-        known = self._known.get(reference)
-        if known is None:
-            key = fhir.reference_key(reference)
-            known = key is None and not reference.startswith("urn:") or key is not None and (
-                key[0] != "Patient" or key[1] == self.id
-            )
-            self._known[reference] = known
+        """Whether a reference is to this patient; what refers to no Patient refers to no other patient."""
+        if reference in self._known:
+            return self._known[reference]
+        key = fhir.reference_key(reference)
+        if key is None:
+            known = not reference.startswith("urn:")
+        else:
+            known = key[0] != "Patient" or key[1] == self.id
+        self._known[reference] = known
         return known
 
     def _is_foreign_appointment(self, appointment: Resource) -> bool:
@@ -191,7 +194,8 @@ class Patient:
             for participant in fhir.as_list(appointment.get("participant"))
             if isinstance(participant, dict) and (reference := fhir.reference_of(participant.get("actor")))
         ]
-        patients = [a for a in actors if (key := fhir.reference_key(a)) is not None and key[0] == "Patient"]
+        keys = {reference: fhir.reference_key(reference) for reference in actors}
+        patients = [r for r, key in keys.items() if self._known.get(r) or (key is not None and key[0] == "Patient")]
         return bool(patients) and not any(self._means_patient(reference) for reference in patients)
 
 
@@ -237,8 +241,12 @@ class Chart:
     def _index(self, resource_type: str, path: str) -> dict[Coding, list[Resource]]:
         index: dict[Coding, list[Resource]] = {}
         for resource in self.of_type(resource_type):
-            for coding in dict.fromkeys(fhir.codings(self._elements(resource, path))):
-                index.setdefault(coding, []).append(resource)
+            for coding in fhir.codings(self._elements(resource, path)):
+                found = index.get(coding)
+                if found is None:
+                    index[coding] = [resource]
+                elif found[-1] is not resource:
+                    found.append(resource)
         return index
 
     def _elements(self, resource: Resource, path: str) -> Any:
@@ -249,6 +257,8 @@ class Chart:
                 medication = self.resolve(reference, resource)
                 return medication.get("code") if medication else None
             return concept
+        if "." not in path:
+            return resource.get(path)
         found: list[Any] = [resource]
         for name in path.split("."):
             found = [item for element in found if isinstance(element, dict) for item in fhir.as_list(element.get(name))]
@@ -290,29 +300,28 @@ def build(
     resources, for references of that form."""
     orders = read_orders(context or {}, patient)
     by_key = {answer.key: answer for answer in answers}
-    by_type: dict[str, list[Resource]] = {}
+    by_type: dict[str, dict[str | int, Resource]] = {}
     dropped = orders.dropped
     is_foreign = patient.is_foreign
     for answer in by_key.values():
         for resource in answer.resources:
             if is_foreign(resource):
                 dropped += 1
-            else:
-                by_type.setdefault(resource["resourceType"], []).append(resource)
-    for resource_type, resources in by_type.items():
-        by_type[resource_type] = _settle(resources, {i for kind, i in orders.ids if kind == resource_type})
-    return Chart(patient, orders, by_key, complete, dropped, by_type, _by_url=dict(urls or {}))
+                continue
+            found = by_type.get(resource["resourceType"])
+            if found is None:
+                found = by_type[resource["resourceType"]] = {}
+            identifier = resource.get("id")
+            found.setdefault(identifier if identifier.__class__ is str else id(resource), resource)
+    for resource_type, identifier in orders.ids:
+        by_type.get(resource_type, {}).pop(identifier, None)
+    settled = {resource_type: _in_order(found) for resource_type, found in by_type.items()}
+    return Chart(patient, orders, by_key, complete, dropped, settled, _by_url=dict(urls or {}))
 
 
-def _settle(resources: list[Resource], drafted: set[str]) -> list[Resource]:
-    """One copy of each id, in order of id, without those drafted in this call: the same data in another order must
-    give the same answer."""
-    unique: dict[str, Resource] = {}
-    anonymous = []
-    for resource in resources:
-        identifier = resource.get("id")
-        if not isinstance(identifier, str):
-            anonymous.append(resource)
-        elif identifier not in drafted:
-            unique.setdefault(identifier, resource)
-    return [unique[identifier] for identifier in sorted(unique)] + anonymous
+def _in_order(resources: dict[str | int, Resource]) -> list[Resource]:
+    """By id, those without one last: the same data in another order must give the same answer."""
+    try:
+        return [resources[identifier] for identifier in sorted(resources)]  # type: ignore[type-var]
+    except TypeError:
+        return sorted(resources.values(), key=lambda resource: (not isinstance(resource.get("id"), str), _sort_key(resource)))

@@ -74,12 +74,10 @@ def entries(bundle: Any) -> Iterator[dict[str, Any]]:
                     yield item
 
 
-def bundle_resources(bundle: Any) -> Iterator[Resource]:
+def bundle_resources(bundle: Any) -> list[Resource]:
     """The resources of a Bundle's entries, in order."""
-    for entry in entries(bundle):
-        resource = entry.get("resource")
-        if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
-            yield resource
+    found = [entry.get("resource") for entry in entries(bundle)]
+    return [item for item in found if item.__class__ is dict and item.get("resourceType").__class__ is str]
 
 
 def contained(resource: Mapping[str, Any], fragment: str) -> Resource | None:
@@ -93,13 +91,14 @@ def contained(resource: Mapping[str, Any], fragment: str) -> Resource | None:
 
 def codings(element: Any) -> Iterator[tuple[str, str]]:
     """(system, code) of a CodeableConcept, a Coding, or a list of either; incomplete codings are passed over."""
-    for item in as_list(element):
-        if not isinstance(item, dict):
+    for item in element if element.__class__ is list else (element,):
+        if item.__class__ is not dict:
             continue
-        for coding in as_list(item["coding"]) if "coding" in item else (item,):
-            if isinstance(coding, dict):
-                system, code = coding.get("system"), coding.get("code")
-                if isinstance(system, str) and isinstance(code, str):
+        coding = item.get("coding", item)
+        for entry in coding if coding.__class__ is list else (coding,):
+            if entry.__class__ is dict:
+                system, code = entry.get("system"), entry.get("code")
+                if system.__class__ is str and code.__class__ is str:
                     yield system, code
 
 

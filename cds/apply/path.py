@@ -52,7 +52,10 @@ def with_items(owner: dict[str, Any], kind: str, path: tuple[Segment, ...], item
     if known is None:
         raise EvaluationError(f"{kind} has no element '{segment.name}'")
     element_kind, repeats, siblings = known
-    copy = {key: value for key, value in owner.items() if key.lstrip("_") not in siblings}
+    copy = dict(owner)
+    for name in siblings:
+        copy.pop(name, None)
+        copy.pop(f"_{name}", None)
     current = copy.get(segment.name)
     if repeats and (rest or segment.index is not None):
         values = list(current) if isinstance(current, list) else []

@@ -326,15 +326,9 @@ class _Walk:
     def _set(
         self, values: tuple[DynamicValue, ...], scope: Scope, applied: AppliedAction, bindings: Mapping[str, list[Any]]
     ) -> None:
-        bound = dict(bindings)
-        if not values:
-            return
-        evaluation = self.session.bound(scope, bound)
         for value in values:
             resource = applied.resource
-            bound["action"] = [applied.element]
-            if resource is not None:
-                evaluation.resource = resource
+            evaluation = self.session.bound(scope, {**bindings, "action": [applied.element]}, resource)
             items = [expr.to_json(item) for item in value.expression(evaluation)]
             if not items:
                 continue

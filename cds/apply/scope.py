@@ -14,6 +14,7 @@ from cds import expr, fhir
 from cds.chart import Chart
 from cds.definitions.snapshot import Snapshot
 from cds.errors import EvaluationError
+from cds.fhir import Resource
 from cds.terminology import Terminology
 
 
@@ -63,9 +64,11 @@ class Session:
     """Everything one call's evaluation needs: chart, clock, zone, site parameters; and the memory of computed names."""
 
     __slots__ = (
+        "_bound",
         "_evaluations",
         "_known",
         "_values",
+        "_views",
         "call_values",
         "certain",
         "chart",
@@ -109,6 +112,8 @@ class Session:
         self._values: dict[Name, list[Any] | EvaluationError] = {}
         self._known: dict[Name, bool] = {}
         self._evaluations: dict[Scope, expr.Evaluation] = {}
+        self._bound: dict[Scope, expr.Evaluation] = {}
+        self._views: dict[Scope, _View] = {}
 
     def value(self, name: Name) -> list[Any]:
         """The items a name stands for. Raises the EvaluationError its expression raised, each time it is asked for."""
@@ -166,18 +171,30 @@ class Session:
         """The evaluation of a scope's own expressions; one serves them all."""
         known = self._evaluations.get(scope)
         if known is None:
-            known = self._evaluations[scope] = self.bound(scope, {})
+            known = self._evaluations[scope] = self._evaluation(_View(self, scope.names))
         return known
 
-    def bound(self, scope: Scope, bindings: Mapping[str, list[Any]]) -> expr.Evaluation:
-        """An evaluation in `scope` with `bindings` (for-each items, `%action`) before its names. The caller may change
-        the bindings and `resource` (the patient, until then) between expressions."""
+    def bound(
+        self, scope: Scope, bindings: Mapping[str, list[Any]], resource: Resource | None = None
+    ) -> expr.Evaluation:
+        """An evaluation in `scope` with `bindings` (for-each items, `%action`) before its names. `%resource` is
+        `resource`, or the patient. Valid until the next call of this method for the scope: one serves all actions."""
+        view = self._views.get(scope)
+        if view is None:
+            view = self._views[scope] = _View(self, scope.names)
+            self._bound[scope] = self._evaluation(view)
+        view.bindings = bindings
+        evaluation = self._bound[scope]
+        evaluation.resource = self.patient if resource is None else resource
+        return evaluation
+
+    def _evaluation(self, view: _View) -> expr.Evaluation:
         return expr.Evaluation(
             now=self.now,
             zone=self.zone,
             context=self.patient,
             resource=self.patient,
-            variables=_View(self, scope.names, bindings),
+            variables=view,
             terminology=self.terminology,
             resolve=self.chart.resolve,
         )
@@ -186,29 +203,29 @@ class Session:
 class _View:
     """The expr.Variables of one scope in one session."""
 
-    __slots__ = ("_bindings", "_names", "_session", "certain")
+    __slots__ = ("_names", "_session", "bindings", "certain")
 
-    def __init__(self, session: Session, names: Mapping[str, Name], bindings: Mapping[str, list[Any]]) -> None:
+    def __init__(self, session: Session, names: Mapping[str, Name]) -> None:
         self._session = session
         self._names = names
-        self._bindings = bindings
+        self.bindings: Mapping[str, list[Any]] = {}
         self.certain = session.certain
 
     def value(self, name: str) -> list[Any]:
         defined = self._names.get(name)
-        if defined is not None and name not in self._bindings:
+        if defined is not None and name not in self.bindings:
             return self._session.value(defined)
-        value = self._bindings.get(name) or self._session.call_values.get(name)
+        value = self.bindings.get(name) or self._session.call_values.get(name)
         if value is None:
             raise EvaluationError(f"unknown variable %{name}")
         return value
 
     def incomplete(self, name: str) -> bool:
-        defined = None if name in self._bindings else self._names.get(name)
+        defined = None if name in self.bindings else self._names.get(name)
         return defined is not None and self._session.incomplete(defined)
 
     def undecided(self, name: str) -> bool:
-        defined = None if name in self._bindings else self._names.get(name)
+        defined = None if name in self.bindings else self._names.get(name)
         return defined is not None and self._session.undecided(defined)
 
 

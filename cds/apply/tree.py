@@ -20,7 +20,7 @@ class Outcome(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ConditionResult:
     """One applicability condition: its text, its place, its three-valued value, and the error that stopped it."""
 

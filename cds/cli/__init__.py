@@ -11,6 +11,7 @@ from importlib import import_module
 
 import click
 
+from cds import __version__
 from cds.errors import ConfigurationError, DefinitionError
 
 #: The verbs, each a module of this package with a command of the same name, in the order help shows them.
@@ -37,18 +38,8 @@ class _Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        from cds.version import version
-
-        click.echo(f"cds {version()}")
-        ctx.exit()
-
-
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
-)
+@click.version_option(__version__, prog_name="cds", message="%(prog)s %(version)s", help="Print the version.")
 def group() -> None:
     """Clinical decision support from FHIR treatment pathways."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,9 @@ def command(*, reload: bool, **flags: Any) -> None:
         )
     else:
         app = create_app(Engine(settings), settings)
+        # What was loaded stays for good: the collector need not look at it during calls, and workers share its pages.
+        gc.collect()
+        gc.freeze()
         server = Server(lambda: app, settings, listener, ready=lambda: _greet(address))
     server.run()
 

@@ -13,39 +13,36 @@ _ON_PRIMITIVES = frozenset({"id", "extension"})
 
 
 class Analysis:
-    """Answers over one model and one function table."""
+    """Answers over one model and one function table. `primitive` says whether `$this` may be a primitive."""
 
     def __init__(self, model: Model, functions: Mapping[str, Function]) -> None:
         self.model = model
         self.functions = functions
 
-    def maybe_primitive(self, node: ast.Node) -> bool:
+    def maybe_primitive(self, node: ast.Node, primitive: bool) -> bool:
         """True unless the items are surely elements or resources, judged by the last name of the path."""
         if isinstance(node, ast.Member):
             if node.name in self.model.primitive_names:
                 return True
             known = node.name in self.model.choices or node.name[:1].isupper()
-            return not known and not self._element_name(node.name)
+            return not known and node.name not in self.model.element_names
         if isinstance(node, ast.Call) and node.name in self.functions and self.functions[node.name].passes:
-            return self.maybe_primitive(node.base)
+            return self.maybe_primitive(node.base, primitive)
         if isinstance(node, ast.Index):
-            return self.maybe_primitive(node.base)
-        return isinstance(node, (ast.Special, ast.Chain)) and getattr(node, "implicit", False) is False
+            return self.maybe_primitive(node.base, primitive)
+        return isinstance(node, ast.Chain) or (isinstance(node, ast.Special) and primitive)
 
-    def _element_name(self, name: str) -> bool:
-        return name in self.model.element_names
-
-    def member_needs_type(self, node: ast.Member) -> bool:
+    def member_needs_type(self, node: ast.Member, primitive: bool) -> bool:
         """True for `id` and `extension` below what may be a primitive: they live in the sibling `_name`."""
-        return node.name in _ON_PRIMITIVES and self.maybe_primitive(node.base)
+        return node.name in _ON_PRIMITIVES and self.maybe_primitive(node.base, primitive)
 
-    def call_needs_type(self, node: ast.Call) -> bool:
+    def call_needs_type(self, node: ast.Call, primitive: bool) -> bool:
         """True when a function needs typed items as its input."""
         function = self.functions.get(node.name)
         if function is None or not function.typed:
             return False
         if node.name == "extension":
-            return self.maybe_primitive(node.base)
+            return self.maybe_primitive(node.base, primitive)
         return not (self.by_resource_type(node) or self.fused_choice(node))
 
     def by_resource_type(self, node: ast.Call) -> bool:
@@ -65,30 +62,37 @@ class Analysis:
             and node.base.name in self.model.choices
         )
 
-    def touches(self, node: ast.Node, typed: bool) -> bool:
+    def touches(self, node: ast.Node, typed: bool, primitive: bool) -> bool:
         """True when compiling `node` (for typed items, or plain ones) asks for a typed `$this`."""
         if isinstance(node, ast.Special):
             return typed and node.name == "$this"
         if isinstance(node, ast.Member):
-            return self.touches(node.base, typed or self.member_needs_type(node))
+            return self.touches(node.base, typed or self.member_needs_type(node, primitive), primitive)
         if isinstance(node, ast.Call):
-            return self._call_touches(node, typed)
+            return self._call_touches(node, typed, primitive)
         if isinstance(node, ast.Index):
-            return self.touches(node.base, typed) or self.touches(node.index, False)
+            return self.touches(node.base, typed, primitive) or self.touches(node.index, False, primitive)
         if isinstance(node, ast.Chain):
-            return any(self.touches(operand, typed and node.operator == "|") for operand in node.operands)
-        return any(self.touches(child, False) for child in ast.children(node))
+            return any(self.touches(operand, typed and node.operator == "|", primitive) for operand in node.operands)
+        return any(self.touches(child, False, primitive) for child in ast.children(node))
 
-    def _call_touches(self, node: ast.Call, typed: bool) -> bool:
+    def bodies_touch(self, node: ast.Call, typed: bool, primitive: bool) -> bool:
+        """True when a lambda of a call asks for a typed `$this`: an item of its input."""
+        function = self.functions[node.name]
+        inner = self.maybe_primitive(node.base, primitive)
+        return any(self.touches(arg, typed and function.projects, inner) for arg in node.args)
+
+    def _call_touches(self, node: ast.Call, typed: bool, primitive: bool) -> bool:
         function = self.functions.get(node.name)
         if function is None:
             return False
-        base_typed = self.call_needs_type(node) or (typed and function.passes)
+        base_typed = self.call_needs_type(node, primitive) or (typed and function.passes)
         if function.lambdas:
-            base_typed = base_typed or any(self.touches(arg, typed and function.projects) for arg in node.args)
-            return self.touches(node.base, base_typed)
-        return self.touches(node.base, base_typed) or any(
-            self.touches(arg, typed and (function.passes or function.projects)) for arg in node.args
+            base_typed = base_typed or self.bodies_touch(node, typed, primitive)
+            return self.touches(node.base, base_typed, primitive)
+        handed_on = typed and (function.passes or function.projects)
+        return self.touches(node.base, base_typed, primitive) or any(
+            self.touches(arg, handed_on, primitive) for arg in node.args
         )
 
 

@@ -16,8 +16,7 @@ from cds.expr.types import Types
 from cds.expr.values import EMPTY, FALSE, TRUE
 
 if TYPE_CHECKING:
-    from cds.expr import ast
-    from cds.expr.compiler import Compiler
+    pass
 
 Many = Callable[[Evaluation, Any], list[Any]]
 One = Callable[[Evaluation, Any], Any]
@@ -199,18 +198,22 @@ class Definition:
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Where a piece stands. `this` tells what `$this` is at run time: one plain item, one Node (or plain item), or the
-    list of items of the outer focus. `loop` counts the enclosing lambdas; slots hold `$index` and `$total`."""
+    list of items of the outer focus; `primitive` tells whether it may be a primitive. `loop` counts the enclosing
+    lambdas; slots hold `$index` and `$total`."""
 
     this: Literal["item", "node", "list"]
     types: Types | None = None
+    primitive: bool = False
     loop: int = 0
     index: int | None = None
     total: int | None = None
     names: Mapping[str, Definition] = field(default_factory=dict)
 
-    def inside(self, this: Literal["item", "node"], types: Types | None, index: int | None) -> Scope:
+    def inside(
+        self, this: Literal["item", "node"], types: Types | None, index: int | None, *, primitive: bool = True
+    ) -> Scope:
         """The scope of a lambda body."""
-        return replace(self, this=this, types=types, loop=self.loop + 1, index=index)
+        return replace(self, this=this, types=types, loop=self.loop + 1, index=index, primitive=primitive)
 
 
 Form = Literal["scalar", "collection", "special"]
@@ -240,7 +243,6 @@ class Function:
     projects: bool = False
     typed: bool = False
     text: bool = False
-    located: bool = False
     standard: bool = True
 
     @property
@@ -249,6 +251,3 @@ class Function:
         if self.least == self.most:
             return "no arguments" if not self.most else f"{self.most} argument{'s' * (self.most > 1)}"
         return f"{self.least} to {self.most} arguments"
-
-
-Handler = Callable[["Compiler", "ast.Call", Scope, bool], Code]

@@ -7,28 +7,19 @@ primitive, the pieces below it are compiled typed: the same closures, over Nodes
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from cds.errors import EvaluationError, ExpressionSemanticError, did_you_mean
-from cds.expr import ast, navigate, operators
+from cds.expr import ast, focus, navigate, operators
 from cds.expr.analysis import Analysis, mentions
 from cds.expr.code import BOOLEAN, NO_SOURCES, Code, Definition, Function, Many, One, Scope, Sources, Test
 from cds.expr.evaluation import Evaluation
 from cds.expr.functions import FUNCTIONS
 from cds.expr.lexer import place, semantic_error
 from cds.expr.types import Model, Types, model
-from cds.expr.values import EMPTY, Node, plain, system_type
-
-#: %names that FHIR and FHIRPath define, with their values.
-CONSTANTS = {
-    "ucum": "http://unitsofmeasure.org",
-    "sct": "http://snomed.info/sct",
-    "loinc": "http://loinc.org",
-}
-PREFIXES = {"vs-": "http://hl7.org/fhir/ValueSet/", "ext-": "http://hl7.org/fhir/StructureDefinition/"}
-SURROUNDINGS = ("context", "resource", "rootResource")
-
+from cds.expr.values import EMPTY, plain, system_type
 
 _ORDERED = frozenset({"first", "last", "skip", "take", "tail"})
 
@@ -37,11 +28,6 @@ _ORDERED = frozenset({"first", "last", "skip", "take", "tail"})
 def analysis() -> Analysis:
     """The analysis over the R4 model and our functions, made once."""
     return Analysis(model(), FUNCTIONS)
-
-
-def is_standard(name: str) -> bool:
-    """True for a %name that every expression may use."""
-    return name in CONSTANTS or name in SURROUNDINGS or name.startswith(tuple(PREFIXES))
 
 
 class Compiler:
@@ -83,7 +69,7 @@ class Compiler:
 
     def is_taken(self, name: str) -> bool:
         """True for a %name that exists outside the expression."""
-        return is_standard(name) or (self.known is not None and name in self.known)
+        return focus.is_standard(name) or (self.known is not None and name in self.known)
 
     def slot(self) -> int:
         """A new slot of the running evaluation."""
@@ -173,6 +159,7 @@ class Compiler:
     # --- leaves ---
 
     def literal(self, node: ast.Literal, _scope: Scope, _typed: bool) -> Code:
+        """A constant."""
         items = EMPTY if node.value is None else [node.value]
         value = node.value
         kind = None if value is None else frozenset({f"System.{system_type(value)}"})
@@ -186,6 +173,7 @@ class Compiler:
         )
 
     def special(self, node: ast.Special, scope: Scope, typed: bool) -> Code:
+        """`$this`, `$index` or `$total`."""
         if node.name == "$this":
             return self.this(node, scope, typed)
         slot = scope.index if node.name == "$index" else scope.total
@@ -197,23 +185,25 @@ class Compiler:
         return self.make(node, lambda ev, _this: ev.slots[slot] or EMPTY)
 
     def this(self, node: ast.Node, scope: Scope, typed: bool) -> Code:
+        """`$this` in the form the scope has it."""
         many: Many
         if scope.this == "list":
-            many = _these_nodes if typed else _these
+            many = focus.these_nodes if typed else focus.these
         elif typed:
-            many = _this_node
+            many = focus.this_node
         else:
-            many = _this_plain if scope.this == "node" else _this_item
+            many = focus.this_plain if scope.this == "node" else focus.this_item
         return self.make(node, many, types=scope.types, single=scope.this != "list")
 
     def variable(self, node: ast.Variable, scope: Scope, typed: bool) -> Code:
+        """`%name`: defined in the expression, fixed, a surrounding, or one of the evaluation."""
         name = node.name
         if name in scope.names:
             return self._defined(node, scope.names[name], typed)
-        constant = CONSTANTS.get(name) or _prefixed(name)
+        constant = focus.constant(name)
         if constant is not None:
             return self.literal(ast.Literal(node.at, 1, constant), scope, typed)
-        if name in SURROUNDINGS:
+        if name in focus.SURROUNDINGS:
             return self._surrounding(node, typed)
         return self._outer(node, scope, typed)
 
@@ -224,7 +214,7 @@ class Compiler:
         return self.nodes_of(node, made) if typed else made
 
     def _surrounding(self, node: ast.Variable, typed: bool) -> Code:
-        many = _context if node.name == "context" else _resource
+        many = focus.context if node.name == "context" else focus.resource
         made = self.make(node, many)
         made.free = True
         return self.nodes_of(node, made) if typed else made
@@ -232,7 +222,7 @@ class Compiler:
     def _outer(self, node: ast.Variable, scope: Scope, typed: bool) -> Code:
         name, error = node.name, self.failure(node)
         if self.known is not None and name not in self.known:
-            names = [*self.known, *scope.names, *CONSTANTS, *SURROUNDINGS]
+            names = [*self.known, *scope.names, *focus.CONSTANTS, *focus.SURROUNDINGS]
             raise self.semantic(node, f"unknown variable %{name}", did_you_mean(name, names))
         self.mentioned.add(name)
 
@@ -265,19 +255,22 @@ class Compiler:
     def presence(self, node: ast.Node, scope: Scope) -> Code:
         """The piece for one node of which only the number of items matters: a primitive that has extensions and no
         value counts."""
-        primitive = isinstance(node, ast.Member) and node.name in self.model.primitive_names and not self.trace
-        if isinstance(node, ast.Member) and primitive and not self.analysis.member_needs_type(node):
-            return self.member(node, scope, False, count=True)
+        if isinstance(node, ast.Member) and node.name in self.model.primitive_names and not self.trace:
+            typed = self.analysis.member_needs_type(node, scope.primitive)
+            return self.member(node, scope, typed, count=not typed)
         if isinstance(node, ast.Call) and node.name in FUNCTIONS and FUNCTIONS[node.name].lambdas:
-            handed_on = FUNCTIONS[node.name].passes and any(self.analysis.touches(arg, False) for arg in node.args)
-            return self.code(node, scope, handed_on)
+            touched = self.analysis.bodies_touch(node, False, scope.primitive)
+            return self.code(node, scope, FUNCTIONS[node.name].passes and touched)
         return self.code(node, scope)
 
     def member(self, node: ast.Member, scope: Scope, typed: bool, *, count: bool = False) -> Code:
-        if typed or self.analysis.member_needs_type(node):
+        """A path of elements, in one closure. `count`: only the number of items matters."""
+        if typed or self.analysis.member_needs_type(node, scope.primitive):
             return self._typed_member(node, scope, typed)
         names, start = [node.name], node.base
-        while isinstance(start, ast.Member) and not self.analysis.member_needs_type(start) and not self.trace:
+        while isinstance(start, ast.Member) and not self.trace:
+            if self.analysis.member_needs_type(start, scope.primitive):
+                break
             names.insert(0, start.name)
             start = start.base
         if self._names_type(start, names[0]):
@@ -314,16 +307,16 @@ class Compiler:
         kind, rest = names[0], names[1:]
         if self.strict and scope.types and not any(self.model.is_subtype(found, kind) for found in scope.types):
             raise self.semantic(node, f"the focus is no {kind}")
-        focus = self.code(start, scope)
+        base_code = self.code(start, scope)
         check = operators.resource_test(self.model, kind)
-        many = focus.many
+        many = base_code.many
         base: Many = lambda ev, this: [item for item in many(ev, this) if check(item)]  # noqa: E731 - kept for the path
         types: Types | None = frozenset({kind})
         for position, name in enumerate(rest):
             types = self.element_types(_nth(node, len(rest) - 1 - position), types, name)
         if rest:
             base = navigate.from_items(self.model, base, rest, count=count)
-        return self.make(node, base, parts=(focus,), types=types, single=not rest and focus.single)
+        return self.make(node, base, parts=(base_code,), types=types, single=not rest and base_code.single)
 
     def element_types(self, node: ast.Node, types: Types | None, name: str) -> Types | None:
         """The types below `types`, or a semantic error when no type has the element."""
@@ -340,6 +333,7 @@ class Compiler:
     # --- the rest ---
 
     def index(self, node: ast.Index, scope: Scope, typed: bool) -> Code:
+        """`base[index]`, from 0; beyond the end is empty."""
         base, index = self.code(node.base, scope, typed), self.operand(node.index, scope)
         items, position, error = base.many, index.one, self.failure(node)
 
@@ -354,6 +348,7 @@ class Compiler:
         return self.make(node, many, parts=(base, index), types=base.types, single=True)
 
     def call(self, node: ast.Call, scope: Scope, typed: bool) -> Code:
+        """A function, by its row in the table."""
         function = FUNCTIONS.get(node.name)
         if function is None:
             raise self.semantic(node, f"unknown function '{node.name}'", did_you_mean(node.name, FUNCTIONS))
@@ -381,10 +376,10 @@ class Compiler:
         """The scope behind `base`: with the variables it defines."""
         if not base.defines:
             return scope
-        return Scope(scope.this, scope.types, scope.loop, scope.index, scope.total, {**scope.names, **base.defines})
+        return replace(scope, names={**scope.names, **base.defines})
 
     def _scalar(self, node: ast.Call, function: Function, scope: Scope, _typed: bool) -> Code:
-        base = self.code(node.base, scope, self.analysis.call_needs_type(node))
+        base = self.code(node.base, scope, self.analysis.call_needs_type(node, scope.primitive))
         if function.text and base.complex:
             raise self.semantic(node, f"{function.name}() needs a string, not {' or '.join(sorted(base.types or ()))}")
         args = self.arguments(node, scope, base)
@@ -392,7 +387,7 @@ class Compiler:
         return self.make(node, one=one, parts=(base, *args), types=function.types)
 
     def _collection(self, node: ast.Call, function: Function, scope: Scope, typed: bool) -> Code:
-        wanted = (typed and function.passes) or self.analysis.call_needs_type(node)
+        wanted = (typed and function.passes) or self.analysis.call_needs_type(node, scope.primitive)
         base = self.code(node.base, scope, wanted)
         args = self.arguments(node, scope, base, typed and function.passes)
         many = operators.collection_call(function, base, args, self.failure(node))
@@ -408,23 +403,28 @@ class Compiler:
         """The input of a function with lambdas and the scope of its bodies; `typed` says whether the items are handed
         on as Nodes."""
         function = FUNCTIONS[node.name]
-        bodies = any(self.analysis.touches(arg, typed and function.projects) for arg in node.args)
-        nodes = bodies or (typed and function.passes)
+        nodes = (typed and function.passes) or self.analysis.bodies_touch(node, typed, scope.primitive)
         base = self.code(node.base, scope, nodes)
         index = self.slot() if any(mentions(arg, "$index") for arg in node.args) else None
-        inner = self.following(scope, base).inside("node" if nodes else "item", base.types, index)
+        primitive = self.analysis.maybe_primitive(node.base, scope.primitive)
+        this: Literal["item", "node"] = "node" if nodes else "item"
+        inner = self.following(scope, base).inside(this, base.types, index, primitive=primitive)
         return Loop(base, inner, index, unwrap=nodes and not typed)
 
     def unary(self, node: ast.Unary, scope: Scope, _typed: bool) -> Code:
+        """A sign."""
         return operators.unary(self, node, scope)
 
     def binary(self, node: ast.Binary, scope: Scope, _typed: bool) -> Code:
+        """An operator of two operands."""
         return operators.binary(self, node, scope)
 
     def chain(self, node: ast.Chain, scope: Scope, typed: bool) -> Code:
+        """An associative operator over its operands."""
         return operators.chain(self, node, scope, typed)
 
     def type_name(self, node: ast.TypeName, _scope: Scope, _typed: bool) -> Code:
+        """A type name where none can stand."""
         raise self.semantic(node, "a type name stands only in is, as and ofType")
 
 
@@ -445,43 +445,6 @@ def _nth(node: ast.Node, up: int) -> ast.Node:
     for _ in range(up):
         node = node.base if isinstance(node, ast.Member) else node
     return node
-
-
-def _prefixed(name: str) -> str | None:
-    for prefix, url in PREFIXES.items():
-        if name.startswith(prefix):
-            return url + name[len(prefix) :]
-    return None
-
-
-def _these(_: Evaluation, this: Any) -> list[Any]:
-    return this  # type: ignore[no-any-return]
-
-
-def _these_nodes(_: Evaluation, this: Any) -> list[Any]:
-    return [navigate.as_node(item) for item in this]
-
-
-def _this_item(_: Evaluation, this: Any) -> list[Any]:
-    return EMPTY if this is None else [this]
-
-
-def _this_node(_: Evaluation, this: Any) -> list[Any]:
-    return EMPTY if this is None else [navigate.as_node(this)]
-
-
-def _this_plain(_: Evaluation, this: Any) -> list[Any]:
-    value = this.value if type(this) is Node else this
-    return EMPTY if value is None else [value]
-
-
-def _context(ev: Evaluation, _: Any) -> list[Any]:
-    return EMPTY if ev.context is None else [ev.context]
-
-
-def _resource(ev: Evaluation, _: Any) -> list[Any]:
-    resource = ev.context if ev.resource is None else ev.resource
-    return EMPTY if resource is None else [resource]
 
 
 _COMPILERS: dict[type[ast.Node], Callable[..., Code]] = {

@@ -107,6 +107,10 @@ class Evaluation:
             raise LimitError("the evaluation took too many steps", hint="narrow the data before repeat or where")
 
 
+#: Work on fewer items than this is not counted: counting would cost as much.
+FEW = 8
+
+
 def capped(items: list[Any]) -> list[Any]:
     """`items`; LimitError when a collection grows beyond MAX_ITEMS (security.md E5)."""
     if len(items) > MAX_ITEMS:

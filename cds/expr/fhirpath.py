@@ -7,7 +7,7 @@ from typing import Any
 
 from cds.errors import ExpressionSyntaxError
 from cds.expr import ast
-from cds.expr.lexer import Token, place, syntax_error, tokens
+from cds.expr.lexer import Token, syntax_error, tokens
 from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity
 from cds.expr.values import decimal
 
@@ -68,6 +68,7 @@ class Parser:
 
     @property
     def token(self) -> Token:
+        """The next token."""
         return self.tokens[self.index]
 
     def whole(self) -> ast.Node:
@@ -80,30 +81,36 @@ class Parser:
     # --- helpers ---
 
     def unexpected(self, expected: str) -> ExpressionSyntaxError:
+        """An error at the next token."""
         token = self.token
         found = "the end" if token.kind == "end" else f"'{self.text[token.at : token.end][:40]}'"
         return syntax_error(self.text, token.at, f"expected {expected}, found {found}")
 
     def at_operator(self, operator: str) -> bool:
+        """True when the next token is this operator."""
         return self.token.kind == "operator" and self.token.value == operator
 
     def accept(self, operator: str) -> bool:
+        """Pass over an operator when it is next."""
         if self.at_operator(operator):
             self.index += 1
             return True
         return False
 
     def require(self, operator: str) -> None:
+        """Pass over an operator that must be next."""
         if not self.accept(operator):
             raise self.unexpected(f"'{operator}'")
 
     def deeper(self, *nodes: ast.Node) -> int:
+        """The depth of a node above `nodes`; an error beyond MAX_DEPTH."""
         depth = 1 + max((node.depth for node in nodes), default=0)
         if depth > MAX_DEPTH:
             raise self.too_deep()
         return depth
 
     def too_deep(self) -> ExpressionSyntaxError:
+        """The error for nesting beyond MAX_DEPTH."""
         message = f"the expression is nested deeper than {MAX_DEPTH} levels"
         return syntax_error(self.text, self.token.at, message, "split it into named expressions")
 
@@ -125,6 +132,7 @@ class Parser:
             left = self.binary(left, token, power)
 
     def binary(self, left: ast.Node, token: Token, power: int) -> ast.Node:
+        """The node of an operator whose left side has been read."""
         operator = str(token.value)
         if operator in ("is", "as"):
             kind = self.type_specifier()
@@ -137,6 +145,7 @@ class Parser:
         return ast.Binary(token.at, self.deeper(left, right), operator, left, right)
 
     def unary(self) -> ast.Node:
+        """Signs, which bind looser than `.` and `[ ]`."""
         token = self.token
         if token.kind == "operator" and token.value in ("+", "-"):
             self.index += 1
@@ -153,7 +162,7 @@ class Parser:
         node = self.term()
         while True:
             if self.accept("."):
-                node = self.invocation(node)
+                node = self.invocation(node, after_dot=True)
             elif self.at_operator("["):
                 at = self.token.at
                 self.index += 1
@@ -163,17 +172,19 @@ class Parser:
             else:
                 return node
 
-    def invocation(self, base: ast.Node) -> ast.Node:
+    def invocation(self, base: ast.Node, *, after_dot: bool = False) -> ast.Node:
+        """An element or function of `base`. Behind a dot every word is a name: a Narrative has an element `div`."""
         token = self.token
         if token.kind == "special":
             return self.special(base)
-        name = self.identifier("an element or function name")
+        name = self.identifier("an element or function name", any_word=after_dot)
         if self.at_operator("(") and token.kind == "name":
             return self.call(base, name, token.at)
         # a path of members is compiled in one loop, so its length does not nest
         return ast.Member(token.at, base.depth, base, name)
 
     def special(self, base: ast.Node) -> ast.Node:
+        """`$this`, `$index` or `$total`."""
         token = self.token
         if token.value not in _SPECIALS:
             hint = f"the names are {', '.join(_SPECIALS)}"
@@ -184,6 +195,7 @@ class Parser:
         return base if token.value == "$this" else ast.Special(token.at, 1, str(token.value))
 
     def call(self, base: ast.Node, name: str, at: int) -> ast.Node:
+        """The arguments of a function."""
         self.require("(")
         args: list[ast.Node] = []
         if not self.accept(")"):
@@ -198,6 +210,7 @@ class Parser:
         return ast.Call(at, self.deeper(base, *args), base, name, tuple(args))
 
     def term(self) -> ast.Node:
+        """A literal, name, variable or parenthesised expression."""
         token = self.token
         if token.kind == "literal":
             self.index += 1
@@ -218,12 +231,14 @@ class Parser:
         raise self.unexpected("a value, name or '('")
 
     def named(self, token: Token) -> ast.Node:
+        """true, false, or a path from the implicit focus."""
         if token.kind == "name" and token.value in ("true", "false"):
             self.index += 1
             return ast.Literal(token.at, 1, token.value == "true")
         return self.invocation(ast.Special(token.at, 1, "$this", implicit=True))
 
     def variable(self, at: int) -> ast.Node:
+        """The name behind `%`."""
         token = self.token
         if token.kind == "literal" and isinstance(token.value, str):  # %'name' is the older form of %`name`
             self.index += 1
@@ -231,15 +246,17 @@ class Parser:
         name = self.identifier("the name of a variable")
         return ast.Variable(at, 1, name)
 
-    def identifier(self, expected: str) -> str:
+    def identifier(self, expected: str, *, any_word: bool = False) -> str:
+        """A name; keywords that may be element names are names too."""
         token = self.token
-        reserved = token.value in _KEYWORD_OPERATORS and token.value not in _NAMES_TOO
+        reserved = not any_word and token.value in _KEYWORD_OPERATORS and token.value not in _NAMES_TOO
         if token.kind == "quoted" or (token.kind == "name" and not reserved):
             self.index += 1
             return str(token.value)
         raise self.unexpected(expected)
 
     def type_specifier(self) -> ast.TypeName:
+        """A type name with its namespace."""
         at = self.token.at
         name, namespace = self.identifier("a type name"), ""
         if self.accept("."):
@@ -247,6 +264,7 @@ class Parser:
         return ast.TypeName(at, 1, namespace, name)
 
     def literal(self, token: Token) -> ast.Node:
+        """A literal, with its unit when it has one."""
         value: Any = token.value
         if isinstance(value, (int, Decimal)):
             value = self.quantity(value)
@@ -264,8 +282,3 @@ class Parser:
             self.index += 1
             return calendar_quantity(decimal(number), token.value)
         return number
-
-
-def locate(text: str, at: int) -> tuple[int, int]:
-    """1-based line and column of a node's offset."""
-    return place(text, at)

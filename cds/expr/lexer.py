@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from cds.errors import ExpressionError, ExpressionSemanticError, ExpressionSyntaxError
+from cds.errors import ExpressionSemanticError, ExpressionSyntaxError
 from cds.expr import temporal
 from cds.expr.values import MAX_DIGITS
 
@@ -40,14 +40,6 @@ def semantic_error(text: str, at: int, message: str, hint: str | None = None) ->
     """An ExpressionSemanticError at an offset."""
     line, column = place(text, at)
     return ExpressionSemanticError(message, line=line, column=column, hint=hint)
-
-
-def located(error: ExpressionError, text: str, at: int) -> ExpressionError:
-    """`error` with its place set, unless it has one already."""
-    if error.line:
-        return error
-    line, column = place(text, at)
-    return type(error)(error.message, line=line, column=column, hint=error.hint)
 
 
 def tokens(text: str) -> list[Token]:
@@ -137,13 +129,23 @@ def _quoted(text: str, at: int, kind: str) -> Token:
             raise syntax_error(text, at, f"this {mark} is never closed", f"close it with {mark}")
         if char == mark:
             parts.append(text[start:position])
-            return Token(kind, "".join(parts), at, position + 1)
+            return Token(kind, _paired(text, at, "".join(parts)), at, position + 1)
         position += 1
         if char == "\\":
             parts.append(text[start : position - 1])
             character, position = _escape(text, position)
             parts.append(character)
             start = position
+
+
+def _paired(text: str, at: int, value: str) -> str:
+    """`value` with escaped surrogate pairs as the characters they mean."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise syntax_error(text, at, "half of a surrogate pair stands for no character") from None
 
 
 def _escape(text: str, at: int) -> tuple[str, int]:

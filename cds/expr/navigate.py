@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cds.expr.code import Many
-from cds.expr.evaluation import Evaluation, capped
+from cds.expr.evaluation import FEW, Evaluation, capped
 from cds.expr.types import Model, Types
 from cds.expr.values import EMPTY, Node, TypeInfo
 
@@ -130,17 +130,21 @@ def from_item(model: Model, names: Sequence[str], *, count: bool = False) -> Man
     if len(rest) == 1:
         second = rest[0]
 
-        def double(_: Evaluation, this: Any) -> list[Any]:
+        def double(ev: Evaluation, this: Any) -> list[Any]:
             items = get(this) if type(this) is dict else beside(this, first)
+            if len(items) > FEW:
+                ev.spend(len(items))
             return second(items) if items else EMPTY
 
         return double
 
-    def path(_: Evaluation, this: Any) -> list[Any]:
+    def path(ev: Evaluation, this: Any) -> list[Any]:
         items = get(this) if type(this) is dict else beside(this, first)
         for walk in rest:
             if not items:
                 return EMPTY
+            if len(items) > FEW:
+                ev.spend(len(items))
             items = walk(items)
         return items
 
@@ -150,15 +154,14 @@ def from_item(model: Model, names: Sequence[str], *, count: bool = False) -> Man
 def from_items(model: Model, base: Many, names: Sequence[str], *, count: bool = False) -> Many:
     """The path `names` from whatever `base` gives."""
     steps = _steps(model, names, count=count)
-    if len(steps) == 1:
-        last = steps[0]
-        return lambda ev, this: last(base(ev, this))
 
     def path(ev: Evaluation, this: Any) -> list[Any]:
         items = base(ev, this)
         for walk in steps:
             if not items:
                 return EMPTY
+            if len(items) > FEW:
+                ev.spend(len(items))
             items = walk(items)
         return items
 
@@ -181,7 +184,8 @@ def from_node(model: Model, names: Sequence[str], *, count: bool = False) -> Man
 def as_node(item: Any) -> Any:
     """An item of unknown FHIR type as a Node; System values stay."""
     if type(item) is dict:
-        return Node(item, item.get("resourceType"))
+        kind = item.get("resourceType")
+        return Node(item, kind if type(kind) is str else None)
     return Node(item, None) if type(item) in (str, bool, int, float) else item
 
 
@@ -190,7 +194,9 @@ def typed_step(model: Model, base: Many, name: str) -> Many:
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
         result: list[Any] = []
-        for item in base(ev, this):
+        items = base(ev, this)
+        ev.spend(len(items))
+        for item in items:
             if type(item) is TypeInfo:
                 result += item.element(name)
             else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cds.errors import EvaluationError, LimitError
 from cds.expr import arithmetic, ast, values
 from cds.expr.code import BOOLEAN, STRING, Code, Function, Many, One, Scope, Test
-from cds.expr.evaluation import Evaluation, capped, capped_text
+from cds.expr.evaluation import FEW, Evaluation, capped, capped_text
 from cds.expr.types import TEMPORAL, Model, Types
 from cds.expr.values import EMPTY, describe
 
@@ -88,6 +88,8 @@ def collection_call(function: Function, base: Code, args: tuple[Code, ...], fail
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
         items = items_of(ev, this)
+        if len(items) > FEW:
+            ev.spend(len(items))
         try:
             result: list[Any] = handler(ev, items, *[part(ev, this) for part in parts])
         except EvaluationError as error:
@@ -202,6 +204,8 @@ def _equality(left: Code, right: Code, *, negate: bool) -> Test:
         if text and len(one) == len(other) == 1 and type(one[0]) is str and type(other[0]) is str:
             answer = one[0] == other[0]
         else:
+            if len(one) > FEW:
+                ev.spend(len(one))
             answer = values.equal_collections(one, other)
         return answer if answer is None else answer is not negate
 
@@ -346,6 +350,8 @@ def _union(compiler: Compiler, node: ast.Chain, scope: Scope, typed: bool) -> Co
         result: list[Any] = []
         for items in lists:
             result += items(ev, this)
+        if len(result) > FEW:
+            ev.spend(len(result))
         return values.distinct(capped(result))
 
     known = [part.types for part in parts if part.constant != []]

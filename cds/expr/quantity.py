@@ -134,7 +134,7 @@ def _component(text: str) -> tuple[Fraction, dict[str, int]] | None:
     if symbol.isascii() and symbol.isdigit() and symbol != "1" and len(symbol) < 10:
         return Fraction(int(symbol)), {}
     atom = _atom(symbol)
-    if atom is None or not exponent_text.lstrip("+-").isdigit() and exponent_text:
+    if atom is None or (not exponent_text.lstrip("+-").isdigit() and exponent_text):
         return None
     exponent = int(exponent_text or 1) if len(exponent_text) < 4 else _MAX_EXPONENT + 1
     if abs(exponent) > _MAX_EXPONENT:

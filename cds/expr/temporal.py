@@ -15,7 +15,6 @@ from typing import ClassVar
 MICRO = 1_000_000
 #: The widest offsets there are: a value without offset lies between them (minutes).
 EASTMOST, WESTMOST = 14 * 60, -12 * 60
-_DAY = timedelta(days=1)
 
 
 class Temporal:
@@ -50,10 +49,6 @@ class Date(Temporal):
     def __str__(self) -> str:
         return _date_text(self.parts)
 
-    def first_day(self) -> date:
-        """The earliest day the value may mean."""
-        return date(*(*self.parts, 1, 1)[:3])
-
 
 class DateTime(Temporal):
     """A point in time: parts (year[, month[, day[, hour[, minute[, microseconds]]]]])."""
@@ -66,10 +61,6 @@ class DateTime(Temporal):
         if len(self.parts) > 3:
             text += "T" + _time_text(self.parts[3:], self.digits) + _offset_text(self.offset)
         return text
-
-    def moment(self) -> datetime:
-        """The earliest moment the value may mean, naive, in its own offset."""
-        return _moment(self.parts)
 
 
 class Time(Temporal):

@@ -41,20 +41,6 @@ PRIMITIVES = {
     "xhtml": "",
 }
 
-#: FHIR primitive -> System type its value converts to implicitly (FHIR R4 fhirpath.html, "Use of FHIR primitives").
-SYSTEM_OF = {
-    "boolean": "System.Boolean",
-    "integer": "System.Integer",
-    "positiveInt": "System.Integer",
-    "unsignedInt": "System.Integer",
-    "integer64": "System.Integer",
-    "decimal": "System.Decimal",
-    "date": "System.Date",
-    "dateTime": "System.DateTime",
-    "instant": "System.DateTime",
-    "time": "System.Time",
-}
-
 TEMPORAL = frozenset({"date", "dateTime", "instant", "time", "System.Date", "System.DateTime", "System.Time"})
 
 

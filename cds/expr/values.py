@@ -7,8 +7,10 @@ evaluation, below functions that ask for either.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Iterable
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+from fractions import Fraction
 from typing import Any
 
 import orjson
@@ -222,7 +224,7 @@ def equivalent(left: Any, right: Any) -> bool:
     if is_number(left) and is_number(right):
         first, second = decimal(left), decimal(right)
         digits = min(_places(first), _places(second))
-        return round(first, digits) == round(second, digits)
+        return round(Fraction(first), digits) == round(Fraction(second), digits)
     if type(left) is dict and type(right) is dict and as_quantity(left) is None:
         return _equivalent_elements(left, right)
     if type(left) is Quantity or type(right) is Quantity or type(left) is dict:
@@ -315,13 +317,20 @@ def key(item: Any) -> Hashable:
         return (bool, item)
     if kind is float:
         return decimal(item)
-    if kind is dict:
-        return orjson.dumps(item, default=_json_default, option=orjson.OPT_SORT_KEYS)
+    if kind is dict or kind is list:  # a list within a list is no FHIR, and may come all the same
+        return _canonical(item)
     if kind is TypeInfo:
         return (TypeInfo, item.namespace, item.name)
     if kind is Node:
         return key(item.value) if item.value is not None else (Node, key(item.element or {}))
     return item  # type: ignore[no-any-return]
+
+
+def _canonical(item: Any) -> bytes | str:
+    try:
+        return orjson.dumps(item, default=_json_default, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # integers beyond 64 bits, which orjson does not write
+        return json.dumps(item, default=_json_default, sort_keys=True)
 
 
 def distinct(items: Iterable[Any]) -> list[Any]:

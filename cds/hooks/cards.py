@@ -25,7 +25,9 @@ _ANY = frozenset({"any", "one-or-more"})
 _ALL = frozenset({"all", "all-or-none"})
 
 #: Characters that never leave the service in a text: controls (but for the line feed) and bidirectional overrides.
-_UNSAFE = dict.fromkeys([*range(10), *range(11, 32), *range(0x7F, 0xA0), 0x061C, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_CONTROLS = (*range(10), *range(11, 32), *range(0x7F, 0xA0))
+_DIRECTIONS = (0x061C, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_UNSAFE = dict.fromkeys([*_CONTROLS, *_DIRECTIONS])
 _HTML = {**_UNSAFE, ord("<"): "&lt;"}
 
 #: The codings of a value set in its own order: canonical -> [{system, code, display}].
@@ -69,7 +71,7 @@ class Renderer:
         return str(uuid.uuid5(NAMESPACE, f"{self._identity}|{action.id}"))
 
     def _summary(self, action: AppliedAction) -> str:
-        text = " ".join(action.element["title"].translate(_UNSAFE).split())
+        text = _plain(action.element["title"])
         if len(text) <= SUMMARY_LENGTH:
             return text
         self.shortened.append(action.id)
@@ -129,7 +131,7 @@ def _recommend_one(suggestions: list[dict[str, Any]]) -> None:
 
 
 def _label(action: AppliedAction) -> str:
-    return " ".join(str(action.element.get("title") or action.element.get("description")).translate(_UNSAFE).split())
+    return _plain(str(action.element.get("title") or action.element.get("description")))
 
 
 def _actions(action: AppliedAction) -> list[dict[str, Any]]:
@@ -190,8 +192,10 @@ def _absolute(url: Any) -> str | None:
 
 def _markdown(text: str) -> str:
     """GitHub Flavored Markdown without HTML (C7) and without characters that hide or reorder text."""
-    return text.translate(_HTML).strip()
+    harmless = "<" not in text and text.replace("\n", "").isprintable()
+    return (text if harmless else text.translate(_HTML)).strip()
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.translate(_UNSAFE).split())
+    """One line without characters that hide or reorder text."""
+    return " ".join((text if text.isprintable() else text.translate(_UNSAFE)).split())

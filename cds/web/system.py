@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from cds.version import version
+from cds import __version__
 from cds.web import calls
 from cds.web.answers import json_response
 from cds.web.seam import HookEngine
@@ -13,7 +13,6 @@ from cds.web.seam import HookEngine
 def blueprint(engine: HookEngine) -> Blueprint:
     """/livez, /readyz (also /healthz) and /version."""
     routes = Blueprint("system", __name__)
-    running = version()
 
     @routes.get("/livez")
     def alive() -> Response:
@@ -28,6 +27,6 @@ def blueprint(engine: HookEngine) -> Blueprint:
 
     @routes.get("/version")
     def versions() -> Response:
-        return json_response({"name": "pathway-cds", "version": running, "revision": engine.snapshot.revision})
+        return json_response({"name": "pathway-cds", "version": __version__, "revision": engine.snapshot.revision})
 
     return routes

@@ -5,6 +5,7 @@ Run as a program; prints one table. Both sides are measured in turns within one 
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import statistics
@@ -153,6 +154,8 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     settings = Settings(demo=True)
     app = create_app(Engine(settings), settings)
+    gc.collect()
+    gc.freeze()  # as `cds serve` does once content is loaded
     print("resources     body  cards        floor         call  ratio")
     for size in (50, 1000):
         measure(size, app)

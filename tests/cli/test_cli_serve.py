@@ -183,21 +183,23 @@ def test_reload_picks_up_changes(tmp_path: Path) -> None:
     try:
         _await(server, 503)
         file.write_text(sound)
-        os.utime(file, (time.time() + 5,) * 2)
-        _await(server, 200)
+        _await(server, 200, changed=file)
     finally:
         server.process.terminate()
         assert server.process.wait(30) == 0
 
 
-def _await(server: Serving, status: int) -> None:
+def _await(server: Serving, status: int, *, changed: Path | None = None) -> None:
+    """Ask until the answer has that status; `changed` gets a new time at each turn, for the watcher may start late."""
     last = 0
-    for _ in range(150):
+    for turn in range(60):
+        if changed:
+            os.utime(changed, (time.time() + turn,) * 2)
         try:
             last = _status(server.send(b"GET /cds-services HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
         except (OSError, IndexError):
             last = 0
         if last == status:
             return
-        time.sleep(0.1)
+        time.sleep(0.5)
     raise AssertionError(f"last status {last}: {server.messages.read_text()}")

@@ -66,7 +66,11 @@ def patient() -> dict[str, Any]:
         "birthDate": "1980-02-29",
         "name": [
             {"use": "official", "given": ["Ann", "Bea"], "family": "Cole"},
-            {"use": "usual", "given": ["Ann", None], "_given": [None, {"extension": [{"url": "u", "valueString": "v"}]}]},
+            {
+                "use": "usual",
+                "given": ["Ann", None],
+                "_given": [None, {"extension": [{"url": "u", "valueString": "v"}]}],
+            },
         ],
         "deceasedBoolean": False,
         "gender": "female",

@@ -73,7 +73,8 @@ def test_an_expression_says_what_it_mentions() -> None:
 def test_results_carry_their_types_on_demand(patient: dict[str, Any]) -> None:
     """typed() gives FHIR types for elements and System types for values."""
     evaluation = expr.Evaluation(now=NOW, context=patient)
-    assert expr.compile("gender | birthDate | 1.5").typed(evaluation)[:2] == [("code", "female"), ("date", "1980-02-29")]
+    found = expr.compile("gender | birthDate | 1.5").typed(evaluation)
+    assert found[:2] == [("code", "female"), ("date", "1980-02-29")]
     assert [kind for kind, _ in expr.compile("name.first() | deceased | 1").typed(evaluation)] == [
         "HumanName",
         "boolean",
@@ -118,7 +119,7 @@ def test_errors_of_variables_pass_and_surprises_are_wrapped() -> None:
     evaluation = expr.Evaluation(now=NOW, variables=Failing({}))
     with pytest.raises(CdsError, match="ours"):
         expr.compile("%a")(evaluation)
-    with pytest.raises(EvaluationError, match="the expression failed: ZeroDivisionError$"):
+    with pytest.raises(EvaluationError, match=r"the expression failed: ZeroDivisionError$"):
         expr.compile("%b")(evaluation)
 
 

@@ -52,6 +52,7 @@ def shown(node: ast.Node) -> Any:
         ("a.b[0].c", (("[]", ("a", "b"), 0), "c")),
         ("contains.is(FHIR.`code`)", ("is()", "contains", "FHIR.code")),
         ("%`a-b`.c", ("%a-b", "c")),
+        ("text.div div 2", ("div", ("text", "div"), 2)),
         ("x.as(Quantity).value div 2 mod 3", ("mod", ("div", (("as()", "x", "Quantity"), "value"), 2), 3)),
     ],
 )
@@ -76,7 +77,8 @@ def test_a_number_with_a_unit_is_a_quantity() -> None:
         ("a[1", 4, "expected '\\]'"),
         ("$that", 1, "unknown name \\$that"),
         ("{1}", 2, "expected '}'"),
-        ("a.and", 3, "element or function name"),
+        ("a.'b'", 3, "element or function name"),
+        ("and", 1, "element or function name"),
         ("a is", 5, "expected a type name"),
         ("", 1, "expected a value"),
     ],

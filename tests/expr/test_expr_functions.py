@@ -96,7 +96,7 @@ def test_mistakes_of_the_author_are_found_at_compile_time(text: str) -> None:
     assert caught.value.line == 1
 
 
-@pytest.mark.parametrize("text", ["'a' - 'b'", "'a'.length(1 | 2)", "1.upper()", "(1 | 2).upper()", "'zz'.decode('hex')"])
+@pytest.mark.parametrize("text", ["'a' - 'b'", "1.upper()", "('a' | 'b').upper()", "'zz'.decode('hex')", "(1 | 2) + 1"])
 def test_mistakes_of_the_data_are_found_at_run_time(text: str, run: Run) -> None:
     """They raise our own errors, with a place."""
     with pytest.raises((EvaluationError, ExpressionSemanticError)) as caught:
@@ -149,7 +149,7 @@ def test_our_own_functions_of_days(text: str, value: Any, result: list[str], run
 
 def test_an_unknown_precision_names_the_nearest(run: Run) -> None:
     """difference() helps the author."""
-    with pytest.raises(EvaluationError, match="did you mean 'days'"):
+    with pytest.raises(EvaluationError, match="did you mean 'day'"):
         run("today().difference(today(), 'dayz')")
 
 
@@ -166,7 +166,7 @@ TYPES = [
     ("Patient is DomainResource", [True]),
     ("Observation.status", []),
     ("name.first() is HumanName", [True]),
-    ("name.given.where($this is string).count()", [3]),
+    ("name.given.where($this is string).count()", [4]),
     ("descendants().where($this is code)", ["female", "x", "official", "usual", "unknown"]),
     ("children().where($this is HumanName).count()", [2]),
     ("conformsTo('http://hl7.org/fhir/StructureDefinition/Patient')", [True]),

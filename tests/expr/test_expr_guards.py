@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run
+from conftest import NOW, Run
 
 import cds.expr
 from cds.errors import EvaluationError, LimitError
@@ -19,7 +19,7 @@ def test_regular_expressions_are_linear(run: Run) -> None:
     """A pattern that explodes elsewhere answers at once, also when it comes from patient data (E1)."""
     started = time.perf_counter()
     assert run("%subject.matches(%pattern)", subject=["a" * 40 + "b"], pattern=["(a+)+$"]) == [False]
-    assert run("'%s'.matches('(a|a)*(a|aa)+c')" % ("a" * 200)) == [False]
+    assert run(f"'{'a' * 200}'.matches('(a|a)*(a|aa)+c')") == [False]
     assert time.perf_counter() - started < 0.5
 
 
@@ -40,11 +40,13 @@ def test_regular_expressions_and_subjects_are_bounded(call: str, subject: str, p
 
 def test_the_evaluator_uses_no_other_regular_expressions() -> None:
     """The standard library's engine backtracks; it is not imported (E1)."""
-    lines = [line.strip() for source in SOURCES for line in source.read_text().splitlines()]
-    assert not [line for line in lines if line in ("import re", "import regex") or line.startswith(("from re ", "import re,"))]
+    lines = [line.split() for source in SOURCES for line in source.read_text().splitlines()]
+    assert not [line for line in lines if line[:1] in (["import"], ["from"]) and line[1].rstrip(",") in ("re", "regex")]
 
 
-@pytest.mark.parametrize("call", ["eval(", "exec(", "pickle", "getattr(", "__import__", "subprocess", "socket", "open("])
+@pytest.mark.parametrize(
+    "call", ["eval(", "exec(", "pickle", "getattr(", "__import__", "subprocess", "socket", " open("]
+)
 def test_nothing_leads_out(call: str) -> None:
     """No code from data, no attribute by name, no file, no network (E6)."""
     assert not [source.name for source in SOURCES if call in source.read_text()]
@@ -63,9 +65,12 @@ BOMBS = [
     "%n.select(%n.select(%n.select(%n)))",
     "%n.aggregate($total.combine($total), %n)",
     "%n.select(%n.where($this != %n.first() or $this in %n.combine(%n))).count()",
-    "descendants().select(%resource.descendants().select(%resource.descendants()))",
     "%n.subsetOf(%n) and %n.select(%n.subsetOf(%n)).allTrue()",
     "%n.select(%n ~ %n).count()",
+    "%n.where(%n.combine($this).a.exists())",
+    "%n.where((%n = %n).not())",
+    "%n.where((%n | $this).count() = 0)",
+    "%n.select($this | %n.ofType(Patient)).count()",
 ]
 
 
@@ -80,11 +85,12 @@ def test_step_bombs_stop(text: str, run: Run, patient: dict[str, Any]) -> None:
 
 def test_the_budget_spans_expressions_of_one_evaluation() -> None:
     """Many small expressions share one budget (E2)."""
-    evaluation = cds.expr.Evaluation(now=cds.expr.evaluation.datetime.min.replace(tzinfo=cds.expr.evaluation.UTC), steps=50)
+    evaluation = cds.expr.Evaluation(now=NOW, steps=50)
     expression = cds.expr.compile("(1 | 2 | 3 | 4 | 5).where($this > 0)")
+    for _ in range(10):
+        expression(evaluation)
     with pytest.raises(LimitError):
-        for _ in range(20):
-            expression(evaluation)
+        expression(evaluation)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +122,7 @@ def test_strings_do_not_grow_without_bound(text: str, run: Run) -> None:
         "1000000.exp()",
         "9999999999999999999999999999 * 9999999999999999999999999999",
         "9999999999999999999999999999 + 1",
-        "9999999999999999999999999999.0 * 10",
+        "999999999999999999999999999.0 * 100",
         "1 'a' * 9999999999999999999999999999 * 10",
     ],
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Run
+from conftest import NOW, Run, Values
+
+from cds import expr
 
 CASES = [
     ("%x.exists()", []),
@@ -52,6 +54,20 @@ CASES = [
 def test_absence_decides_only_when_data_is_complete(text: str, result: list[Any], run: Run) -> None:
     """%x and %y are incomplete: what their known items do not decide is unknown; %z is complete."""
     assert run(text, missing={"x", "y"}, x=[], y=[1, 2], z=[3, 4]) == result
+
+
+def test_a_criterion_that_is_undecided_leaves_its_choice_open() -> None:
+    """A truth is never incomplete; when it is unknown for lack of data, what it passed over may be there (E8)."""
+
+    class Undecided(Values):
+        def undecided(self, name: str) -> bool:
+            return name == "flag"
+
+    evaluation = expr.Evaluation(now=NOW, variables=Undecided({"flag": [], "z": [1]}))
+    assert expr.compile("%z.where(%flag).exists()")(evaluation) == []
+    assert expr.compile("%z.exists(%flag)")(evaluation) == []
+    assert expr.compile("%z.exists($this = 1 or %flag)")(evaluation) == [True]
+    assert expr.compile("%z.where(iif(%flag, true, false)).exists()")(evaluation) == [False]
 
 
 def test_no_variable_no_doubt(run: Run) -> None:

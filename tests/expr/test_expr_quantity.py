@@ -13,7 +13,8 @@ from cds.expr.quantity import Quantity, calendar_quantity
 def read(text: str) -> Quantity:
     """`5 'mg'` or `2 days`."""
     value, _, unit = text.partition(" ")
-    return calendar_quantity(Decimal(value), unit) if unit in quantity.CALENDAR else Quantity(Decimal(value), unit[1:-1])
+    number = Decimal(value)
+    return calendar_quantity(number, unit) if unit in quantity.CALENDAR else Quantity(number, unit[1:-1])
 
 
 @pytest.mark.parametrize(

@@ -81,11 +81,14 @@ def test_items_without_order_are_an_error(left: Any, right: Any) -> None:
 
 def test_distinct_tells_values_apart() -> None:
     """1 and 1.0 are one, 1 and true are two, elements compare by content."""
-    items = [1, Decimal("1.0"), 1.0, True, "1", {"a": 1, "b": 2}, {"b": 2, "a": 1}, DAY, temporal.parse_date("2020-05-01")]
+    again = temporal.parse_date("2020-05-01")
+    items = [1, Decimal("1.0"), 1.0, True, "1", {"a": 1, "b": 2}, {"b": 2, "a": 1}, DAY, again]
     assert values.distinct(items) == [1, True, "1", {"a": 1, "b": 2}, DAY]
 
 
-@pytest.mark.parametrize(("items", "answer"), [([], None), ([True], True), ([False], False), (["x"], True), ([0], True)])
+@pytest.mark.parametrize(
+    ("items", "answer"), [([], None), ([True], True), ([False], False), (["x"], True), ([0], True)]
+)
 def test_truth_is_singleton_evaluation(items: list[Any], answer: bool | None) -> None:
     """FHIRPath 4.5: empty is unknown, a single item that is no boolean is true."""
     assert expr.truth(items) is answer
@@ -103,7 +106,10 @@ def test_truth_of_several_items_is_an_error() -> None:
         (DAY, "2020-05-01"),
         (Decimal("1.50"), 1.5),
         (Decimal(3), 3),
-        (Quantity(Decimal("2.5"), "mg"), {"value": 2.5, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}),
+        (
+            Quantity(Decimal("2.5"), "mg"),
+            {"value": 2.5, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"},
+        ),
         (
             calendar_quantity(Decimal(6), "weeks"),
             {"value": 6, "unit": "weeks", "system": "http://unitsofmeasure.org", "code": "wk"},

@@ -129,7 +129,13 @@ def _pair(name: str, read: Callable[..., Any], types: Types, most: int = 0) -> t
     return (
         Function(f"to{name}", 0, most, "scalar", read, "5.5", f"{title}, empty when it is none", types=types),
         Function(
-            f"convertsTo{name}", 0, most, "scalar", _converts(read), "5.5", f"True when to{name}() gives a value",
+            f"convertsTo{name}",
+            0,
+            most,
+            "scalar",
+            _converts(read),
+            "5.5",
+            f"True when to{name}() gives a value",
             types=BOOLEAN,
         ),
     )

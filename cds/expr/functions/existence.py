@@ -98,6 +98,7 @@ def _boolean_fold(name: str, decide: _Decide, otherwise: bool) -> Function:
 
         def test(ev: Evaluation, this: Any) -> bool | None:
             items = many(ev, this)
+            ev.spend(len(items))
             for item in items:
                 if type(item) is not bool:
                     raise failure(f"{name}() needs booleans, not {describe(item)}", None)
@@ -129,6 +130,7 @@ def _is_distinct(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool)
 
     def test(ev: Evaluation, this: Any) -> bool | None:
         items = many(ev, this)
+        ev.spend(len(items))
         if len(distinct(items)) < len(items):
             return False
         return None if doubtful(ev) else True
@@ -211,8 +213,16 @@ FUNCTIONS = (
     _special("isDistinct", 0, 0, _is_distinct, "True when no item occurs twice", "true"),
     Function("distinct", 0, 0, "collection", _distinct, "5.1", "Items without duplicates", passes=True),
     Function(
-        "hasValue", 0, 0, "special", _has_value, "FHIR R4 fhirpath", "True for one primitive with a value", "false",
-        BOOLEAN, typed=True,
+        "hasValue",
+        0,
+        0,
+        "special",
+        _has_value,
+        "FHIR R4 fhirpath",
+        "True for one primitive with a value",
+        "false",
+        BOOLEAN,
+        typed=True,
     ),
     Function("getValue", 0, 0, "collection", _get_value, "FHIR R4 fhirpath", _typed_value, typed=True),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,7 @@ def _aggregate(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -
 
 
 def _with_total(scope: Scope, slot: int) -> Scope:
-    return Scope(scope.this, scope.types, scope.loop, scope.index, slot, scope.names)
+    return replace(scope, total=slot)
 
 
 def _sort(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:

@@ -71,7 +71,8 @@ def _log(value: Any, base: Any) -> Decimal | None:
         return None
     wide = ARITHMETIC.copy()
     wide.prec = MAX_DIGITS + 6  # so that a whole logarithm comes out whole after rounding
-    return bounded(ARITHMETIC.plus(wide.divide(wide.ln(number), wide.ln(radix))))
+    result = bounded(ARITHMETIC.plus(wide.divide(wide.ln(number), wide.ln(radix))))
+    return result.to_integral_value() if result == result.to_integral_value() else result
 
 
 def _power(value: Any, exponent: Any) -> Any:

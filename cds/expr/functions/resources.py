@@ -19,7 +19,7 @@ _SECTION = "FHIR R4 fhirpath"
 
 def _extension(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
     """extension(url): the extensions of elements and, where the input may be a primitive, of primitives."""
-    nodes = typed or compiler.analysis.maybe_primitive(call.base)
+    nodes = typed or compiler.analysis.maybe_primitive(call.base, scope.primitive)
     base = compiler.code(call.base, scope, nodes)
     (url,) = compiler.arguments(call, scope, base)
     items_of, url_of, model = base.many, url.one, compiler.model

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import html
+import json
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 import re2
 
 from cds.errors import EvaluationError, LimitError
@@ -222,7 +222,7 @@ def _escape(text: str, target: Any) -> str | None:
     if target == "html":
         return capped_text(html.escape(text, quote=True).replace("&#x27;", "&#39;"))
     if target == "json":
-        return capped_text(orjson.dumps(text).decode()[1:-1])
+        return capped_text(json.dumps(text, ensure_ascii=False)[1:-1])
     return capped_text(markdown_escaped(text)) if target == "markdown" else None
 
 
@@ -241,9 +241,8 @@ def _unescape_json(text: str) -> str:
     pieces: list[str] = []
     for piece in text.split("\\\\"):
         raw = piece.replace('\\"', '"').replace('"', '\\"')
-        raw = "".join(char if ord(char) >= 32 else f"\\u{ord(char):04x}" for char in raw)
         try:
-            pieces.append(str(orjson.loads(f'"{raw}"'.encode())))
+            pieces.append(str(json.loads(f'"{raw}"', strict=False)))
         except ValueError:
             raise EvaluationError("unescape() found text that is not JSON") from None
     return "\\".join(pieces)

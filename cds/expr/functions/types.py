@@ -136,6 +136,7 @@ def _filter(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Co
         items = items_of(ev, this)
         if single and len(items) > 1:
             raise failure(f"as needs one item, found {len(items)}", "use ofType() for a collection")
+        ev.spend(len(items))
         return [item for item in items if check(item)]
 
     chosen: Many = many
@@ -143,9 +144,7 @@ def _filter(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Co
         chosen = lambda ev, this: [navigate.as_node(item) for item in many(ev, this)]  # noqa: E731
     elif nodes and not typed:
         chosen = lambda ev, this: plain(many(ev, this))  # noqa: E731 - one of two forms of the same closure
-    return compiler.make(
-        call, chosen, parts=(base,), types=_static(kind, compiler), single=single or base.single
-    )
+    return compiler.make(call, chosen, parts=(base,), types=_static(kind, compiler), single=single or base.single)
 
 
 def _choice(compiler: Compiler, call: ast.Call, kind: ast.TypeName, scope: Scope) -> Code:
@@ -174,6 +173,7 @@ def _choice(compiler: Compiler, call: ast.Call, kind: ast.TypeName, scope: Scope
         items = items_of(ev, this)
         if len(items) == 1:
             return of_item(items[0])
+        ev.spend(len(items))
         return [value for item in items for value in of_item(item)]
 
     return compiler.make(call, many, parts=(base,), types=frozenset({kind.name}), single=base.single)

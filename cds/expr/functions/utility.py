@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -49,14 +50,14 @@ def _iif(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
     it is the focus itself."""
     if isinstance(call.base, ast.Special):
         return _branches(compiler, call, scope, typed, None)
-    base = compiler.code(call.base, scope, any(compiler.analysis.touches(arg, typed) for arg in call.args))
+    base = compiler.code(call.base, scope, compiler.analysis.bodies_touch(call, typed, scope.primitive))
     return _branches(compiler, call, compiler.following(scope, base), typed, base)
 
 
 def _branches(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool, base: Code | None) -> Code:
     inner = scope
     if base is not None:
-        nodes = any(compiler.analysis.touches(arg, typed) for arg in call.args)
+        nodes = compiler.analysis.bodies_touch(call, typed, scope.primitive)
         inner = scope.inside("node" if nodes else "item", base.types, scope.index)
     criterion = compiler.code(call.args[0], inner)
     _check_criterion(compiler, call.args[0], criterion)
@@ -131,7 +132,7 @@ def _define_variable(compiler: Compiler, call: ast.Call, scope: Scope, typed: bo
 
 
 def _on_list(scope: Scope, base: Code) -> Scope:
-    return Scope("list", base.types, scope.loop, scope.index, scope.total, scope.names)
+    return replace(scope, this="list", types=base.types)
 
 
 FUNCTIONS = (

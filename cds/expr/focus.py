@@ -1,0 +1,68 @@
+"""Where every path starts: `$this` in its forms, the surroundings of an evaluation, and the constant %names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cds.expr import navigate
+from cds.expr.evaluation import Evaluation
+from cds.expr.values import EMPTY, Node
+
+#: %names that FHIR and FHIRPath define, with their values.
+CONSTANTS = {
+    "ucum": "http://unitsofmeasure.org",
+    "sct": "http://snomed.info/sct",
+    "loinc": "http://loinc.org",
+}
+PREFIXES = {"vs-": "http://hl7.org/fhir/ValueSet/", "ext-": "http://hl7.org/fhir/StructureDefinition/"}
+SURROUNDINGS = ("context", "resource", "rootResource")
+
+
+def is_standard(name: str) -> bool:
+    """True for a %name that every expression may use."""
+    return name in CONSTANTS or name in SURROUNDINGS or name.startswith(tuple(PREFIXES))
+
+
+def constant(name: str) -> str | None:
+    """The value of a %name with a fixed one; None for every other name."""
+    for prefix, url in PREFIXES.items():
+        if name.startswith(prefix):
+            return url + name[len(prefix) :]
+    return CONSTANTS.get(name)
+
+
+def these(_: Evaluation, this: Any) -> list[Any]:
+    """The outer focus."""
+    return this  # type: ignore[no-any-return]
+
+
+def these_nodes(_: Evaluation, this: Any) -> list[Any]:
+    """The outer focus as Nodes."""
+    return [navigate.as_node(item) for item in this]
+
+
+def this_item(_: Evaluation, this: Any) -> list[Any]:
+    """One plain item."""
+    return EMPTY if this is None else [this]
+
+
+def this_node(_: Evaluation, this: Any) -> list[Any]:
+    """One item as a Node."""
+    return EMPTY if this is None else [navigate.as_node(this)]
+
+
+def this_plain(_: Evaluation, this: Any) -> list[Any]:
+    """One item that may be a Node, as a plain one."""
+    value = this.value if type(this) is Node else this
+    return EMPTY if value is None else [value]
+
+
+def context(ev: Evaluation, _: Any) -> list[Any]:
+    """`%context`."""
+    return EMPTY if ev.context is None else [ev.context]
+
+
+def resource(ev: Evaluation, _: Any) -> list[Any]:
+    """`%resource`, the context when there is none."""
+    resource = ev.context if ev.resource is None else ev.resource
+    return EMPTY if resource is None else [resource]
