@@ -208,14 +208,19 @@ class Chart:
     answers: dict[str, Answer]
     complete: bool
     dropped: int
-    _by_type: dict[str, list[Resource]]
+    _record: dict[str, list[Resource]]
+    _by_type: dict[str, list[Resource]] = field(default_factory=dict)
     _by_code: dict[tuple[str, str], dict[Coding, list[Resource]]] = field(default_factory=dict)
     _by_id: dict[str, dict[str, Resource]] = field(default_factory=dict)
     _by_url: dict[str, Resource] = field(default_factory=dict)
 
     def of_type(self, resource_type: str) -> list[Resource]:
-        """Every resource of that type in the patient's record, drafts of this call excluded, in order of id."""
-        return self._by_type.get(resource_type, [])
+        """Every resource of that type in the patient's record, drafts of this call excluded, in order of id: the same
+        data in another order must give the same answer."""
+        found = self._by_type.get(resource_type)
+        if found is None:
+            found = self._by_type[resource_type] = sorted(self._record.get(resource_type, ()), key=_sort_key)
+        return found
 
     def is_complete(self, resource_type: str) -> bool:
         """True when an absence among resources of that type is a fact: asked for, answered, no page left out."""
@@ -232,15 +237,14 @@ class Chart:
         index = self._by_code.get((resource_type, path))
         if index is None:
             index = self._by_code[resource_type, path] = self._index(resource_type, path)
-        hits = [resources for coding, resources in index.items() if coding in codes]
-        if len(hits) == 1:
-            return hits[0]
-        unique = {id(resource): resource for resources in hits for resource in resources}
-        return sorted(unique.values(), key=_sort_key)
+        hits = [resource for coding, resources in index.items() if coding in codes for resource in resources]
+        if len(hits) < 2:
+            return hits
+        return sorted({id(resource): resource for resource in hits}.values(), key=_sort_key)
 
     def _index(self, resource_type: str, path: str) -> dict[Coding, list[Resource]]:
         index: dict[Coding, list[Resource]] = {}
-        for resource in self.of_type(resource_type):
+        for resource in self._record.get(resource_type, ()):
             for coding in fhir.codings(self._elements(resource, path)):
                 found = index.get(coding)
                 if found is None:
@@ -284,7 +288,7 @@ class Chart:
     def _ids(self, resource_type: str) -> dict[str, Resource]:
         orders = self.orders
         drafted = (*orders.others, *orders.drafts, *orders.appointments)
-        every = (*self.of_type(resource_type), *(r for r in drafted if r["resourceType"] == resource_type))
+        every = (*self._record.get(resource_type, ()), *(r for r in drafted if r["resourceType"] == resource_type))
         return {resource["id"]: resource for resource in every if isinstance(resource.get("id"), str)}
 
 
@@ -300,28 +304,26 @@ def build(
     resources, for references of that form."""
     orders = read_orders(context or {}, patient)
     by_key = {answer.key: answer for answer in answers}
-    by_type: dict[str, dict[str | int, Resource]] = {}
+    by_type: dict[str, dict[str, Resource]] = {}
+    nameless: list[Resource] = []
     dropped = orders.dropped
-    is_foreign = patient.is_foreign
+    own, is_foreign = f"Patient/{patient.id}", patient.is_foreign
     for answer in by_key.values():
         for resource in answer.resources:
-            if is_foreign(resource):
+            subject = resource.get("subject")
+            if (subject.__class__ is not dict or subject.get("reference") != own) and is_foreign(resource):
                 dropped += 1
                 continue
-            found = by_type.get(resource["resourceType"])
-            if found is None:
-                found = by_type[resource["resourceType"]] = {}
-            identifier = resource.get("id")
-            found.setdefault(identifier if identifier.__class__ is str else id(resource), resource)
-    for resource_type, identifier in orders.ids:
-        by_type.get(resource_type, {}).pop(identifier, None)
-    settled = {resource_type: _in_order(found) for resource_type, found in by_type.items()}
-    return Chart(patient, orders, by_key, complete, dropped, settled, _by_url=dict(urls or {}))
-
-
-def _in_order(resources: dict[str | int, Resource]) -> list[Resource]:
-    """By id, those without one last: the same data in another order must give the same answer."""
-    try:
-        return [resources[identifier] for identifier in sorted(resources)]  # type: ignore[type-var]
-    except TypeError:
-        return sorted(resources.values(), key=lambda resource: (not isinstance(resource.get("id"), str), _sort_key(resource)))
+            kind, identifier = resource["resourceType"], resource.get("id")
+            if identifier.__class__ is not str:
+                nameless.append(resource)
+            elif kind not in by_type:
+                by_type[kind] = {identifier: resource}
+            else:
+                by_type[kind].setdefault(identifier, resource)
+    for kind, identifier in orders.ids:
+        by_type.get(kind, {}).pop(identifier, None)
+    record = {kind: list(found.values()) for kind, found in by_type.items()}
+    for resource in nameless:
+        record.setdefault(resource["resourceType"], []).append(resource)
+    return Chart(patient, orders, by_key, complete, dropped, record, _by_url=dict(urls or {}))

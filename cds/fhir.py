@@ -6,7 +6,9 @@ Nothing here copies or changes a resource. Wrong shapes are read as absent, beca
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from hashlib import sha1
 from typing import Any
+from uuid import UUID
 
 Resource = dict[str, Any]
 
@@ -29,6 +31,19 @@ ACTION_TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/action-type"
 
 SNOMED = "http://snomed.info/sct"
 DMD = "https://dmd.nhs.uk"
+
+
+#: The namespace of our derived ids, so that they are the same each time.
+_NAMESPACE = UUID("5b3ad1a5-6a0a-5e0c-9f65-3c7d2f1e8b40").bytes
+
+
+def derived_id(identity: str) -> str:
+    """The name-based UUID (RFC 9562, version 5) of what `identity` says: same words, same id."""
+    digest = bytearray(sha1(_NAMESPACE + identity.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def split_canonical(canonical: str) -> tuple[str, str | None]:
@@ -76,7 +91,10 @@ def entries(bundle: Any) -> Iterator[dict[str, Any]]:
 
 def bundle_resources(bundle: Any) -> list[Resource]:
     """The resources of a Bundle's entries, in order."""
-    found = [entry.get("resource") for entry in entries(bundle)]
+    entry = bundle.get("entry") if isinstance(bundle, dict) else None
+    if not isinstance(entry, list):
+        return []
+    found = [item.get("resource") for item in entry if item.__class__ is dict]
     return [item for item in found if item.__class__ is dict and item.get("resourceType").__class__ is str]
 
 

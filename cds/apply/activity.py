@@ -5,15 +5,11 @@ Each kind has a table of the elements that carry over, by their name in the defi
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from cds.errors import EvaluationError
-from cds.fhir import Resource
-
-#: A fixed namespace, so that ids derived from a call's identity are the same each time.
-NAMESPACE = uuid.UUID("5b3ad1a5-6a0a-5e0c-9f65-3c7d2f1e8b40")
+from cds.fhir import Resource, derived_id
 
 #: Per kind: the resource's element for each element of the ActivityDefinition.
 _ELEMENTS: Mapping[str, Mapping[str, str]] = {
@@ -63,7 +59,7 @@ def apply_activity(activity: Resource, *, patient_id: str, today: str, identity:
         raise EvaluationError(f"ActivityDefinition {activity.get('url')}: kind {kind!r} makes no resource here")
     resource: Resource = {
         "resourceType": kind,
-        "id": str(uuid.uuid5(NAMESPACE, identity)),
+        "id": derived_id(identity),
         "instantiatesCanonical": [_canonical(activity)],
         "status": "draft",
         "intent": activity.get("intent", "order"),

@@ -52,6 +52,8 @@ def with_items(owner: dict[str, Any], kind: str, path: tuple[Segment, ...], item
     if known is None:
         raise EvaluationError(f"{kind} has no element '{segment.name}'")
     element_kind, repeats, siblings = known
+    if not (rest or siblings or segment.index is not None):
+        return {**owner, segment.name: list(items) if repeats else _below(None, element_kind, rest, items, segment.name)}
     copy = dict(owner)
     for name in siblings:
         copy.pop(name, None)

@@ -123,7 +123,10 @@ class CompiledPlan:
 
     def apply(self, session: Session) -> list[AppliedAction]:
         """The applied top-level actions of the plan for the session's hook."""
-        return _Walk(session, self.url).actions(self.actions, "", {})
+        try:
+            return _Walk(session, self.url).actions(self.actions, "", {})
+        finally:
+            session.release()
 
 
 class Plans:
@@ -252,7 +255,7 @@ class _Walk:
         if action.for_each is None:
             return [self._action(action, f"{prefix}{action.id}", bindings)]
         try:
-            items = action.for_each.expression(self.session.bound(action.scope, bindings))
+            items = action.for_each.expression.items(self.session.bound(action.scope, bindings))
         except EvaluationError as error:
             return [self._failed(action, f"{prefix}{action.id}", str(error))]
         applied = []
@@ -290,7 +293,7 @@ class _Walk:
         evaluation = self.session.bound(action.scope, bindings) if bindings else self.session.evaluation(action.scope)
         for condition in action.conditions:
             try:
-                value = expr.truth(condition.expression(evaluation))
+                value = expr.truth(condition.expression.items(evaluation))
             except ExpressionError as error:
                 results.append(ConditionResult(condition.expression.text, condition.location, None, str(error)))
                 return Outcome.FAILED, tuple(results)
@@ -305,15 +308,15 @@ class _Walk:
         """Dynamic values of the action, and the resource it creates or changes."""
         session = self.session
         if action.target is not None:
-            applied.target = self._single(action.target(session.bound(action.scope, bindings)), applied.id)
+            applied.target = self._single(action.target.items(session.bound(action.scope, bindings)), applied.id)
             if action.kind != "remove":
                 applied.resource = applied.target
         elif action.activity is not None:
             applied.resource = apply_activity(
                 action.activity,
                 patient_id=session.chart.patient.id,
-                today=session.now.astimezone(session.zone).date().isoformat(),
-                identity=f"{session.chart.patient.id}|{session.now.isoformat()}|{applied.id}",
+                today=session.today,
+                identity=f"{session.chart.patient.id}|{session.moment}|{applied.id}",
             )
             self._set(action.activity_values, action.activity_scope or action.scope, applied, {})
         self._set(action.dynamic_values, action.scope, applied, bindings)
@@ -329,7 +332,7 @@ class _Walk:
         for value in values:
             resource = applied.resource
             evaluation = self.session.bound(scope, {**bindings, "action": [applied.element]}, resource)
-            items = [expr.to_json(item) for item in value.expression(evaluation)]
+            items = [expr.to_json(item) for item in value.expression.items(evaluation)]
             if not items:
                 continue
             if value.on_action or resource is None:

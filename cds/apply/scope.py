@@ -73,10 +73,12 @@ class Session:
         "certain",
         "chart",
         "hook",
+        "moment",
         "now",
         "parameters",
         "patient",
         "terminology",
+        "today",
         "zone",
     )
 
@@ -94,6 +96,9 @@ class Session:
         self.terminology = terminology
         self.now = now
         self.zone = zone
+        #: `now` as a date of the zone and as a dateTime, in FHIR form
+        self.today = now.astimezone(zone).date().isoformat()
+        self.moment = now.isoformat()
         self.hook = hook
         self.parameters = dict(parameters or {})
         patients = chart.of_type("Patient")
@@ -135,7 +140,7 @@ class Session:
         if isinstance(meaning, Parameter):
             given = self.parameters.get(name.name)
             return [given] if given is not None else list(meaning.default)
-        return meaning(self.evaluation(name.scope))
+        return meaning.items(self.evaluation(name.scope))
 
     def incomplete(self, name: Name) -> bool:
         """True when items behind the name may be missing, so that an absence among them is not a fact. A name whose
@@ -171,7 +176,8 @@ class Session:
         """The evaluation of a scope's own expressions; one serves them all."""
         known = self._evaluations.get(scope)
         if known is None:
-            known = self._evaluations[scope] = self._evaluation(_View(self, scope.names))
+            view = _View(self, scope.names)
+            known = self._evaluations[scope] = self._evaluation(view, view.memory)
         return known
 
     def bound(
@@ -188,7 +194,13 @@ class Session:
         evaluation.resource = self.patient if resource is None else resource
         return evaluation
 
-    def _evaluation(self, view: _View) -> expr.Evaluation:
+    def release(self) -> None:
+        """Let go of the evaluations, which refer back to the session: the call's data is then freed at once instead of
+        by the cyclic garbage collector. Values stay, and the session can be used again."""
+        for memory in (self._evaluations, self._bound, self._views):
+            memory.clear()
+
+    def _evaluation(self, view: _View, known: dict[str, list[Any]] | None = None) -> expr.Evaluation:
         return expr.Evaluation(
             now=self.now,
             zone=self.zone,
@@ -197,25 +209,31 @@ class Session:
             variables=view,
             terminology=self.terminology,
             resolve=self.chart.resolve,
+            certain=self.certain,
+            known=known,
         )
 
 
 class _View:
     """The expr.Variables of one scope in one session."""
 
-    __slots__ = ("_names", "_session", "bindings", "certain")
+    __slots__ = ("_names", "_session", "bindings", "memory")
 
     def __init__(self, session: Session, names: Mapping[str, Name]) -> None:
         self._session = session
         self._names = names
+        self.memory: dict[str, list[Any]] = {}
         self.bindings: Mapping[str, list[Any]] = {}
-        self.certain = session.certain
 
     def value(self, name: str) -> list[Any]:
+        found = self.bindings.get(name) or self.memory.get(name)
+        if found is None:
+            found = self.memory[name] = self._find(name)
+        return found
+
+    def _find(self, name: str) -> list[Any]:
         defined = self._names.get(name)
-        if defined is not None and name not in self.bindings:
-            return self._session.value(defined)
-        value = self.bindings.get(name) or self._session.call_values.get(name)
+        value = self._session.call_values.get(name) if defined is None else self._session.value(defined)
         if value is None:
             raise EvaluationError(f"unknown variable %{name}")
         return value

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
-from cds.apply.activity import NAMESPACE
+from cds import fhir
 from cds.cases.model import Case
 from cds.fhir import Resource
 from cds.hooks.prefetch import Requirement
@@ -31,7 +30,7 @@ def request_body(case: Case, requirements: Iterable[Requirement]) -> bytes:
         context["appointments"] = _bundle("collection", case.appointments)
     body = {
         "hook": case.hook,
-        "hookInstance": str(uuid.uuid5(NAMESPACE, f"{case.location.file}|{case.name}")),
+        "hookInstance": fhir.derived_id(f"{case.location.file}|{case.name}"),
         "context": context,
         "prefetch": {need.key: _answer(case, need) for need in requirements if need.resource_type not in case.missing},
     }

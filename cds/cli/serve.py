@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cds.cli.options import settings_flags
-from cds.cli.server import Server, bind, is_loopback
+from cds.cli.server import Server, bind, is_loopback, settle
 from cds.config import Settings, load_settings
 from cds.errors import ConfigurationError, DefinitionError, Issue, operation_outcome
 from cds.service import Engine
@@ -41,9 +40,7 @@ def command(*, reload: bool, **flags: Any) -> None:
         )
     else:
         app = create_app(Engine(settings), settings)
-        # What was loaded stays for good: the collector need not look at it during calls, and workers share its pages.
-        gc.collect()
-        gc.freeze()
+        settle()
         server = Server(lambda: app, settings, listener, ready=lambda: _greet(address))
     server.run()
 

@@ -128,7 +128,7 @@ class Code:
 
         def doubtful(ev: Evaluation) -> bool:
             variables = ev.variables
-            return variables is not None and (
+            return not (ev.certain or variables is None) and (
                 any(variables.incomplete(name) for name in sources.items)
                 or any(variables.undecided(name) for name in sources.criteria)
             )

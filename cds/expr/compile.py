@@ -35,6 +35,7 @@ class Expression:
     __slots__ = (
         "_compiler_of",
         "_forms",
+        "_main",
         "_tree",
         "boolean",
         "criteria",
@@ -54,7 +55,7 @@ class Expression:
         self._forms: dict[tuple[str, bool, bool], tuple[Many, int]] = {}
         compiler = self._compiler_of(strict=focus is not None)
         code = compiler.code(self._tree, Scope("item", types))
-        self._forms[("item", False, False)] = (code.many, compiler.slots)
+        self._main = self._forms[("item", False, False)] = (code.many, compiler.slots)
         self.types = code.types
         self.variables = frozenset(compiler.mentioned)
         self.sources = code.sources.items
@@ -78,7 +79,23 @@ class Expression:
 
         Raises EvaluationError, LimitError when a guard stopped it; errors of the evaluation's own Variables, resolver
         and Terminology pass through when they are CdsErrors."""
+        if focus is None:
+            return self.items(evaluation).copy()
         return plain(self._run(evaluation, focus, False)).copy()
+
+    def items(self, evaluation: Evaluation) -> list[Any]:
+        """As a call on the evaluation's context, in a list that may be the data's own: not to be changed."""
+        if evaluation.context is None or evaluation.trace is not None:
+            return plain(self._run(evaluation, None, False))
+        many, slots = self._main
+        if slots:
+            return plain(self._guarded(many, slots, evaluation, evaluation.context))
+        try:
+            return plain(many(evaluation, evaluation.context))
+        except CdsError:
+            raise
+        except Exception as error:
+            raise _surprise(error) from error
 
     def typed(self, evaluation: Evaluation, focus: list[Any] | None = None) -> list[tuple[str, Any]]:
         """As a call, each item with its type name: `code`, `HumanName`, `Patient`, or `System.Integer` and the like."""
@@ -95,18 +112,28 @@ class Expression:
         single = len(focus) == 1
         trace = evaluation.trace is not None
         many, slots = self._form("item" if single else "list", typed, trace)
+        return self._guarded(many, slots, evaluation, focus[0] if single else focus)
+
+    def _guarded(self, many: Many, slots: int, evaluation: Evaluation, this: Any) -> list[Any]:
+        """One run of a closure in slots of its own, with every surprise as an EvaluationError."""
         saved = evaluation.slots
-        evaluation.slots = [None] * slots if slots else saved
+        if slots:
+            evaluation.slots = [None] * slots
         try:
-            return many(evaluation, focus[0] if single else focus)
+            return many(evaluation, this)
         except CdsError:
             raise
-        except RecursionError:
-            raise LimitError("the evaluation is nested too deeply") from None
         except Exception as error:
-            raise EvaluationError(f"the expression failed: {type(error).__name__}") from error
+            raise _surprise(error) from error
         finally:
             evaluation.slots = saved
+
+
+def _surprise(error: Exception) -> EvaluationError:
+    """An error that is none of ours, as one that quotes no data."""
+    if isinstance(error, RecursionError):
+        return LimitError("the evaluation is nested too deeply")
+    return EvaluationError(f"the expression failed: {type(error).__name__}")
 
 
 @lru_cache(maxsize=4096)

@@ -227,6 +227,9 @@ class Compiler:
         self.mentioned.add(name)
 
         def many(ev: Evaluation, _: Any) -> list[Any]:
+            found = ev.known.get(name)
+            if found is not None:
+                return found
             if ev.variables is None:
                 raise error(f"%{name} is not defined", None)
             try:

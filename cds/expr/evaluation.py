@@ -21,11 +21,7 @@ Trace = Callable[[int, int, list[Any]], None]
 
 
 class Variables(Protocol):
-    """The named values an expression may mention as `%name`.
-
-    `certain` is True when all data behind all of them was obtained: then incomplete() and undecided() are not asked."""
-
-    certain: bool
+    """The named values an expression may mention as `%name`."""
 
     def value(self, name: str) -> list[Any]:
         """The items of `%name`; KeyError when there is no such name. Called as often as the name is evaluated."""
@@ -53,12 +49,16 @@ class Evaluation:
 
     `now` must be aware; `zone` decides what today is; `context` is the default focus and `%context`, `resource` is
     `%resource` (the context when absent). `resolve(reference, base)` finds a referenced resource or returns None.
+    `known` holds the values of variables that are at hand; the others are asked for. `certain` says that all data behind
+    the variables was obtained: then they are not asked whether items are missing.
     `trace(line, column, items)` is called after every node when given."""
 
     __slots__ = (
         "_today",
         "budget",
+        "certain",
         "context",
+        "known",
         "now",
         "resolve",
         "resource",
@@ -79,6 +79,8 @@ class Evaluation:
         variables: Variables | None = None,
         terminology: Terminology | None = None,
         resolve: Resolve | None = None,
+        certain: bool = False,
+        known: dict[str, list[Any]] | None = None,
         steps: int = MAX_STEPS,
         trace: Trace | None = None,
     ) -> None:
@@ -89,6 +91,8 @@ class Evaluation:
         self.variables = variables
         self.terminology = terminology
         self.resolve = resolve
+        self.certain = certain or variables is None
+        self.known = {} if known is None else known
         self.budget = steps
         self.trace = trace
         self.slots: list[Any] = []

@@ -84,6 +84,8 @@ def _text_input(name: str, value_of: One, failure: Failure) -> One:
 def collection_call(function: Function, base: Code, args: tuple[Code, ...], failure: Failure) -> Many:
     """A function of whole collections."""
     handler, items_of = function.handler, base.many
+    if len(args) == 1:
+        return _with_one_list(handler, items_of, args[0].many, failure)
     parts = tuple(arg.many for arg in args)
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
@@ -95,6 +97,19 @@ def collection_call(function: Function, base: Code, args: tuple[Code, ...], fail
         except EvaluationError as error:
             raise relocated(error, failure) from error
         return result
+
+    return many
+
+
+def _with_one_list(handler: Callable[..., list[Any]], items_of: Many, argument_of: Many, failure: Failure) -> Many:
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        items = items_of(ev, this)
+        if len(items) > FEW:
+            ev.spend(len(items))
+        try:
+            return handler(ev, items, argument_of(ev, this))
+        except EvaluationError as error:
+            raise relocated(error, failure) from error
 
     return many
 
@@ -283,6 +298,8 @@ def _membership(item: Code, collection: Code) -> Test:
 def member(value: Any, items: list[Any]) -> bool:
     """True when a collection has an item equal to `value`."""
     if type(value) is str and value in items:
+        return True
+    if type(value) is dict and any(item is value for item in items):
         return True
     return any(values.equal(value, item) is True for item in items)
 

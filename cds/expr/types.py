@@ -50,6 +50,7 @@ class Model:
     def __init__(self, raw: dict[str, Any]) -> None:
         self._raw = raw
         self._elements: dict[str, dict[str, Types]] = {}
+        self._keys: dict[tuple[str, str], tuple[str, bool, frozenset[str]] | None] = {}
         choices: dict[str, dict[str, str]] = {}
         primitive_names: set[str] = set()
         element_names: set[str] = set()
@@ -115,6 +116,13 @@ class Model:
     def key(self, kind: str, key: str) -> tuple[str, bool, frozenset[str]] | None:
         """A JSON member of a type (`occurrencePeriod`): its type, whether it repeats, and the keys of the other forms
         of its choice. None when the type has no such member."""
+        try:
+            return self._keys[kind, key]
+        except KeyError:
+            found = self._keys[kind, key] = self._find_key(kind, key)
+            return found
+
+    def _find_key(self, kind: str, key: str) -> tuple[str, bool, frozenset[str]] | None:
         while kind in self._raw:
             base, own = self._raw[kind]
             if isinstance(own.get(key), str):

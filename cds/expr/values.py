@@ -59,7 +59,7 @@ class TypeInfo:
 
 def plain(items: list[Any]) -> list[Any]:
     """Items without their Nodes; primitives that have no value fall away."""
-    if Node not in map(type, items):
+    if not items or Node not in map(type, items):
         return items
     values = [item.value if type(item) is Node else item for item in items]
     return [value for value in values if value is not None]
@@ -371,6 +371,8 @@ def json_number(value: Decimal) -> int | float:
 
 def to_json(item: Any) -> Any:
     """An item as FHIR JSON: dates and times as strings, a Quantity as a Quantity element, decimals as numbers."""
+    if type(item) is str or type(item) is dict:
+        return item
     if isinstance(item, Temporal):
         return str(item)
     if type(item) is Decimal:

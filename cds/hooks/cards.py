@@ -5,12 +5,10 @@ Cards hold only what CDS Hooks 2.0 knows. Ids are derived from the call, so that
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from cds import fhir
-from cds.apply.activity import NAMESPACE
 from cds.apply.tree import AppliedAction, Outcome
 
 Card = dict[str, Any]
@@ -68,7 +66,7 @@ class Renderer:
         return card
 
     def _uuid(self, action: AppliedAction) -> str:
-        return str(uuid.uuid5(NAMESPACE, f"{self._identity}|{action.id}"))
+        return fhir.derived_id(f"{self._identity}|{action.id}")
 
     def _summary(self, action: AppliedAction) -> str:
         text = _plain(action.element["title"])

@@ -1,5 +1,5 @@
 """The fixtures of the apply tests."""
 
-from apply_content import load
+from apply_support import load
 
 __all__ = ["load"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from apply_content import BASE, Load, action, applied, compiled, condition, dynamic, expression, library, plan, session_of, variable
+from apply_support import BASE, Load, action, applied, compiled, condition, dynamic, expression, library, plan, session_of, variable
 
 from cds import fhir
 from cds.apply.tree import Outcome

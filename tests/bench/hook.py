@@ -5,7 +5,6 @@ Run as a program; prints one table. Both sides are measured in turns within one 
 
 from __future__ import annotations
 
-import gc
 import io
 import logging
 import statistics
@@ -17,6 +16,7 @@ import orjson
 import structlog
 from flask import Flask, Response, request
 
+from cds.cli.server import settle
 from cds.config import Settings
 from cds.service import Engine
 from cds.web import create_app
@@ -154,8 +154,7 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     settings = Settings(demo=True)
     app = create_app(Engine(settings), settings)
-    gc.collect()
-    gc.freeze()  # as `cds serve` does once content is loaded
+    settle()
     print("resources     body  cards        floor         call  ratio")
     for size in (50, 1000):
         measure(size, app)

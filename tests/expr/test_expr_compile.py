@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from conftest import NOW, Run, Values
+from expr_support import NOW, Run, Values
 
 from cds import expr
 from cds.errors import CdsError, EvaluationError, ExpressionSemanticError, ExpressionSyntaxError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Run
+from expr_support import Run
 
 from cds.errors import EvaluationError
 

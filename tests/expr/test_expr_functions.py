@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Run
+from expr_support import Run
 
 from cds import expr
 from cds.errors import EvaluationError, ExpressionSemanticError

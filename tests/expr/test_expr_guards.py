@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NOW, Run
+from expr_support import NOW, Run
 
 import cds.expr
 from cds.errors import EvaluationError, LimitError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import NOW, Run, Values
+from expr_support import NOW, Run, Values
 
 from cds import expr
 

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import orjson
-from conftest import NOW, Codes, Values
+from expr_support import NOW, Codes, Values
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

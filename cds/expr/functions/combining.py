@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cds.expr.code import Function
-from cds.expr.evaluation import Evaluation, capped
+from cds.expr import ast
+from cds.expr.code import Code, Function, Scope
+from cds.expr.evaluation import FEW, Evaluation, capped
 from cds.expr.values import distinct
 
+if TYPE_CHECKING:
+    from cds.expr.compiler import Compiler
 
-def _combine(_: Evaluation, items: list[Any], others: list[Any], kept: list[Any] | None = None) -> list[Any]:
-    del kept  # preserveOrder (3.0) changes nothing: order is always kept
-    return capped(items + others)
+
+def _combine(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
+    """combine(), a chain of them as one piece. preserveOrder (3.0) changes nothing: order is always kept."""
+    node, others = call.base, [call.args[0]]
+    while _is_combine(node) and not compiler.trace:
+        assert isinstance(node, ast.Call)  # noqa: S101 - for the type checker
+        others.insert(0, node.args[0])
+        node = node.base
+    base = compiler.code(node, scope, typed)
+    inner = compiler.following(scope, base)
+    parts = (base, *(compiler.code(o, inner, True) if typed else compiler.operand(o, inner) for o in others))
+    kept = tuple(compiler.operand(argument, inner) for argument in call.args[1:])
+    lists = tuple(part.many for part in parts)
+
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        result: list[Any] = []
+        for items in lists:
+            result += items(ev, this)
+        if len(result) > FEW:
+            ev.spend(len(result))
+        return capped(result)
+
+    return compiler.make(call, many, parts=(*parts, *kept))
+
+
+def _is_combine(node: ast.Node) -> bool:
+    return isinstance(node, ast.Call) and node.name == "combine" and len(node.args) == 1
 
 
 def _union(ev: Evaluation, items: list[Any], others: list[Any]) -> list[Any]:
@@ -25,6 +52,6 @@ def _coalesce(_: Evaluation, __: list[Any], *options: list[Any]) -> list[Any]:
 
 FUNCTIONS = (
     Function("union", 1, 1, "collection", _union, "5.4", "Both, without duplicates; as the operator |", passes=True),
-    Function("combine", 1, 2, "collection", _combine, "5.4", "Both, with duplicates", passes=True),
+    Function("combine", 1, 2, "special", _combine, "5.4", "Both, with duplicates", passes=True),
     Function("coalesce", 1, 20, "collection", _coalesce, "5.4 (3.0)", "The first argument that is not empty"),
 )

@@ -78,15 +78,24 @@ def _looker(loop: Loop, body: Code, *, stop: bool) -> Callable[[Evaluation, Any]
 
     def look(ev: Evaluation, this: Any) -> bool:
         items = many(ev, this)
-        ev.spend(len(items))
-        for position, item in enumerate(items):
-            if slot is not None:
-                ev.slots[slot] = position
+        ev.budget -= len(items)
+        if ev.budget < 0:
+            ev.spend(0)
+        for item in items:
             if (check(ev, item) is True) is stop:
                 return True
         return False
 
-    return look
+    def look_with_index(ev: Evaluation, this: Any) -> bool:
+        items = many(ev, this)
+        ev.spend(len(items))
+        for position, item in enumerate(items):
+            ev.slots[slot] = position
+            if (check(ev, item) is True) is stop:
+                return True
+        return False
+
+    return look if slot is None else look_with_index
 
 
 def _boolean_fold(name: str, decide: _Decide, otherwise: bool) -> Function:

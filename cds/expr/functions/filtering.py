@@ -26,7 +26,9 @@ def _where(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Cod
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
         items = items_of(ev, this)
-        ev.spend(len(items))
+        ev.budget -= len(items)
+        if ev.budget < 0:
+            ev.spend(0)
         return [item for item in items if test(ev, item)]
 
     chosen: Many = many if slot is None else _indexed(items_of, test, slot)

@@ -7,6 +7,7 @@ import binascii
 import html
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import re2
@@ -17,13 +18,25 @@ from cds.expr.evaluation import MAX_PATTERN, MAX_STRING, MAX_SUBJECT, Evaluation
 from cds.expr.types import Types
 from cds.expr.values import describe
 
-_OPTIONS = re2.Options()
-_OPTIONS.dot_nl = True  # FHIRPath 5.6.9: single line mode
-_OPTIONS.log_errors = False
-_OPTIONS.never_nl = False
+
+def _options(*, never_capture: bool = False) -> Any:
+    options = re2.Options()
+    options.dot_nl = True  # FHIRPath 5.6.9: single line mode
+    options.log_errors = False
+    options.never_capture = never_capture
+    return options
+
+
+_OPTIONS = _options()
+_TESTS = _options(never_capture=True)  # for those that only ask whether there is a match
 #: What Markdown gives a meaning to; a backslash before it takes the meaning away.
 _MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|~&:@$^=\"'")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u2028\u2029")
+_SHOWN: dict[int, str | None] = {
+    **dict.fromkeys([*range(32), *range(127, 160)], " "),
+    **dict.fromkeys(map(ord, _BIDI)),
+    **{ord(char): "\\" + char for char in _MARKDOWN},
+}
 
 
 def _need_text(value: Any, name: str) -> str:
@@ -86,26 +99,37 @@ def _substring(_: Evaluation, items: list[Any], starts: list[Any], lengths: list
 # --- regular expressions: linear time, bounded (security.md E1) --------------------------------------------------
 
 
-def _pattern(pattern: Any, text: str, flags: Any, name: str) -> Any:
+def _pattern(pattern: Any, text: str, flags: Any, name: str, options: Any = _OPTIONS) -> Any:
     pattern = _need_text(pattern, name)
     if len(pattern) > MAX_PATTERN:
         raise LimitError(f"a regular expression has more than {MAX_PATTERN} characters")
     if len(text) > MAX_SUBJECT:
         raise LimitError(f"a string of more than {MAX_SUBJECT} characters cannot be matched")
-    modes = "".join(mode for mode in "im" if mode in (_need_text(flags, name) if flags else ""))
+    modes = "".join(mode for mode in "im" if mode in _need_text(flags, name)) if flags else ""
     try:
-        return re2.compile(f"(?{modes}){pattern}" if modes else pattern, _OPTIONS)
+        return _compiled(f"(?{modes}){pattern}" if modes else pattern, options)
     except re2.error:
         hint = "look-around and back-references are not supported"
         raise EvaluationError(f"{name}() cannot read this regular expression", hint=hint) from None
 
 
+@lru_cache(maxsize=256)
+def _compiled(pattern: str, options: Any) -> Any:
+    # The library's own cache spends more on its key than a match costs.
+    return re2.compile(pattern, options)
+
+
 def _matches(text: str, pattern: Any, flags: Any = None) -> bool:
-    return _pattern(pattern, text, flags, "matches").search(text) is not None
+    return _pattern(pattern, text, flags, "matches", _TESTS).search(_encoded(text)) is not None
 
 
 def _matches_full(text: str, pattern: Any, flags: Any = None) -> bool:
-    return _pattern(pattern, text, flags, "matchesFull").fullmatch(text) is not None
+    return _pattern(pattern, text, flags, "matchesFull", _TESTS).fullmatch(_encoded(text)) is not None
+
+
+def _encoded(text: str) -> bytes:
+    # On bytes the library need not tell characters' places, which costs more than the match.
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _replace_matches(text: str, pattern: Any, substitution: Any, flags: Any = None) -> str:
@@ -214,8 +238,7 @@ def _decode(text: str, target: Any) -> str | None:
 def markdown_escaped(text: str) -> str:
     """Text that Markdown shows as it is: punctuation behind backslashes, line breaks and control characters as one
     space, bidirectional controls gone."""
-    shown = "".join(" " if ord(char) < 32 or 127 <= ord(char) < 160 else char for char in text if char not in _BIDI)
-    return "".join("\\" + char if char in _MARKDOWN else char for char in " ".join(shown.split()))
+    return " ".join(text.translate(_SHOWN).split())
 
 
 def _escape(text: str, target: Any) -> str | None:
