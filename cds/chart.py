@@ -50,7 +50,7 @@ class Answer:
 
 
 def read_answer(key: str, resource_type: str, prefetch: Mapping[str, Any]) -> Answer:
-    """Read `prefetch[key]` by the ladder of P1-P9: absent, null, OperationOutcome, a resource, or a searchset Bundle."""
+    """Read `prefetch[key]` by the ladder of P1-P9: absent, null, OperationOutcome, a resource, or a Bundle."""
     if key not in prefetch:
         return Answer(key, resource_type, Completeness.NEVER)
     value = prefetch[key]
@@ -67,7 +67,9 @@ def read_answer(key: str, resource_type: str, prefetch: Mapping[str, Any]) -> An
 
 def _read_bundle(key: str, resource_type: str, bundle: Mapping[str, Any]) -> Answer:
     resources = []
-    partial = any(isinstance(link, dict) and link.get("relation") == "next" for link in fhir.as_list(bundle.get("link")))
+    partial = any(
+        isinstance(link, dict) and link.get("relation") == "next" for link in fhir.as_list(bundle.get("link"))
+    )
     for resource in fhir.bundle_resources(bundle):
         if resource["resourceType"] == "OperationOutcome":
             partial = True
@@ -98,7 +100,9 @@ def _sort_key(resource: Resource) -> tuple[str, str]:
 
 
 #: Order resources carry one of these; everything else in a draft Bundle (Medication, Location, ...) is company.
-_NOT_ORDERS = frozenset({"Medication", "Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Coverage"})
+_NOT_ORDERS = frozenset(
+    {"Medication", "Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Coverage"}
+)
 
 
 def read_orders(context: Mapping[str, Any], accepted: Patient) -> Orders:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cds import fhir
-from cds.chart import Chart, Patient, build, read_answer
-from cds.chart import Answer, Completeness
+from cds.chart import Answer, Chart, Completeness, Patient, build, read_answer
 from cds.errors import Issue, RequestError
 from cds.fhir import Resource
 from cds.hooks.prefetch import PATIENT, Requirement
@@ -50,7 +49,9 @@ def _unobtainable(key: str, completeness: Completeness) -> Issue:
 
 #: Where a Bundle's own drafts belong in the context of a hook.
 _DRAFTED = frozenset({"draft", "proposed", "pending"})
-_ORDERS = frozenset({"MedicationRequest", "ServiceRequest", "DeviceRequest", "NutritionOrder", "SupplyRequest", "VisionPrescription"})
+_ORDERS = frozenset(
+    {"MedicationRequest", "ServiceRequest", "DeviceRequest", "NutritionOrder", "SupplyRequest", "VisionPrescription"}
+)
 
 
 def chart_of_bundle(bundle: Mapping[str, Any]) -> Chart:

@@ -117,8 +117,7 @@ class Engine:
         return Answer(service, chart, applied, cards)
 
     def _few_infos(self, hook: str, cards: list[Card]) -> list[Card]:
-        """On patient-view only the first info cards stay (decisions.md, "Rules for all"): every opening of a chart shows
-        them."""
+        """On patient-view only the first info cards stay: they are shown each time a chart is opened."""
         if hook != "patient-view":
             return cards
         infos = [card for card in cards if card["indicator"] == "info"]
@@ -129,7 +128,9 @@ class Engine:
         for root in applied:
             for action in root.walk():
                 if action.outcome is Outcome.FAILED:
-                    _log.error("rule-failed", service=service.id, action=action.id, plan=action.plan, error=_why(action))
+                    _log.error(
+                        "rule-failed", service=service.id, action=action.id, plan=action.plan, error=_why(action)
+                    )
         for action_id in renderer.shortened:
             _log.warning("summary-shortened", service=service.id, action=action_id)
 

@@ -71,7 +71,9 @@ def test_resources_of_another_patient_are_dropped_and_counted(subject: str) -> N
     assert found.dropped == 1
 
 
-@pytest.mark.parametrize("subject", ["Patient/p1", "https://ehr.example/fhir/Patient/p1", "Patient/p1/_history/3", None])
+@pytest.mark.parametrize(
+    "subject", ["Patient/p1", "https://ehr.example/fhir/Patient/p1", "Patient/p1/_history/3", None]
+)
 def test_resources_of_the_patient_stay(subject: str | None) -> None:
     """Relative, absolute and versioned references mean the same patient; no subject means nobody else (P11)."""
     assert chart({"conditions": bundle(condition(subject=subject))}).dropped == 0
@@ -94,9 +96,17 @@ def test_retrieve_of_a_medication_follows_its_reference() -> None:
         "contained": [{"resourceType": "Medication", "id": "m", "code": code}],
         "medicationReference": {"reference": "#m"},
     }
-    beside = {"resourceType": "MedicationRequest", "id": "beside", "medicationReference": {"reference": "Medication/m2"}}
+    beside = {
+        "resourceType": "MedicationRequest",
+        "id": "beside",
+        "medicationReference": {"reference": "Medication/m2"},
+    }
     direct = {"resourceType": "MedicationRequest", "id": "direct", "medicationCodeableConcept": code}
-    other = {"resourceType": "MedicationRequest", "id": "other", "medicationReference": {"reference": "Medication/gone"}}
+    other = {
+        "resourceType": "MedicationRequest",
+        "id": "other",
+        "medicationReference": {"reference": "Medication/gone"},
+    }
     medication = {"resourceType": "Medication", "id": "m2", "code": code}
     found = chart({"medicationRequests": bundle(inside, beside, direct, other, medication)})
     hits = found.retrieve("MedicationRequest", "medication", frozenset({("http://rx", "1")}))
@@ -121,7 +131,10 @@ def order(identifier: str, status: str = "draft", **elements: Any) -> dict[str, 
 )
 def test_selections_name_the_drafts_to_judge(selections: Any, expected: list[str]) -> None:
     """Selected drafts are judged, the others are background; without selections all are judged (H, order-select)."""
-    drafts = {"resourceType": "Bundle", "entry": [{"resource": order("a")}, {"resource": order("b"), "fullUrl": "urn:uuid:of-b"}]}
+    drafts = {
+        "resourceType": "Bundle",
+        "entry": [{"resource": order("a")}, {"resource": order("b"), "fullUrl": "urn:uuid:of-b"}],
+    }
     context = {"draftOrders": drafts} if selections is None else {"draftOrders": drafts, "selections": selections}
     found = chart({}, context).orders
     assert [r["id"] for r in found.selected] == expected

@@ -30,7 +30,9 @@ def test_everything_is_complete() -> None:
 
 def test_drafts_are_the_orders_being_decided_on() -> None:
     """Orders in draft are drafts, the others are the record."""
-    chart = chart_of_bundle(bundle(PATIENT, entry("ServiceRequest", "a", status="draft"), entry("ServiceRequest", "b", status="active")))
+    chart = chart_of_bundle(
+        bundle(PATIENT, entry("ServiceRequest", "a", status="draft"), entry("ServiceRequest", "b", status="active"))
+    )
     assert [r["id"] for r in chart.orders.selected] == ["a"]
     assert [r["id"] for r in chart.of_type("ServiceRequest")] == ["b"]
 

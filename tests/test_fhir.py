@@ -36,7 +36,8 @@ def test_reference_key(reference: str, expected: tuple[str, str] | None) -> None
 
 
 @pytest.mark.parametrize(
-    ("canonical", "expected"), [("http://x/y|1.2", ("http://x/y", "1.2")), ("http://x/y", ("http://x/y", None)), ("x|", ("x", None))]
+    ("canonical", "expected"),
+    [("http://x/y|1.2", ("http://x/y", "1.2")), ("http://x/y", ("http://x/y", None)), ("x|", ("x", None))],
 )
 def test_split_canonical(canonical: str, expected: tuple[str, str | None]) -> None:
     """Url and version."""

@@ -48,7 +48,9 @@ PREFETCH = {
 }
 
 
-def request(hook: str = "order-sign", prefetch: dict[str, Any] | None = None, *drafts: dict[str, Any]) -> dict[str, Any]:
+def request(
+    hook: str = "order-sign", prefetch: dict[str, Any] | None = None, *drafts: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "hook": hook,
         "hookInstance": "7f1d2c1e-9a51-4d43-8a5f-3c2b6f0e9d10",

@@ -142,7 +142,7 @@ def test_long_chain_of_value_sets_is_told_and_not_followed() -> None:
 
 
 def test_incomplete_code_system_cannot_be_included_whole() -> None:
-    """"All codes of" a fragment would silently leave codes out."""
+    """ "All codes of" a fragment would silently leave codes out."""
     fragment = {**GRADES, "content": "fragment"}
     _, findings = build([(value_set("urn:v", {"system": "urn:grades"}), Path("v.yaml"))], [fragment])
     assert [(finding.code, finding.path) for finding in findings] == [

@@ -1,4 +1,4 @@
-"""ActivityDefinition `$apply`: the draft resource an activity stands for (FHIR R4, clinicalreasoning, ActivityDefinition).
+"""ActivityDefinition `$apply`: the draft resource an activity stands for (FHIR R4, Clinical Reasoning module).
 
 Each kind has a table of the elements that carry over, by their name in the definition and in the resource.
 """
@@ -80,4 +80,3 @@ def apply_activity(activity: Resource, *, patient_id: str, today: str, identity:
 def _canonical(activity: Resource) -> str:
     version = activity.get("version")
     return f"{activity['url']}|{version}" if version else str(activity["url"])
-

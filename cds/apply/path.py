@@ -1,8 +1,8 @@
 """Sets the element that a dynamic value names, on a copy that shares everything else with the original.
 
 Paths are element names with constant indexes (`dosageInstruction[0].patientInstruction`), as FHIR R4 allows for
-PlanDefinition.action.dynamicValue.path. The type model says what repeats; a value for one form of a choice element takes
-the place of the other forms.
+PlanDefinition.action.dynamicValue.path. The type model says what repeats; a value for one form of a choice element
+takes the place of the other forms.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def parse_path(text: str) -> tuple[Segment, ...]:
 
 
 def with_items(owner: dict[str, Any], kind: str, path: tuple[Segment, ...], items: list[Any]) -> dict[str, Any]:
-    """A copy of `owner`, a `kind` (FHIR type name), with the JSON values `items` at `path`; only what lies on the path is
-    copied. A repeating element without an index takes all items when it is last, and means its first item on the way.
+    """A copy of `owner`, a `kind` (FHIR type name), with the JSON values `items` at `path`; only what lies on the path
+    is copied. A repeating element without an index takes all items when it is last, else its first item is meant.
 
     Raises EvaluationError when the type has no such element, or when several items meet an element that takes one."""
     segment, rest = path[0], path[1:]
@@ -53,7 +53,10 @@ def with_items(owner: dict[str, Any], kind: str, path: tuple[Segment, ...], item
         raise EvaluationError(f"{kind} has no element '{segment.name}'")
     element_kind, repeats, siblings = known
     if not (rest or siblings or segment.index is not None):
-        return {**owner, segment.name: list(items) if repeats else _below(None, element_kind, rest, items, segment.name)}
+        return {
+            **owner,
+            segment.name: list(items) if repeats else _below(None, element_kind, rest, items, segment.name),
+        }
     copy = dict(owner)
     for name in siblings:
         copy.pop(name, None)

@@ -249,9 +249,7 @@ class _Walk:
                 applied += self._repeated(action, prefix, bindings)
         return applied
 
-    def _repeated(
-        self, action: CompiledAction, prefix: str, bindings: Mapping[str, list[Any]]
-    ) -> list[AppliedAction]:
+    def _repeated(self, action: CompiledAction, prefix: str, bindings: Mapping[str, list[Any]]) -> list[AppliedAction]:
         if action.for_each is None:
             return [self._action(action, f"{prefix}{action.id}", bindings)]
         try:
@@ -288,6 +286,8 @@ class _Walk:
         self, action: CompiledAction, bindings: Mapping[str, list[Any]]
     ) -> tuple[Outcome, tuple[ConditionResult, ...]]:
         """All conditions in order, up to the first that is not true: what follows a false one is not evaluated."""
+        if not action.conditions:
+            return Outcome.FIRED, ()
         results: list[ConditionResult] = []
         outcome = Outcome.FIRED
         evaluation = self.session.bound(action.scope, bindings) if bindings else self.session.evaluation(action.scope)
@@ -316,7 +316,7 @@ class _Walk:
                 action.activity,
                 patient_id=session.chart.patient.id,
                 today=session.today,
-                identity=f"{session.chart.patient.id}|{session.moment}|{applied.id}",
+                identity=f"{session.chart.patient.id}|{session.now.isoformat()}|{applied.id}",
             )
             self._set(action.activity_values, action.activity_scope or action.scope, applied, {})
         self._set(action.dynamic_values, action.scope, applied, bindings)

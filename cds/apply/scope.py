@@ -73,12 +73,10 @@ class Session:
         "certain",
         "chart",
         "hook",
-        "moment",
         "now",
         "parameters",
         "patient",
         "terminology",
-        "today",
         "zone",
     )
 
@@ -96,9 +94,6 @@ class Session:
         self.terminology = terminology
         self.now = now
         self.zone = zone
-        #: `now` as a date of the zone and as a dateTime, in FHIR form
-        self.today = now.astimezone(zone).date().isoformat()
-        self.moment = now.isoformat()
         self.hook = hook
         self.parameters = dict(parameters or {})
         patients = chart.of_type("Patient")
@@ -119,6 +114,11 @@ class Session:
         self._evaluations: dict[Scope, expr.Evaluation] = {}
         self._bound: dict[Scope, expr.Evaluation] = {}
         self._views: dict[Scope, _View] = {}
+
+    @property
+    def today(self) -> str:
+        """The day of `now` in the zone, as a FHIR date."""
+        return self.now.astimezone(self.zone).date().isoformat()
 
     def value(self, name: Name) -> list[Any]:
         """The items a name stands for. Raises the EvaluationError its expression raised, each time it is asked for."""

@@ -42,8 +42,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def settle() -> None:
-    """Tune the garbage collector for serving, once the content is loaded: what was loaded stays for good, so it need not
-    be looked at again and workers share its pages; and parsing one large body is no reason to collect."""
+    """Tune the garbage collector for serving, once the content is loaded: what was loaded stays for good, so it need
+    not be looked at again and workers share its pages; and parsing one large body is no reason to collect."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)

@@ -26,9 +26,7 @@ CODES: dict[str, Code] = {
         "an action with only a condition",
         "add `title:`",
     ),
-    "action-type": Code(
-        "an action type that no card can carry", "`code: fire-event`", "use create, update or remove"
-    ),
+    "action-type": Code("an action type that no card can carry", "`code: fire-event`", "use create, update or remove"),
     "activity-kind": Code(
         "an ActivityDefinition whose kind makes no draft resource",
         "`kind: Appointment`",
@@ -53,9 +51,7 @@ CODES: dict[str, Code] = {
     "code-unknown": Code(
         "a listed code does not exist in the loaded code system", "`code: too-yung`", "correct the code"
     ),
-    "condition-kind": Code(
-        "warning: a condition that is not evaluated", "`kind: start`", "use `kind: applicability`"
-    ),
+    "condition-kind": Code("warning: a condition that is not evaluated", "`kind: start`", "use `kind: applicability`"),
     "content-missing": Code(
         "the content folder does not exist", "`--content no/such/folder`", "name a folder of definitions"
     ),
@@ -120,9 +116,7 @@ CODES: dict[str, Code] = {
         "a code that is not in the required FHIR value set", "`priority: high`", "use one of the codes named"
     ),
     "fhir-empty": Code("an element without a value", "`title:` and nothing after it", "give it a value or remove it"),
-    "fhir-invalid": Code(
-        "fhir.resources refuses the resource for a reason not listed here", "-", "see the message"
-    ),
+    "fhir-invalid": Code("fhir.resources refuses the resource for a reason not listed here", "-", "see the message"),
     "fhir-missing": Code("a required element is missing", "no `status:`", "add the element"),
     "fhir-type": Code(
         "an element of the wrong type", "`title: 12`", "put text in quotes; write numbers and true or false without"
@@ -179,7 +173,7 @@ CODES: dict[str, Code] = {
     "target-missing": Code(
         "an action that updates or removes does not say which draft", "`code: remove` alone", "add the extension target"
     ),
-    "text-invalid": Code("a text holds control characters", "`\"a\\u0000\"`", "remove them"),
+    "text-invalid": Code("a text holds control characters", '`"a\\u0000"`', "remove them"),
     "too-deep": Code("nesting beyond 64 levels", "`[[[[...`", "flatten it"),
     "too-many-files": Code("more than 10,000 definition files", "the wrong folder", "name the content folder"),
     "trigger-type": Code("warning: a trigger that is never called", "`type: periodic`", "use named-event"),

@@ -55,6 +55,4 @@ def load_snapshot(root: Path) -> Snapshot:
     inspection = inspect(root)
     if any(problem.severity == "error" for problem in inspection.problems):
         raise DefinitionError(inspection.problems)
-    return Snapshot(
-        inspection.revision, inspection.registry, inspection.terminology, tuple(inspection.problems)
-    )
+    return Snapshot(inspection.revision, inspection.registry, inspection.terminology, tuple(inspection.problems))

@@ -307,5 +307,3 @@ def _shown(model: Any) -> str:
         rest = name[len(parent) :]
         return f"{name[: len(parent)]}.{rest[:1].lower()}{rest[1:]}"
     return name
-
-

@@ -49,8 +49,8 @@ class Evaluation:
 
     `now` must be aware; `zone` decides what today is; `context` is the default focus and `%context`, `resource` is
     `%resource` (the context when absent). `resolve(reference, base)` finds a referenced resource or returns None.
-    `known` holds the values of variables that are at hand; the others are asked for. `certain` says that all data behind
-    the variables was obtained: then they are not asked whether items are missing.
+    `known` holds the values of variables that are at hand; the others are asked for. `certain` says that all data
+    behind the variables was obtained: then they are not asked whether items are missing.
     `trace(line, column, items)` is called after every node when given."""
 
     __slots__ = (

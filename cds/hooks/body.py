@@ -20,7 +20,7 @@ _BYTES = re2.Options()
 _BYTES.encoding = re2.Options.Encoding.LATIN1
 _BYTES.never_capture = True
 
-_NUL = re2.compile(rb"\\u0000", _BYTES)
+_NUL = rb"\u0000"
 _NUL_NOT_ESCAPED = re2.compile(rb"(?:^|[^\\])(?:\\\\)*\\u0000", _BYTES)
 
 _DIGITS_TO_ZERO = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
@@ -37,7 +37,7 @@ def decode(body: bytes, *, max_depth: int = 64) -> Any:
         raise _unreadable(error) from None
     if too_deep(value, max_depth):
         raise _refused("too-deep", f"The body is nested deeper than {max_depth} levels")
-    if _NUL.search(body) is not None and _NUL_NOT_ESCAPED.search(body) is not None:
+    if _NUL in body and _NUL_NOT_ESCAPED.search(body) is not None:
         raise _refused("nul-character", "The body holds the character U+0000")
     if _may_have_long_integer(body) and _has_long_integer(body):
         raise _refused("long-integer", "The body holds an integer beyond 64 bits")

@@ -76,7 +76,7 @@ class Renderer:
         return text[:SUMMARY_LENGTH].rsplit(" ", 1)[0] + "…"
 
     def _suggestions(self, action: AppliedAction) -> list[dict[str, Any]]:
-        """Children are suggestions; with `all` they are one; without children the action's own resource is one (I-3)."""
+        """Children are suggestions, with `all` they are one; without children the action's own resource is (I-3)."""
         children = [child for child in action.children if child.outcome is Outcome.FIRED]
         behaviour = action.element.get("selectionBehavior")
         if not children:
@@ -163,7 +163,9 @@ def _kind(action: AppliedAction) -> str | None:
 def _source(action: AppliedAction) -> dict[str, Any]:
     documentation = fhir.as_list(action.element.get("documentation"))
     first = documentation[0] if documentation else {}
-    source: dict[str, Any] = {"label": first.get("display") or first.get("label") or first.get("citation") or action.plan}
+    source: dict[str, Any] = {
+        "label": first.get("display") or first.get("label") or first.get("citation") or action.plan
+    }
     if url := _absolute(first.get("url")):
         source["url"] = url
     for coding in fhir.as_list(action.element.get("code")):

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from apply_support import BASE, Load, action, applied, compiled, condition, dynamic, expression, library, plan, session_of, variable
+from apply_support import (
+    BASE,
+    Load,
+    action,
+    applied,
+    compiled,
+    condition,
+    dynamic,
+    expression,
+    library,
+    plan,
+    session_of,
+    variable,
+)
 
 from cds import fhir
 from cds.apply.tree import Outcome
@@ -114,7 +127,9 @@ def test_an_activity_becomes_a_draft_of_the_patient(load: Load) -> None:
         "dynamicValue": [dynamic("patientInstruction", "'go'"), dynamic("priority", "'urgent'")],
     }
     caller = action(
-        "a", definitionCanonical=activity["url"], dynamicValue=[dynamic("patientInstruction", "%resource.patientInstruction + ' on'")]
+        "a",
+        definitionCanonical=activity["url"],
+        dynamicValue=[dynamic("patientInstruction", "%resource.patientInstruction + ' on'")],
     )
     (found,) = applied(load(activity, plan(caller)))
     assert found.resource is not None
@@ -133,7 +148,12 @@ def test_an_activity_becomes_a_draft_of_the_patient(load: Load) -> None:
 
 def test_the_same_activity_twice_gives_two_ids(load: Load) -> None:
     """Ids derive from the action, so they differ within a call and not between two equal calls (R6)."""
-    activity = {"resourceType": "ActivityDefinition", "url": f"{BASE}/ActivityDefinition/act", "status": "active", "kind": "ServiceRequest"}
+    activity = {
+        "resourceType": "ActivityDefinition",
+        "url": f"{BASE}/ActivityDefinition/act",
+        "status": "active",
+        "kind": "ServiceRequest",
+    }
     twice = plan(*(action(name, definitionCanonical=activity["url"]) for name in "ab"))
     snapshot = load(activity, twice)
     first, second = applied(snapshot), applied(snapshot)
@@ -161,10 +181,15 @@ def test_an_update_changes_only_what_it_says(load: Load) -> None:
     """C26: the draft itself with the intended change; the request's copy is untouched."""
     before = {**DRAFT, "occurrenceTiming": {"repeat": {"frequency": 1}}, "extension": [{"url": "x", "valueCode": "y"}]}
     update = action(
-        "u", extension=[target("%draftOrders")], type=kind("update"), dynamicValue=[dynamic("occurrencePeriod.start", "@2026-03-02")]
+        "u",
+        extension=[target("%draftOrders")],
+        type=kind("update"),
+        dynamicValue=[dynamic("occurrencePeriod.start", "@2026-03-02")],
     )
     (found,) = applied(load(plan(update)), drafts=[before])
-    expected = {k: v for k, v in before.items() if k != "occurrenceTiming"} | {"occurrencePeriod": {"start": "2026-03-02"}}
+    expected = {k: v for k, v in before.items() if k != "occurrenceTiming"} | {
+        "occurrencePeriod": {"start": "2026-03-02"}
+    }
     assert found.resource == expected
     assert "occurrencePeriod" not in before
 
@@ -183,7 +208,13 @@ def test_a_target_that_is_not_one_resource_fails(load: Load) -> None:
 
 def value_set(*codes: str) -> dict[str, Any]:
     include = {"system": SNOMED, "concept": [{"code": code, "display": code} for code in codes]}
-    return {"resourceType": "ValueSet", "url": f"{BASE}/ValueSet/vs", "name": "Vs", "status": "active", "compose": {"include": [include]}}
+    return {
+        "resourceType": "ValueSet",
+        "url": f"{BASE}/ValueSet/vs",
+        "name": "Vs",
+        "status": "active",
+        "compose": {"include": [include]},
+    }
 
 
 def logic(*variables: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -224,8 +255,13 @@ def test_absence_is_a_fact_only_where_it_was_looked_up(
         action("named", condition=[condition("%truth")]),
         action("negated", condition=[condition("%truth.not()")]),
     ]
-    variables = [variable("derived", "%found.where(resourceType.exists() or true)"), variable("truth", f"{text}.exists()")]
-    found = applied(load(value_set("1"), logic(*variables), using_logic(*rules)), data=data, states={"Condition": state})
+    variables = [
+        variable("derived", "%found.where(resourceType.exists() or true)"),
+        variable("truth", f"{text}.exists()"),
+    ]
+    found = applied(
+        load(value_set("1"), logic(*variables), using_logic(*rules)), data=data, states={"Condition": state}
+    )
     values = {a.id: a.conditions[0].value for a in found}
     negated = None if expected["exists"] is None else not expected["exists"]
     assert values == {**expected, "named": expected["exists"], "negated": negated}
@@ -233,7 +269,10 @@ def test_absence_is_a_fact_only_where_it_was_looked_up(
 
 def test_an_author_decides_about_the_unknown_with_iif(load: Load) -> None:
     """An unknown criterion takes the second branch, also inside where, and what it kept is not in doubt."""
-    variables = [variable("truth", "%found.exists()"), variable("kept", "%draftOrders.where(iif(%truth.not(), false, true))")]
+    variables = [
+        variable("truth", "%found.exists()"),
+        variable("kept", "%draftOrders.where(iif(%truth.not(), false, true))"),
+    ]
     rules = [
         action("speaks", condition=[condition("iif(%truth, false, true)")]),
         action("kept", condition=[condition("%kept.exists()")]),
@@ -262,7 +301,9 @@ def test_parameters_have_defaults_that_a_site_overrides(load: Load) -> None:
         "type": "integer",
         "extension": [{"url": fhir.DEFAULT_VALUE, "valueInteger": 3}],
     }
-    snapshot = load(value_set("1"), logic(parameter=[parameter]), using_logic(action("a", condition=[condition("%limit = 3")])))
+    snapshot = load(
+        value_set("1"), logic(parameter=[parameter]), using_logic(action("a", condition=[condition("%limit = 3")]))
+    )
     assert applied(snapshot)[0].outcome is Outcome.FIRED
     assert applied(snapshot, limit=4)[0].outcome is Outcome.NOT_APPLICABLE
 

@@ -13,8 +13,7 @@ from cds.definitions.files import ContentFolder
 from cds.definitions.load import load, load_folder
 
 VALUE_SET = (
-    "resourceType: ValueSet\nurl: urn:vs\nstatus: active\n"
-    "compose: {include: [{system: urn:x, concept: [{code: a}]}]}\n"
+    "resourceType: ValueSet\nurl: urn:vs\nstatus: active\ncompose: {include: [{system: urn:x, concept: [{code: a}]}]}\n"
 )
 
 

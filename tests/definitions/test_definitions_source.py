@@ -59,7 +59,7 @@ def test_numbers_that_json_cannot_carry_are_refused() -> None:
             scalar(text, 0)
 
 
-JSON_SCALARS = st.none() | st.booleans() | st.integers(-99, 99) | st.text("aé\"\\\n☃😀/", max_size=5)
+JSON_SCALARS = st.none() | st.booleans() | st.integers(-99, 99) | st.text('aé"\\\n☃😀/', max_size=5)
 JSON_VALUES = st.recursive(
     JSON_SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('ab"', max_size=2), inner, max_size=3),
@@ -105,7 +105,7 @@ def test_positions_inside_strings_are_exact_for_every_style(lines: list[str], da
 
 
 def test_position_after_the_end_of_a_string_is_after_its_last_character() -> None:
-    """"Unexpected end" points behind the last character, not at a neighbour."""
+    """ "Unexpected end" points behind the last character, not at a neighbour."""
     text = "a: |\n  %x.exists(\n\nb: c\n"
     value, place = _one(text)
     offset = SourceText(text).offset_in_string(place.children["a"], value["a"], 1, 99)

@@ -47,7 +47,10 @@ def test_priority_sets_the_indicator(priority: str | None, indicator: str) -> No
 def test_cards_come_most_urgent_first_and_otherwise_in_the_plans_order() -> None:
     """Critical, warning, info; the plan's order within one (C37)."""
     found = cards(
-        action("a", title="1"), action("b", title="2", priority="stat"), action("c", title="3", priority="urgent"), action("d", title="4")
+        action("a", title="1"),
+        action("b", title="2", priority="stat"),
+        action("c", title="3", priority="urgent"),
+        action("d", title="4"),
     )
     assert [c["summary"] for c in found] == ["2", "3", "1", "4"]
 

@@ -94,7 +94,11 @@ def test_a_real_payload_gives_cards_or_a_clear_refusal(client: FlaskClient, path
         assert all(issue["expression"] for issue in answer.json["issue"])
 
 
-@pytest.mark.parametrize("path", [p for p in PAYLOADS if hook_of(p) in ("patient-view", "order-select", "order-sign", "appointment-book")], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [p for p in PAYLOADS if hook_of(p) in ("patient-view", "order-select", "order-sign", "appointment-book")],
+    ids=lambda path: path.stem,
+)
 def test_a_real_payload_at_the_bundled_pathway(bundled: FlaskClient, path: Path) -> None:
     """The same at the content that ships: these payloads lack the problem list, so most are 412 (P6)."""
     answer = post(bundled, f"back-pain-{hook_of(path)}", path)

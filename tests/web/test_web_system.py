@@ -21,7 +21,11 @@ def test_readyz(client: FlaskClient, path: str) -> None:
 
 def test_version(client: FlaskClient) -> None:
     """The running version and the revision of the content are to be had."""
-    assert client.get("/version").json == {"name": "pathway-cds", "version": __version__, "revision": "0123456789abcdef"}
+    assert client.get("/version").json == {
+        "name": "pathway-cds",
+        "version": __version__,
+        "revision": "0123456789abcdef",
+    }
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/version"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cds.errors import EvaluationError
 from cds.expr import ast
-from cds.expr.code import BOOLEAN, INTEGER, Code, Function, Many, Scope
+from cds.expr.code import BOOLEAN, INTEGER, Code, Function, Many, Scope, Test
 from cds.expr.evaluation import Evaluation
 from cds.expr.operators import member
 from cds.expr.values import Node, describe, distinct, plain
@@ -74,7 +74,9 @@ def body_part(base: Code, body: Code, scope: Scope) -> Code:
 
 def _looker(loop: Loop, body: Code, *, stop: bool) -> Callable[[Evaluation, Any], bool]:
     """A loop that ends at the first item whose test is `stop` (or, for all(), is not true)."""
-    many, check, slot = loop.base.many, body.test, loop.index
+    many, check = loop.base.many, body.test
+    if loop.index is not None:
+        return _looker_with_index(many, check, loop.index, stop)
 
     def look(ev: Evaluation, this: Any) -> bool:
         items = many(ev, this)
@@ -86,7 +88,13 @@ def _looker(loop: Loop, body: Code, *, stop: bool) -> Callable[[Evaluation, Any]
                 return True
         return False
 
-    def look_with_index(ev: Evaluation, this: Any) -> bool:
+    return look
+
+
+def _looker_with_index(many: Many, check: Test, slot: int, stop: bool) -> Callable[[Evaluation, Any], bool]:
+    """The same for a body that reads `$index`."""
+
+    def look(ev: Evaluation, this: Any) -> bool:
         items = many(ev, this)
         ev.spend(len(items))
         for position, item in enumerate(items):
@@ -95,7 +103,7 @@ def _looker(loop: Loop, body: Code, *, stop: bool) -> Callable[[Evaluation, Any]
                 return True
         return False
 
-    return look if slot is None else look_with_index
+    return look
 
 
 def _boolean_fold(name: str, decide: _Decide, otherwise: bool) -> Function:
