@@ -46,6 +46,19 @@ def derived_id(identity: str) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+#: FHIR allows 64 characters; ids of real systems are longer.
+_LONGEST_ID = 255
+_ID_PUNCTUATION = str.maketrans("", "", "-._")
+
+
+def is_id(text: Any) -> bool:
+    """Whether it is an id as real systems have them: letters, digits, `-`, `.` and `_` of ASCII (security.md S6)."""
+    if not isinstance(text, str) or not text.isascii() or not 0 < len(text) <= _LONGEST_ID:
+        return False
+    rest = text.translate(_ID_PUNCTUATION)
+    return not rest or rest.isalnum()
+
+
 def split_canonical(canonical: str) -> tuple[str, str | None]:
     """`url|version` as (url, version); version is None when the canonical has none. A `#fragment` stays in the url."""
     url, _, version = canonical.partition("|")

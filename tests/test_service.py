@@ -193,6 +193,23 @@ def test_a_failed_rule_is_silent_to_the_clinician_and_loud_to_the_operator(engin
     assert "canary" not in str(lines)
 
 
+@pytest.mark.parametrize("identifier", ["a/b", "a b", "<script>", "", "é", "x" * 300])
+def test_a_draft_that_cannot_be_referred_to_gets_no_suggestion(engine: Engine, identifier: str) -> None:
+    """The card still speaks; what would touch the draft is left out, and the answer stays valid (C27, C28, B6)."""
+    (card,) = cards(engine, request("order-sign", None, {**BED_REST, "id": identifier}))
+    assert decisions([card]) == ["bed-rest"]
+    assert "suggestions" not in card
+
+
+def test_suggestions_with_one_label_are_told_apart_by_their_draft(engine: Engine) -> None:
+    """Two bed-rest orders: each suggestion says which one it is about, and at most one is recommended (C18, C20)."""
+    (card,) = cards(engine, request("order-sign", None, BED_REST, {**BED_REST, "id": "rest2"}))
+    labels = [suggestion["label"] for suggestion in card["suggestions"]]
+    assert len(set(labels)) == 4
+    assert all(label.endswith(("(rest)", "(rest2)")) for label in labels)
+    assert [s.get("isRecommended") for s in card["suggestions"]].count(True) == 1
+
+
 def test_the_kinds_that_the_checker_knows_are_those_that_can_be_made() -> None:
     """`cds check` refuses exactly what apply cannot make."""
     assert set(ACTIVITY_KINDS) == KINDS

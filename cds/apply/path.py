@@ -46,12 +46,16 @@ def with_items(owner: dict[str, Any], kind: str, path: tuple[Segment, ...], item
     """A copy of `owner`, a `kind` (FHIR type name), with the JSON values `items` at `path`; only what lies on the path
     is copied. A repeating element without an index takes all items when it is last, else its first item is meant.
 
+    Where the element is a Reference, a resource among the items becomes a reference to it; one without an id is left out.
+
     Raises EvaluationError when the type has no such element, or when several items meet an element that takes one."""
     segment, rest = path[0], path[1:]
     known = model().key(kind, segment.name)
     if known is None:
         raise EvaluationError(f"{kind} has no element '{segment.name}'")
     element_kind, repeats, siblings = known
+    if element_kind == "Reference" and not rest:
+        items = [reference for item in items if (reference := _reference(item)) is not None]
     if not (rest or siblings or segment.index is not None):
         return {
             **owner,
@@ -73,6 +77,13 @@ def with_items(owner: dict[str, Any], kind: str, path: tuple[Segment, ...], item
     else:
         copy[segment.name] = _below(current, element_kind, rest, items, segment.name)
     return copy
+
+
+def _reference(item: Any) -> Any:
+    """A reference to a resource; anything else as it is; None for a resource that cannot be referred to."""
+    if not isinstance(item, dict) or "resourceType" not in item:
+        return item
+    return {"reference": f"{item['resourceType']}/{item['id']}"} if item.get("id") else None
 
 
 def _below(held: Any, kind: str, rest: tuple[Segment, ...], items: list[Any], name: str) -> Any:

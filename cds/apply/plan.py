@@ -18,7 +18,7 @@ from cds.apply.tree import AppliedAction, ConditionResult, Outcome
 from cds.definitions.load import Document
 from cds.definitions.snapshot import Snapshot
 from cds.errors import CdsError, EvaluationError, ExpressionError, Location
-from cds.fhir import Resource
+from cds.fhir import Resource, is_id
 
 #: The elements of an action that are carried into the applied tree as they stand.
 _CARRIED = (
@@ -308,7 +308,7 @@ class _Walk:
         """Dynamic values of the action, and the resource it creates or changes."""
         session = self.session
         if action.target is not None:
-            applied.target = self._single(action.target.items(session.bound(action.scope, bindings)), applied.id)
+            applied.target = self._draft(action.target.items(session.bound(action.scope, bindings)), applied.id)
             if action.kind != "remove":
                 applied.resource = applied.target
         elif action.activity is not None:
@@ -321,10 +321,14 @@ class _Walk:
             self._set(action.activity_values, action.activity_scope or action.scope, applied, {})
         self._set(action.dynamic_values, action.scope, applied, bindings)
 
-    def _single(self, items: list[Any], identity: str) -> Resource:
+    def _draft(self, items: list[Any], identity: str) -> Resource:
+        """The one draft of this call that a target names: nothing else is ever changed or removed (C28)."""
         if len(items) != 1 or not isinstance(items[0], dict):
             raise EvaluationError(f"{identity}: the target names {len(items)} resources, not one")
-        return items[0]
+        draft = items[0]
+        if not is_id(draft.get("id")) or (draft.get("resourceType"), draft["id"]) not in self.session.chart.orders.ids:
+            raise EvaluationError(f"{identity}: the target is no draft of this call that can be referred to")
+        return draft
 
     def _set(
         self, values: tuple[DynamicValue, ...], scope: Scope, applied: AppliedAction, bindings: Mapping[str, list[Any]]

@@ -5,6 +5,7 @@ Cards hold only what CDS Hooks 2.0 knows. Ids are derived from the call, so that
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -85,7 +86,8 @@ class Renderer:
         if behaviour in _ALL:
             actions = [item for child in children for item in _actions(child)]
             return [{"label": _label(action), "uuid": self._uuid(action), "actions": actions}] if actions else []
-        suggestions = [s for child in children if (s := self._suggestion(child)) is not None]
+        made = [(child, s) for child in children if (s := self._suggestion(child)) is not None]
+        suggestions = _told_apart(made)
         if behaviour not in _ANY:
             _recommend_one(suggestions)
         return suggestions
@@ -116,6 +118,16 @@ def _card_actions(applied: Iterable[AppliedAction]) -> Iterable[AppliedAction]:
             yield action
         else:
             yield from _card_actions(action.children)
+
+
+def _told_apart(made: list[tuple[AppliedAction, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The suggestions; where several have one label, each with the id of the draft that it is about."""
+    labels = Counter(suggestion["label"] for _, suggestion in made)
+    for action, suggestion in made:
+        if labels[suggestion["label"]] > 1:
+            about = next((part.target for part in action.walk() if part.target is not None), {})
+            suggestion["label"] = f"{suggestion['label']} ({about['id']})" if "id" in about else suggestion["label"]
+    return [suggestion for _, suggestion in made]
 
 
 def _recommend_one(suggestions: list[dict[str, Any]]) -> None:

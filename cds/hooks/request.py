@@ -13,9 +13,6 @@ from cds.errors import Issue, RequestError
 from cds.hooks.body import decode
 from cds.hooks.envelope import pointer, request_problems
 
-#: FHIR allows 64 characters; ids of real systems are longer.
-_LONGEST_ID = 255
-_PUNCTUATION = str.maketrans("", "", "-._")
 _MOST_ENTRIES = 10_000
 
 
@@ -74,18 +71,10 @@ def _bare_id(context: dict[str, Any], name: str, prefix: str) -> str | None:
     if value is None:
         return None
     bare: str = value.removeprefix(prefix)
-    if not _is_id(bare):
+    if not fhir.is_id(bare):
         raise RequestError(400, Issue("value", f"'{name}' is not a FHIR id", f"/context/{name}"))
     context[name] = bare
     return bare
-
-
-def _is_id(text: str) -> bool:
-    """Letters, digits, `-`, `.` and `_` of ASCII, at least one (security.md S6)."""
-    if not text.isascii() or not 0 < len(text) <= _LONGEST_ID:
-        return False
-    rest = text.translate(_PUNCTUATION)
-    return not rest or rest.isalnum()
 
 
 def _user(context: Mapping[str, Any]) -> str | None:
@@ -93,7 +82,7 @@ def _user(context: Mapping[str, Any]) -> str | None:
     if value is None:
         return None
     kind, slash, identifier = value.rpartition("/")
-    if not _is_id(identifier) or (slash and not (kind.isascii() and kind.isalpha() and len(kind) <= _LONGEST_ID)):
+    if not fhir.is_id(identifier) or (slash and not (kind.isascii() and kind.isalpha())):
         raise RequestError(400, Issue("value", "'userId' is not of the form Type/id", "/context/userId"))
     user: str = value
     return user
