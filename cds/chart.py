@@ -248,9 +248,11 @@ class Chart:
 
     def _index(self, resource_type: str, path: str) -> dict[Coding, list[Resource]]:
         index: dict[Coding, list[Resource]] = {}
+        get, codings = index.get, fhir.codings
+        direct = path != "medication" and "." not in path
         for resource in self._record.get(resource_type, ()):
-            for coding in fhir.codings(self._elements(resource, path)):
-                found = index.get(coding)
+            for coding in codings(resource.get(path) if direct else self._elements(resource, path)):
+                found = get(coding)
                 if found is None:
                     index[coding] = [resource]
                 elif found[-1] is not resource:
@@ -265,8 +267,6 @@ class Chart:
                 medication = self.resolve(reference, resource)
                 return medication.get("code") if medication else None
             return concept
-        if "." not in path:
-            return resource.get(path)
         found: list[Any] = [resource]
         for name in path.split("."):
             found = [item for element in found if isinstance(element, dict) for item in fhir.as_list(element.get(name))]

@@ -120,8 +120,9 @@ def contained(resource: Mapping[str, Any], fragment: str) -> Resource | None:
     return None
 
 
-def codings(element: Any) -> Iterator[tuple[str, str]]:
+def codings(element: Any) -> list[tuple[str, str]]:
     """(system, code) of a CodeableConcept, a Coding, or a list of either; incomplete codings are passed over."""
+    found = []
     for item in element if element.__class__ is list else (element,):
         if item.__class__ is not dict:
             continue
@@ -130,7 +131,8 @@ def codings(element: Any) -> Iterator[tuple[str, str]]:
             if entry.__class__ is dict:
                 system, code = entry.get("system"), entry.get("code")
                 if system.__class__ is str and code.__class__ is str:
-                    yield system, code
+                    found.append((system, code))
+    return found
 
 
 def extension(element: Mapping[str, Any], url: str) -> dict[str, Any] | None:

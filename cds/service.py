@@ -12,7 +12,7 @@ import structlog
 
 from cds.apply.plan import Plans
 from cds.apply.scope import Session
-from cds.apply.tree import AppliedAction, Outcome
+from cds.apply.tree import AppliedAction
 from cds.chart import Chart
 from cds.config import Settings
 from cds.data import chart_of_request
@@ -53,6 +53,7 @@ class Engine:
         self._parameters = {"guideline": settings.guideline}
         plans = Plans(self.snapshot)
         self.services = discovery.services(self.snapshot, plans, offer_decisions=settings.offer_decisions)
+        self._known_reasons: dict[str, list[dict[str, str]]] = {}
         self._discovery = discovery.discovery(self.services.values())
 
     def discovery(self) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class Engine:
         applied = service.plan.apply(session)
         renderer = Renderer(identity, self._reasons)
         cards = self._few_infos(service.hook, renderer.cards(applied))
-        self._report(service, applied, renderer)
+        self._report(service, session.failed, renderer)
         problem = response_problem({"cards": cards})
         if problem is not None:
             raise RuntimeError(f"the cards of {service.id} break the response schema: {problem}")
@@ -123,21 +124,22 @@ class Engine:
         infos = [card for card in cards if card["indicator"] == "info"]
         return [card for card in cards if card["indicator"] != "info"] + infos[: self.settings.max_info_cards]
 
-    def _report(self, service: Service, applied: list[AppliedAction], renderer: Renderer) -> None:
+    def _report(self, service: Service, failed: list[AppliedAction], renderer: Renderer) -> None:
         """A rule that failed is silent to the clinician and loud to the operator; no patient data."""
-        for root in applied:
-            for action in root.walk():
-                if action.outcome is Outcome.FAILED:
-                    _log.error(
-                        "rule-failed", service=service.id, action=action.id, plan=action.plan, error=_why(action)
-                    )
+        for action in failed:
+            _log.error("rule-failed", service=service.id, action=action.id, plan=action.plan, error=_why(action))
         for action_id in renderer.shortened:
             _log.warning("summary-shortened", service=service.id, action=action_id)
 
     def _reasons(self, canonical: str) -> list[dict[str, str]]:
-        value_set = self.snapshot.terminology.expansion(canonical)
-        members = value_set.displays.items() if value_set else ()
-        return [{"code": code, "system": system, "display": display} for (system, code), display in members]
+        """The codings of a value set in its own order."""
+        known = self._known_reasons.get(canonical)
+        if known is None:
+            value_set = self.snapshot.terminology.expansion(canonical)
+            members = value_set.displays.items() if value_set else ()
+            known = [{"code": code, "system": system, "display": display} for (system, code), display in members]
+            self._known_reasons[canonical] = known
+        return known
 
 
 def _why(action: AppliedAction) -> str:

@@ -46,7 +46,7 @@ def with_items(owner: dict[str, Any], kind: str, path: tuple[Segment, ...], item
     """A copy of `owner`, a `kind` (FHIR type name), with the JSON values `items` at `path`; only what lies on the path
     is copied. A repeating element without an index takes all items when it is last, else its first item is meant.
 
-    Where the element is a Reference, a resource among the items becomes a reference to it; one without an id is left out.
+    Where the element is a Reference, a resource among the items becomes a reference to it, or nothing without an id.
 
     Raises EvaluationError when the type has no such element, or when several items meet an element that takes one."""
     segment, rest = path[0], path[1:]

@@ -255,7 +255,8 @@ class _Walk:
         try:
             items = action.for_each.expression.items(self.session.bound(action.scope, bindings))
         except EvaluationError as error:
-            return [self._failed(action, f"{prefix}{action.id}", str(error))]
+            failed = AppliedAction(f"{prefix}{action.id}", action.element, Outcome.FAILED, plan=self.plan)
+            return [self._failed(failed, str(error))]
         applied = []
         for index, item in enumerate(items):
             mark = item.get("id", index) if isinstance(item, dict) else index
@@ -263,22 +264,25 @@ class _Walk:
             applied.append(self._action(action, f"{prefix}{action.id}[{mark}]", bound))
         return applied
 
-    def _failed(self, action: CompiledAction, identity: str, error: str) -> AppliedAction:
-        return AppliedAction(identity, action.element, Outcome.FAILED, plan=self.plan, error=error)
+    def _failed(self, applied: AppliedAction, error: str | None) -> AppliedAction:
+        applied.outcome, applied.error = Outcome.FAILED, error
+        self.session.failed.append(applied)
+        return applied
 
     def _action(self, action: CompiledAction, identity: str, bindings: Mapping[str, list[Any]]) -> AppliedAction:
         outcome, results = self._judge(action, bindings)
         applied = AppliedAction(identity, action.element, outcome, results, plan=self.plan)
+        if outcome is Outcome.FAILED:
+            return self._failed(applied, None)
         if outcome is not Outcome.FIRED:
             return applied
         try:
             self._fill(action, applied, bindings)
         except CdsError as error:
-            applied.outcome, applied.error = Outcome.FAILED, str(error)
-            return applied
+            return self._failed(applied, str(error))
         if action.plan is not None:
             applied.children = _Walk(self.session, action.plan.url).actions(action.plan.actions, f"{identity}/", {})
-        else:
+        elif action.children:
             applied.children = self.actions(action.children, f"{identity}/", bindings)
         return applied
 

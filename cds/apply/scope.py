@@ -11,6 +11,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from cds import expr, fhir
+from cds.apply.tree import AppliedAction
 from cds.chart import Chart
 from cds.definitions.snapshot import Snapshot
 from cds.errors import EvaluationError
@@ -72,6 +73,7 @@ class Session:
         "call_values",
         "certain",
         "chart",
+        "failed",
         "hook",
         "now",
         "parameters",
@@ -109,6 +111,8 @@ class Session:
         }
         #: True when everything asked for was fully obtained, so that no absence is in doubt
         self.certain = chart.complete or all(answer.completeness.known for answer in chart.answers.values())
+        #: the actions that failed while plans were applied
+        self.failed: list[AppliedAction] = []
         self._values: dict[Name, list[Any] | EvaluationError] = {}
         self._known: dict[Name, bool] = {}
         self._evaluations: dict[Scope, expr.Evaluation] = {}
@@ -135,12 +139,12 @@ class Session:
 
     def _compute(self, name: Name) -> list[Any]:
         meaning = name.meaning
+        if isinstance(meaning, expr.Expression):
+            return meaning.items(self.evaluation(name.scope))
         if isinstance(meaning, Retrieve):
             return self.chart.retrieve(meaning.resource_type, meaning.path, meaning.codes)
-        if isinstance(meaning, Parameter):
-            given = self.parameters.get(name.name)
-            return [given] if given is not None else list(meaning.default)
-        return meaning.items(self.evaluation(name.scope))
+        given = self.parameters.get(name.name)
+        return [given] if given is not None else list(meaning.default)
 
     def incomplete(self, name: Name) -> bool:
         """True when items behind the name may be missing, so that an absence among them is not a fact. A name whose
@@ -227,15 +231,13 @@ class _View:
 
     def value(self, name: str) -> list[Any]:
         found = self.bindings.get(name) or self.memory.get(name)
-        if found is None:
-            found = self.memory[name] = self._find(name)
-        return found
-
-    def _find(self, name: str) -> list[Any]:
+        if found is not None:
+            return found
         defined = self._names.get(name)
         value = self._session.call_values.get(name) if defined is None else self._session.value(defined)
         if value is None:
             raise EvaluationError(f"unknown variable %{name}")
+        self.memory[name] = value
         return value
 
     def incomplete(self, name: str) -> bool:
