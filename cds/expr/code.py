@@ -112,6 +112,11 @@ class Code:
             self._one = self._test if self._test is not None else _one_of_many(self.many, self.error)
         return self._one
 
+    def quicker(self, one: One) -> Code:
+        """This piece with a quicker way to its single item, for one that need not make a list first."""
+        self._one = one
+        return self
+
     @property
     def test(self) -> Test:
         """Singleton evaluation as a condition (FHIRPath 4.5)."""

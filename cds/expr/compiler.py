@@ -191,8 +191,10 @@ class Compiler:
             many = focus.these_nodes if typed else focus.these
         elif typed:
             many = focus.this_node
+        elif scope.this == "item":
+            return self.make(node, focus.this_item, types=scope.types, single=True).quicker(focus.this_one)
         else:
-            many = focus.this_plain if scope.this == "node" else focus.this_item
+            many = focus.this_plain
         return self.make(node, many, types=scope.types, single=scope.this != "list")
 
     def variable(self, node: ast.Variable, scope: Scope, typed: bool) -> Code:
@@ -284,7 +286,10 @@ class Compiler:
             types = self.element_types(_nth(node, len(names) - 1 - position), types, name)
         if isinstance(start, ast.Special) and scope.this != "list":
             make = navigate.from_node if scope.this == "node" else navigate.from_item
-            return self.make(node, make(self.model, names, count=count), parts=(base,), types=types)
+            made = self.make(node, make(self.model, names, count=count), parts=(base,), types=types)
+            if scope.this == "item" and len(names) == 1:
+                made.quicker(navigate.one_from_item(names[0], made.one))
+            return made
         many = navigate.from_items(self.model, base.many, names, count=count)
         return self.make(node, many, parts=(base,), types=types)
 

@@ -46,6 +46,11 @@ def this_item(_: Evaluation, this: Any) -> list[Any]:
     return EMPTY if this is None else [this]
 
 
+def this_one(_: Evaluation, this: Any) -> Any:
+    """One plain item, not in a list."""
+    return this
+
+
 def this_node(_: Evaluation, this: Any) -> list[Any]:
     """One item as a Node."""
     return EMPTY if this is None else [navigate.as_node(this)]

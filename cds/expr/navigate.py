@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cds.expr.code import Many
+from cds.expr.code import Many, One
 from cds.expr.evaluation import FEW, Evaluation, capped
 from cds.expr.types import Model, Types
 from cds.expr.values import EMPTY, Node, TypeInfo
@@ -149,6 +149,19 @@ def from_item(model: Model, names: Sequence[str], *, count: bool = False) -> Man
         return items
 
     return path
+
+
+def one_from_item(name: str, otherwise: One) -> One:
+    """The single item of element `name` of `$this`, quick where that is a string: `otherwise` finds everything else."""
+
+    def one(ev: Evaluation, this: Any) -> Any:
+        if type(this) is dict:
+            value = this.get(name)
+            if type(value) is str:
+                return value
+        return otherwise(ev, this)
+
+    return one
 
 
 def from_items(model: Model, base: Many, names: Sequence[str], *, count: bool = False) -> Many:

@@ -287,10 +287,11 @@ def _membership(item: Code, collection: Code) -> Test:
         if value is None:
             return None
         items = items_of(ev, this)
-        ev.spend(len(items))
+        if len(items) > FEW:
+            ev.spend(len(items))
         if member(value, items):
             return True
-        return None if doubtful(ev) else False
+        return False if ev.certain or not doubtful(ev) else None
 
     return test
 

@@ -34,7 +34,7 @@ def _presence(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool, *,
     def test(ev: Evaluation, this: Any) -> bool | None:
         if many(ev, this):
             return found
-        return None if doubtful(ev) else not found
+        return not found if ev.certain or not doubtful(ev) else None
 
     return compiler.make(call, test=test, parts=(base,), types=BOOLEAN)
 
@@ -53,15 +53,10 @@ def _search(compiler: Compiler, call: ast.Call, scope: Scope, *, stop: bool) -> 
     """exists(criteria) looks for a true item, all(criteria) for one that is not."""
     loop = compiler.loop(call, scope, False)
     body = compiler.code(call.args[0], loop.scope)
-    look = _looker(loop, body, stop=stop)
     parts = (loop.base, body_part(loop.base, body, scope))
     doubtful = compiler.make(call, loop.base.many, parts=parts).doubt()
-
-    def test(ev: Evaluation, this: Any) -> bool | None:
-        if look(ev, this):
-            return stop
-        return None if doubtful(ev) else not stop
-
+    search = _searcher if loop.index is None else _searcher_with_index
+    test = search(loop, body.test, doubtful, stop)
     return compiler.make(call, test=test, parts=parts, types=BOOLEAN)
 
 
@@ -72,38 +67,37 @@ def body_part(base: Code, body: Code, scope: Scope) -> Code:
     return Code(body.many, error=body.error, free=free, sources=body.sources.of_criterion())
 
 
-def _looker(loop: Loop, body: Code, *, stop: bool) -> Callable[[Evaluation, Any], bool]:
-    """A loop that ends at the first item whose test is `stop` (or, for all(), is not true)."""
-    many, check = loop.base.many, body.test
-    if loop.index is not None:
-        return _looker_with_index(many, check, loop.index, stop)
+def _searcher(loop: Loop, check: Test, doubtful: Callable[[Evaluation], bool], stop: bool) -> Test:
+    """A test that ends at the first item whose criterion is `stop` (or, for all(), is not true)."""
+    many = loop.base.many
 
-    def look(ev: Evaluation, this: Any) -> bool:
+    def test(ev: Evaluation, this: Any) -> bool | None:
         items = many(ev, this)
         ev.budget -= len(items)
         if ev.budget < 0:
             ev.spend(0)
         for item in items:
             if (check(ev, item) is True) is stop:
-                return True
-        return False
+                return stop
+        return not stop if ev.certain or not doubtful(ev) else None
 
-    return look
+    return test
 
 
-def _looker_with_index(many: Many, check: Test, slot: int, stop: bool) -> Callable[[Evaluation, Any], bool]:
-    """The same for a body that reads `$index`."""
+def _searcher_with_index(loop: Loop, check: Test, doubtful: Callable[[Evaluation], bool], stop: bool) -> Test:
+    """The same for a criterion that reads `$index`."""
+    many, slot = loop.base.many, loop.index
 
-    def look(ev: Evaluation, this: Any) -> bool:
+    def test(ev: Evaluation, this: Any) -> bool | None:
         items = many(ev, this)
         ev.spend(len(items))
         for position, item in enumerate(items):
-            ev.slots[slot] = position
+            ev.slots[slot or 0] = position
             if (check(ev, item) is True) is stop:
-                return True
-        return False
+                return stop
+        return None if doubtful(ev) else not stop
 
-    return look
+    return test
 
 
 def _boolean_fold(name: str, decide: _Decide, otherwise: bool) -> Function:

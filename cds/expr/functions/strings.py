@@ -185,7 +185,9 @@ def _join(_: Evaluation, items: list[Any], separators: list[Any] | None = None) 
     separator = _need_text(separators[0], "join") if separators else ""
     if not items:
         return []
-    size = sum(len(_need_text(item, "join")) for item in items) + len(separator) * (len(items) - 1)
+    size = len(separator) * (len(items) - 1)
+    for item in items:
+        size += len(_need_text(item, "join"))
     if size > MAX_STRING:
         raise LimitError(f"a string grew beyond {MAX_STRING} characters")
     return [separator.join(items)]
