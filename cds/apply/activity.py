@@ -6,7 +6,6 @@ Each kind has a table of the elements that carry over, by their name in the defi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from cds.errors import EvaluationError
 from cds.fhir import Resource, derived_id
@@ -31,7 +30,6 @@ _ELEMENTS: Mapping[str, Mapping[str, str]] = {
         "dosage": "dosageInstruction",
     },
     "CommunicationRequest": {
-        "code": "reasonCode",
         "priority": "priority",
         "doNotPerform": "doNotPerform",
         "timingPeriod": "occurrencePeriod",
@@ -40,43 +38,40 @@ _ELEMENTS: Mapping[str, Mapping[str, str]] = {
     "Task": {"code": "code", "priority": "priority", "description": "description"},
 }
 
-#: Elements of the resource that repeat though the definition has one value.
-_REPEATED = frozenset({("CommunicationRequest", "reasonCode")})
-
 #: Who the resource is for: the element that refers to the patient.
 _SUBJECT = {"Task": "for"}
 
 KINDS = frozenset(_ELEMENTS)
 
 
-def apply_activity(activity: Resource, *, patient_id: str, today: str, identity: str) -> Resource:
-    """The draft resource of an ActivityDefinition for one patient, before dynamic values.
+def resource_template(activity: Resource) -> Resource:
+    """What the resource of an ActivityDefinition is for every patient. Made once, when content is loaded.
 
-    `today` (a FHIR date) is written as its authoredOn; `identity` names this application: the resource's id is derived
-    from it. Raises EvaluationError when `kind` is missing or not one of KINDS."""
+    Raises EvaluationError when `kind` is missing or not one of KINDS."""
     kind = activity.get("kind")
     if kind not in KINDS:
         raise EvaluationError(f"ActivityDefinition {activity.get('url')}: kind {kind!r} makes no resource here")
+    version = activity.get("version")
+    canonical = f"{activity['url']}|{version}" if version else activity["url"]
     resource: Resource = {
         "resourceType": kind,
-        "id": derived_id(identity),
-        "instantiatesCanonical": [_canonical(activity)],
+        "instantiatesCanonical": canonical if kind == "Task" else [canonical],
         "status": "draft",
-        "intent": activity.get("intent", "order"),
     }
-    if kind == "CommunicationRequest":
-        del resource["intent"]
-    if kind == "Task":
-        resource["instantiatesCanonical"] = _canonical(activity)
+    if kind != "CommunicationRequest":
+        resource["intent"] = activity.get("intent", "order")
     for source, target in _ELEMENTS[str(kind)].items():
         if source in activity:
-            value: Any = activity[source]
-            resource[target] = [value] if (kind, target) in _REPEATED else value
-    resource[_SUBJECT.get(str(kind), "subject")] = {"reference": f"Patient/{patient_id}"}
-    resource["authoredOn"] = today
+            resource[target] = activity[source]
     return resource
 
 
-def _canonical(activity: Resource) -> str:
-    version = activity.get("version")
-    return f"{activity['url']}|{version}" if version else str(activity["url"])
+def draft_resource(template: Resource, *, patient_id: str, today: str, identity: str) -> Resource:
+    """The draft for one patient, before dynamic values. `today` (a FHIR date) is written as its authoredOn; the id is
+    derived from `identity`, which names this application."""
+    return {
+        **template,
+        "id": derived_id(identity),
+        _SUBJECT.get(template["resourceType"], "subject"): {"reference": f"Patient/{patient_id}"},
+        "authoredOn": today,
+    }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cds import expr, fhir
-from cds.apply.activity import apply_activity
+from cds.apply.activity import draft_resource, resource_template
 from cds.apply.path import Segment, parse_path, with_items
 from cds.apply.scope import Scope, Scopes, Session
 from cds.apply.tree import AppliedAction, ConditionResult, Outcome
@@ -64,7 +64,7 @@ class ForEach:
 
 @dataclass(slots=True, eq=False)
 class CompiledAction:
-    """One action ready to run. `hooks` is None when the action inherits them. `activity` and `plan` are what its
+    """One action ready to run. `hooks` is None when the action inherits them. `template` and `plan` are what its
     definitionCanonical names."""
 
     id: str
@@ -76,7 +76,7 @@ class CompiledAction:
     for_each: ForEach | None
     target: expr.Expression | None
     kind: str | None
-    activity: Resource | None = None
+    template: Resource | None = None
     activity_values: tuple[DynamicValue, ...] = ()
     activity_scope: Scope | None = None
     plan: CompiledPlan | None = None
@@ -184,7 +184,7 @@ class Plans:
         if definition["resourceType"] == "PlanDefinition":
             compiled.plan = self.compile(definition)
         elif definition["resourceType"] == "ActivityDefinition":
-            compiled.activity = definition
+            compiled.template = resource_template(definition)
             compiled.activity_scope = self._scopes.of(definition)
             compiled.activity_values = _dynamic_values(definition)
 
@@ -315,12 +315,12 @@ class _Walk:
             applied.target = self._draft(action.target.items(session.bound(action.scope, bindings)), applied.id)
             if action.kind != "remove":
                 applied.resource = applied.target
-        elif action.activity is not None:
-            applied.resource = apply_activity(
-                action.activity,
+        elif action.template is not None:
+            applied.resource = draft_resource(
+                action.template,
                 patient_id=session.chart.patient.id,
                 today=session.today,
-                identity=f"{session.chart.patient.id}|{session.now.isoformat()}|{applied.id}",
+                identity=f"{session.identity}|{applied.id}",
             )
             self._set(action.activity_values, action.activity_scope or action.scope, applied, {})
         self._set(action.dynamic_values, action.scope, applied, bindings)

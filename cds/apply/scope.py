@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import cached_property
 from typing import Any
 
 from cds import expr, fhir
@@ -64,24 +65,6 @@ CALL_NAMES = frozenset({"patient", "hook", "draftOrders", "selectedOrders", "app
 class Session:
     """Everything one call's evaluation needs: chart, clock, zone, site parameters; and the memory of computed names."""
 
-    __slots__ = (
-        "_bound",
-        "_evaluations",
-        "_known",
-        "_values",
-        "_views",
-        "call_values",
-        "certain",
-        "chart",
-        "failed",
-        "hook",
-        "now",
-        "parameters",
-        "patient",
-        "terminology",
-        "zone",
-    )
-
     def __init__(
         self,
         chart: Chart,
@@ -119,10 +102,15 @@ class Session:
         self._bound: dict[Scope, expr.Evaluation] = {}
         self._views: dict[Scope, _View] = {}
 
-    @property
+    @cached_property
     def today(self) -> str:
         """The day of `now` in the zone, as a FHIR date."""
         return self.now.astimezone(self.zone).date().isoformat()
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells this patient and moment from others; ids of created resources derive from it."""
+        return f"{self.chart.patient.id}|{self.now.isoformat()}"
 
     def value(self, name: Name) -> list[Any]:
         """The items a name stands for. Raises the EvaluationError its expression raised, each time it is asked for."""

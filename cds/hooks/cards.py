@@ -5,7 +5,6 @@ Cards hold only what CDS Hooks 2.0 knows. Ids are derived from the call, so that
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -84,6 +83,8 @@ class Renderer:
             own = _action(action)
             return [{"label": _label(action), "uuid": self._uuid(action), "actions": [own]}] if own else []
         if behaviour in _ALL:
+            if any(_failed(child) for child in action.children):
+                return []
             actions = [item for child in children for item in _actions(child)]
             return [{"label": _label(action), "uuid": self._uuid(action), "actions": actions}] if actions else []
         made = [(child, s) for child in children if (s := self._suggestion(child)) is not None]
@@ -94,7 +95,7 @@ class Renderer:
 
     def _suggestion(self, action: AppliedAction) -> dict[str, Any] | None:
         """None when a part of it failed: half a suggestion is none."""
-        if any(part.outcome is Outcome.FAILED for part in action.walk()):
+        if _failed(action):
             return None
         suggestion: dict[str, Any] = {"label": _label(action), "uuid": self._uuid(action)}
         if action.element.get("precheckBehavior") == "yes":
@@ -120,13 +121,18 @@ def _card_actions(applied: Iterable[AppliedAction]) -> Iterable[AppliedAction]:
             yield from _card_actions(action.children)
 
 
+def _failed(action: AppliedAction) -> bool:
+    """True when the action or a part of it failed."""
+    return action.outcome is Outcome.FAILED or any(_failed(child) for child in action.children)
+
+
 def _told_apart(made: list[tuple[AppliedAction, dict[str, Any]]]) -> list[dict[str, Any]]:
     """The suggestions; where several have one label, each with the id of the draft that it is about."""
-    labels = Counter(suggestion["label"] for _, suggestion in made)
-    for action, suggestion in made:
-        if labels[suggestion["label"]] > 1:
-            about = next((part.target for part in action.walk() if part.target is not None), {})
-            suggestion["label"] = f"{suggestion['label']} ({about['id']})" if "id" in about else suggestion["label"]
+    labels = [suggestion["label"] for _, suggestion in made]
+    for action, suggestion in made if len(set(labels)) < len(labels) else ():
+        about = next((part.target["id"] for part in action.walk() if part.target is not None), None)
+        if about is not None and labels.count(suggestion["label"]) > 1:
+            suggestion["label"] = f"{suggestion['label']} ({about})"
     return [suggestion for _, suggestion in made]
 
 

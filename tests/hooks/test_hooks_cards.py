@@ -153,6 +153,12 @@ def test_a_suggestion_with_a_failed_part_is_left_out() -> None:
     assert "suggestions" not in cards(action("a", broken, title="T"))[0]
 
 
+def test_all_or_none_with_a_failed_part_is_none() -> None:
+    """`all` is one suggestion: where a part of it failed there is none (E7)."""
+    children = [action("x", title="X", resource=ORDER), action("y", title="Y", outcome=Outcome.FAILED)]
+    assert "suggestions" not in cards(action("a", *children, title="T", selectionBehavior="all"))[0]
+
+
 def test_override_reasons_come_from_the_value_set() -> None:
     """Each with code, system and display (C15)."""
     extension = [{"url": fhir.OVERRIDE_REASONS, "valueCanonical": "http://x/vs"}]
