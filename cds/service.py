@@ -110,12 +110,23 @@ class Engine:
         )
         applied = service.plan.apply(session)
         renderer = Renderer(identity, self._reasons)
-        cards = self._few_infos(service.hook, renderer.cards(applied))
+        cards = self._few_infos(service.hook, self._sound(service, renderer.cards(applied)))
         self._report(service, session.failed, renderer)
-        problem = response_problem({"cards": cards})
-        if problem is not None:
-            raise RuntimeError(f"the cards of {service.id} break the response schema: {problem}")
         return Answer(service, chart, applied, cards)
+
+    def _sound(self, service: Service, cards: list[Card]) -> list[Card]:
+        """The cards that keep the response schema: one that does not is left out and reported, the others are given."""
+        if response_problem({"cards": cards}) is None:
+            return cards
+        sound = []
+        for card in cards:
+            problem = response_problem({"cards": [card]})
+            if problem is None:
+                sound.append(card)
+            else:
+                topic = card["source"]["topic"]["code"]
+                _log.error("card-invalid", service=service.id, decision=topic, problem=problem)
+        return sound
 
     def _few_infos(self, hook: str, cards: list[Card]) -> list[Card]:
         """On patient-view only the first info cards stay: they are shown each time a chart is opened."""
@@ -127,9 +138,10 @@ class Engine:
     def _report(self, service: Service, failed: list[AppliedAction], renderer: Renderer) -> None:
         """A rule that failed is silent to the clinician and loud to the operator; no patient data."""
         for action in failed:
-            _log.error("rule-failed", service=service.id, action=action.id, plan=action.plan, error=_why(action))
+            name = _name(action.id)
+            _log.error("rule-failed", service=service.id, action=name, plan=action.plan, error=_why(action))
         for action_id in renderer.shortened:
-            _log.warning("summary-shortened", service=service.id, action=action_id)
+            _log.warning("summary-shortened", service=service.id, action=_name(action_id))
 
     def _reasons(self, canonical: str) -> list[dict[str, str]]:
         """The codings of a value set in its own order."""
@@ -140,6 +152,11 @@ class Engine:
             known = [{"code": code, "system": system, "display": display} for (system, code), display in members]
             self._known_reasons[canonical] = known
         return known
+
+
+def _name(action_id: str) -> str:
+    """The action's id without the ids of the drafts it was repeated for: those are the patient's data."""
+    return "/".join(part.partition("[")[0] for part in action_id.split("/"))
 
 
 def _why(action: AppliedAction) -> str:

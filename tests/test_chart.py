@@ -147,6 +147,12 @@ def test_drafts_that_are_over_never_trigger(status: str) -> None:
     assert chart({}, {"draftOrders": bundle(order("a", status))}).orders.drafts == ()
 
 
+@pytest.mark.parametrize("status", [None, 3, ["draft"], {"a": 1}])
+def test_a_draft_without_a_readable_status_is_live(status: Any) -> None:
+    """What cannot be read does not silence the advice, nor crash (B6)."""
+    assert len(chart({}, {"draftOrders": bundle({**order("a"), "status": status})}).orders.drafts) == 1
+
+
 def test_a_draft_wins_over_the_servers_copy() -> None:
     """What is being drafted is not its own history, whatever its status (P16)."""
     prefetch = {"serviceRequests": bundle(order("a", "active"), order("b", "active"))}

@@ -15,6 +15,7 @@ from cds.apply.activity import KINDS
 from cds.config import Settings
 from cds.definitions.plans import ACTIVITY_KINDS
 from cds.errors import NotFoundError, RequestError
+from cds.fhir import CANONICAL_BASE
 from cds.service import Engine
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -191,6 +192,25 @@ def test_a_failed_rule_is_silent_to_the_clinician_and_loud_to_the_operator(engin
     assert "spinal-fusion" not in decisions(found)
     assert {line["action"].split("/")[0] for line in failed} >= {"bed-rest"}
     assert "canary" not in str(lines)
+
+
+def test_the_log_of_a_failed_rule_holds_no_ids_of_the_patient(engine: Engine) -> None:
+    """A draft's id is data of the request, wherever it would show up (A2)."""
+    with capture_logs() as lines:
+        cards(engine, request("order-sign", None, {**BED_REST, "id": "canary/1"}))
+    assert any(line["event"] == "rule-failed" for line in lines)
+    assert "canary" not in str(lines)
+
+
+def test_a_card_that_breaks_the_schema_is_left_out_alone(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong in one card, the others are given and the operator is told (C35, E7)."""
+    body = request("order-sign", None, BED_REST, {**BED_REST, "id": "x", "code": coded("44868003")})
+    value_set = f"{CANONICAL_BASE}/ValueSet/override-bed-rest"
+    monkeypatch.setitem(engine._known_reasons, value_set, [{"code": "no-display", "system": "http://x"}])
+    with capture_logs() as lines:
+        found = cards(engine, body)
+    assert decisions(found) == ["acupuncture"]
+    assert [line["decision"] for line in lines if line["event"] == "card-invalid"] == ["bed-rest"]
 
 
 @pytest.mark.parametrize("identifier", ["a/b", "a b", "<script>", "", "é", "x" * 300])

@@ -312,7 +312,7 @@ class _Walk:
         """Dynamic values of the action, and the resource it creates or changes."""
         session = self.session
         if action.target is not None:
-            applied.target = self._draft(action.target.items(session.bound(action.scope, bindings)), applied.id)
+            applied.target = self._draft(action.target.items(session.bound(action.scope, bindings)))
             if action.kind != "remove":
                 applied.resource = applied.target
         elif action.template is not None:
@@ -325,13 +325,13 @@ class _Walk:
             self._set(action.activity_values, action.activity_scope or action.scope, applied, {})
         self._set(action.dynamic_values, action.scope, applied, bindings)
 
-    def _draft(self, items: list[Any], identity: str) -> Resource:
+    def _draft(self, items: list[Any]) -> Resource:
         """The one draft of this call that a target names: nothing else is ever changed or removed (C28)."""
         if len(items) != 1 or not isinstance(items[0], dict):
-            raise EvaluationError(f"{identity}: the target names {len(items)} resources, not one")
+            raise EvaluationError(f"the target names {len(items)} resources, not one")
         draft = items[0]
         if not is_id(draft.get("id")) or (draft.get("resourceType"), draft["id"]) not in self.session.chart.orders.ids:
-            raise EvaluationError(f"{identity}: the target is no draft of this call that can be referred to")
+            raise EvaluationError("the target is no draft of this call that can be referred to")
         return draft
 
     def _set(
