@@ -66,20 +66,25 @@ def read_answer(key: str, resource_type: str, prefetch: Mapping[str, Any]) -> An
 
 
 def _read_bundle(key: str, resource_type: str, bundle: Mapping[str, Any]) -> Answer:
-    resources = []
-    partial = any(
-        isinstance(link, dict) and link.get("relation") == "next" for link in fhir.as_list(bundle.get("link"))
+    """A searchset. Whatever shows that more was found, or that something could not be had, makes it partial; a Bundle
+    of other things is no answer."""
+    entry = bundle.get("entry", [])
+    if not isinstance(entry, list) or bundle.get("type") == "batch-response":
+        return Answer(key, resource_type, Completeness.FAILED)
+    found = fhir.bundle_resources(bundle)
+    resources = [resource for resource in found if resource["resourceType"] != "OperationOutcome"]
+    asked = sum(resource["resourceType"] == resource_type for resource in resources)
+    if resources and not asked:
+        return Answer(key, resource_type, Completeness.FAILED)
+    total = bundle.get("total")
+    partial = (
+        len(resources) < len(entry)
+        or (isinstance(total, int) and total > asked)
+        or any(isinstance(link, dict) and link.get("relation") == "next" for link in fhir.as_list(bundle.get("link")))
     )
-    for resource in fhir.bundle_resources(bundle):
-        if resource["resourceType"] == "OperationOutcome":
-            partial = True
-        else:
-            resources.append(resource)
     if partial:
-        completeness = Completeness.PARTIAL
-    else:
-        completeness = Completeness.COMPLETE if resources else Completeness.EMPTY
-    return Answer(key, resource_type, completeness, resources)
+        return Answer(key, resource_type, Completeness.PARTIAL, resources)
+    return Answer(key, resource_type, Completeness.COMPLETE if resources else Completeness.EMPTY, resources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +101,24 @@ class Orders:
 
 
 def _sort_key(resource: Resource) -> tuple[str, str]:
-    return str(resource.get("resourceType", "")), str(resource.get("id", ""))
+    """Type and id; what has no id is told apart by all that it says."""
+    identifier = resource.get("id")
+    return str(resource.get("resourceType", "")), str(resource if identifier is None else identifier)
 
 
-#: Order resources carry one of these; everything else in a draft Bundle (Medication, Location, ...) is company.
-_NOT_ORDERS = frozenset(
-    {"Medication", "Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Coverage"}
+#: What can be ordered. Anything else in a draft Bundle (Medication, Condition, ...) is there to be referred to.
+_ORDER_TYPES = frozenset(
+    {
+        "CommunicationRequest",
+        "DeviceRequest",
+        "ImmunizationRecommendation",
+        "MedicationRequest",
+        "NutritionOrder",
+        "ServiceRequest",
+        "SupplyRequest",
+        "Task",
+        "VisionPrescription",
+    }
 )
 
 
@@ -109,38 +126,35 @@ def read_orders(context: Mapping[str, Any], accepted: Patient) -> Orders:
     """Read `draftOrders` with `selections`, and `appointments`, of a hook's context.
 
     Without `selections` every live draft is judged; with it, those named (as `Type/id`, bare id, or full url)."""
-    drafts, others, dropped = [], [], 0
+    drafts, others, appointments, selected = [], [], [], []
+    ids: set[tuple[str, str]] = set()
+    dropped = 0
     named = context.get("selections")
     names = {str(name) for name in named} if isinstance(named, list) else None
-    selected = []
-    ids = set()
-    for entry in fhir.entries(context.get("draftOrders")):
-        resource = entry.get("resource")
-        if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
-            continue
-        if accepted.is_foreign(resource):
-            dropped += 1
-            continue
-        if resource["resourceType"] in _NOT_ORDERS:
-            others.append(resource)
-            continue
-        ids.add(_sort_key(resource))
-        if not _is_live(resource):
-            continue
-        drafts.append(resource)
-        if names is None or _is_named(resource, entry.get("fullUrl"), names):
-            selected.append(resource)
-    appointments = []
-    for resource in fhir.bundle_resources(context.get("appointments")):
-        if accepted.is_foreign(resource):
-            dropped += 1
-            continue
-        if resource["resourceType"] != "Appointment":
-            others.append(resource)
-            continue
-        ids.add(_sort_key(resource))
-        if _is_live(resource):
-            appointments.append(resource)
+    for bundle in ("draftOrders", "appointments"):
+        for entry in fhir.entries(context.get(bundle)):
+            resource = entry.get("resource")
+            if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+                continue
+            if accepted.is_foreign(resource):
+                dropped += 1
+                continue
+            ordered = resource["resourceType"] in _ORDER_TYPES if bundle == "draftOrders" else _is_appointment(resource)
+            if not ordered:
+                others.append(resource)
+                continue
+            key = _sort_key(resource)
+            if key in ids and "id" in resource:
+                continue
+            ids.add(key)
+            if not _is_live(resource):
+                continue
+            if bundle == "appointments":
+                appointments.append(resource)
+                continue
+            drafts.append(resource)
+            if names is None or _is_named(resource, entry.get("fullUrl"), names):
+                selected.append(resource)
     return Orders(
         drafts=tuple(sorted(drafts, key=_sort_key)),
         selected=tuple(sorted(selected, key=_sort_key)),
@@ -151,10 +165,16 @@ def read_orders(context: Mapping[str, Any], accepted: Patient) -> Orders:
     )
 
 
+def _is_appointment(resource: Resource) -> bool:
+    return bool(resource["resourceType"] == "Appointment")
+
+
 def _is_live(resource: Resource) -> bool:
-    """Still to be decided on; a draft without a readable status is."""
+    """An order to do something that is still to be decided on; a draft without a readable status is."""
     status = resource.get("status")
-    return status in LIVE_STATUSES if isinstance(status, str) else True
+    if resource.get("doNotPerform") is True:
+        return False
+    return status in LIVE_STATUSES if isinstance(status, str) and status else True
 
 
 def _is_named(resource: Resource, full_url: Any, names: set[str]) -> bool:
@@ -176,15 +196,20 @@ class Patient:
     def is_foreign(self, resource: Resource) -> bool:
         """True when the resource names another patient as its subject. One that names nobody is not foreign."""
         subject = resource.get("subject") or resource.get("patient") or resource.get("beneficiary")
-        if subject.__class__ is dict:
-            reference = subject.get("reference")
-            if reference.__class__ is not str:
-                return False
-            known = self._known.get(reference)
-            return not (self._means_patient(reference) if known is None else known)
+        if subject is not None:
+            return any(self._is_other(item) for item in fhir.as_list(subject))
         if resource["resourceType"] == "Patient":
             return resource.get("id") != self.id
         return resource["resourceType"] == "Appointment" and self._is_foreign_appointment(resource)
+
+    def _is_other(self, element: Any) -> bool:
+        """Whether a Reference element, or a bare string in its place, is to somebody else."""
+        reference = element.get("reference") if isinstance(element, dict) else element
+        if not isinstance(reference, str) or not reference:
+            return False
+        if "/" not in reference and isinstance(element, dict) and element.get("type") == "Patient":
+            return reference not in (self.id, f"Patient/{self.id}") and not self._known.get(reference)
+        return not self._means_patient(reference)
 
     def _means_patient(self, reference: str) -> bool:
         """Whether a reference is to this patient; what refers to no Patient refers to no other patient."""

@@ -27,10 +27,20 @@ def chart_of_request(request: HookRequest, requirements: Iterable[Requirement]) 
     ]
     if missing:
         raise RequestError(412, missing)
-    chart = build(Patient(request.patient_id), answers, request.context)
+    chart = build(Patient(request.patient_id), answers, request.context, urls=_full_urls(request.context))
     if not chart.of_type("Patient"):
         raise RequestError(412, _unobtainable(PATIENT.key, Completeness.EMPTY))
     return chart
+
+
+def _full_urls(context: Mapping[str, Any]) -> dict[str, Resource]:
+    """The resources of the context's Bundles by their full urls, for references of that form."""
+    return {
+        entry["fullUrl"]: entry["resource"]
+        for bundle in ("draftOrders", "appointments")
+        for entry in fhir.entries(context.get(bundle))
+        if isinstance(entry.get("fullUrl"), str) and isinstance(entry.get("resource"), dict)
+    }
 
 
 def _unobtainable(key: str, completeness: Completeness) -> Issue:

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds.errors import EvaluationError, ExpressionSyntaxError
-from cds.expr.types import model
+from cds.expr.types import PRIMITIVES, model
+from cds.fhir import is_id
+
+#: The Python types of primitives whose JSON form is no string.
+_JSON_TYPES: dict[str, type | tuple[type, ...]] = {
+    "boolean": bool,
+    "integer": int,
+    "positiveInt": int,
+    "unsignedInt": int,
+    "decimal": (int, float),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,38 +62,28 @@ def with_items(owner: dict[str, Any], kind: str, path: tuple[Segment, ...], item
     segment, rest = path[0], path[1:]
     known = model().key(kind, segment.name)
     if known is None:
-        raise EvaluationError(f"{kind} has no element '{segment.name}'")
+        raise EvaluationError(f"the resource has no element '{segment.name}'")
     element_kind, repeats, siblings = known
-    if element_kind == "Reference" and not rest:
-        items = [reference for item in items if (reference := _reference(item)) is not None]
-    if not (rest or siblings or segment.index is not None):
-        return {
-            **owner,
-            segment.name: list(items) if repeats else _below(None, element_kind, rest, items, segment.name),
-        }
+    if not rest:
+        items = _fitting(items, element_kind, segment.name)
+        if not items:
+            return owner
     copy = dict(owner)
     for name in siblings:
         copy.pop(name, None)
         copy.pop(f"_{name}", None)
     current = copy.get(segment.name)
     if repeats and (rest or segment.index is not None):
-        values = list(current) if isinstance(current, list) else []
+        values = [] if current is None else list(current) if isinstance(current, list) else [current]
         index = min(segment.index or 0, len(values))
         held = values[index] if index < len(values) else None
         values[index : index + 1] = [_below(held, element_kind, rest, items, segment.name)]
         copy[segment.name] = values
     elif repeats:
-        copy[segment.name] = list(items)
+        copy[segment.name] = items
     else:
         copy[segment.name] = _below(current, element_kind, rest, items, segment.name)
     return copy
-
-
-def _reference(item: Any) -> Any:
-    """A reference to a resource; anything else as it is; None for a resource that cannot be referred to."""
-    if not isinstance(item, dict) or "resourceType" not in item:
-        return item
-    return {"reference": f"{item['resourceType']}/{item['id']}"} if item.get("id") else None
 
 
 def _below(held: Any, kind: str, rest: tuple[Segment, ...], items: list[Any], name: str) -> Any:
@@ -92,3 +92,21 @@ def _below(held: Any, kind: str, rest: tuple[Segment, ...], items: list[Any], na
     if len(items) != 1:
         raise EvaluationError(f"'{name}' takes one value, the expression gave {len(items)}")
     return items[0]
+
+
+def _fitting(items: list[Any], kind: str, name: str) -> list[Any]:
+    """The items as values of an element of type `kind`; EvaluationError when one is of another JSON type."""
+    if kind == "Reference":
+        items = [reference for item in items if (reference := _reference(item)) is not None]
+    wanted = _JSON_TYPES.get(kind, str) if kind in PRIMITIVES else dict
+    for item in items:
+        if not isinstance(item, wanted) or (item.__class__ is bool and wanted is not bool):
+            raise EvaluationError(f"'{name}' is of type {kind}, the expression gave another")
+    return items
+
+
+def _reference(item: Any) -> Any:
+    """A reference to a resource; anything else as it is; None for a resource that cannot be referred to."""
+    if not isinstance(item, dict) or "resourceType" not in item:
+        return item
+    return {"reference": f"{item['resourceType']}/{item['id']}"} if is_id(item.get("id")) else None

@@ -259,7 +259,7 @@ class _Walk:
             return [self._failed(failed, str(error))]
         applied = []
         for index, item in enumerate(items):
-            mark = item.get("id", index) if isinstance(item, dict) else index
+            mark = f"{item.get('resourceType', '')}.{item['id']}" if isinstance(item, dict) and "id" in item else index
             bound = {**bindings, action.for_each.name: [item]}
             applied.append(self._action(action, f"{prefix}{action.id}[{mark}]", bound))
         return applied

@@ -203,6 +203,7 @@ class Session:
             resolve=self.chart.resolve,
             certain=self.certain,
             known=known,
+            lenient=True,
         )
 
 

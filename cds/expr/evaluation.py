@@ -50,7 +50,8 @@ class Evaluation:
     `now` must be aware; `zone` decides what today is; `context` is the default focus and `%context`, `resource` is
     `%resource` (the context when absent). `resolve(reference, base)` finds a referenced resource or returns None.
     `known` holds the values of variables that are at hand; the others are asked for. `certain` says that all data
-    behind the variables was obtained: then they are not asked whether items are missing.
+    behind the variables was obtained: then they are not asked whether items are missing. `lenient` reads data of the
+    wrong JSON type (a number where text belongs) as absent instead of failing, so that one odd resource stops no rule.
     `trace(line, column, items)` is called after every node when given."""
 
     __slots__ = (
@@ -59,6 +60,7 @@ class Evaluation:
         "certain",
         "context",
         "known",
+        "lenient",
         "now",
         "resolve",
         "resource",
@@ -81,6 +83,7 @@ class Evaluation:
         resolve: Resolve | None = None,
         certain: bool = False,
         known: dict[str, list[Any]] | None = None,
+        lenient: bool = False,
         steps: int = MAX_STEPS,
         trace: Trace | None = None,
     ) -> None:
@@ -93,6 +96,7 @@ class Evaluation:
         self.resolve = resolve
         self.certain = certain or variables is None
         self.known = {} if known is None else known
+        self.lenient = lenient
         self.budget = steps
         self.trace = trace
         self.slots: list[Any] = []

@@ -75,6 +75,8 @@ def _text_input(name: str, value_of: One, failure: Failure) -> One:
     def text(ev: Evaluation, this: Any) -> Any:
         value = value_of(ev, this)
         if value is not None and type(value) is not str:
+            if ev.lenient:
+                return None
             raise failure(f"{name}() needs a string, not {describe(value)}", "convert it with toString()")
         return value
 
@@ -264,6 +266,8 @@ def _order(left: Code, right: Code, decide: Callable[[int], bool], failure: Fail
         try:
             order = values.compare(one, other)
         except EvaluationError as error:
+            if ev.lenient:
+                return None
             raise relocated(error, failure) from error
         return None if order is None else decide(order)
 
@@ -387,7 +391,7 @@ def _concatenation(parts: tuple[Code, ...], failure: Failure) -> One:
             piece = text(ev, this)
             if type(piece) is str:
                 pieces.append(piece)
-            elif piece is not None:
+            elif piece is not None and not ev.lenient:
                 raise failure(f"& joins strings, not {describe(piece)}", "convert it with toString()")
         return capped_text("".join(pieces))
 

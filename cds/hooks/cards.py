@@ -147,7 +147,7 @@ def _recommend_one(suggestions: list[dict[str, Any]]) -> None:
 
 
 def _label(action: AppliedAction) -> str:
-    return _plain(str(action.element.get("title") or action.element.get("description")))
+    return _plain(action.element.get("title") or action.element.get("description") or "Apply")
 
 
 def _actions(action: AppliedAction) -> list[dict[str, Any]]:
@@ -167,7 +167,7 @@ def _action(action: AppliedAction) -> dict[str, Any] | None:
     if kind == "delete":
         item["resourceId"] = f"{subject['resourceType']}/{subject.get('id')}"
     else:
-        item["resource"] = subject
+        item["resource"] = fhir.without_empties(subject)
     return item
 
 
@@ -188,8 +188,9 @@ def _source(action: AppliedAction) -> dict[str, Any]:
         source["url"] = url
     for coding in fhir.as_list(action.element.get("code")):
         for item in fhir.as_list(coding.get("coding"))[:1]:
-            source["topic"] = {name: item[name] for name in ("system", "code", "display") if name in item}
-            return source
+            if "system" in item and "code" in item:
+                source["topic"] = {name: item[name] for name in ("system", "code", "display") if name in item}
+                return source
     source["topic"] = {"system": action.plan, "code": action.id}
     return source
 

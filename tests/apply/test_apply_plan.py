@@ -172,7 +172,7 @@ def test_for_each_repeats_an_action_with_its_item(load: Load) -> None:
     )
     drafts = [DRAFT, {**DRAFT, "id": "d2"}]
     found = applied(load(plan(repeated)), drafts=drafts)
-    assert [a.id for a in found] == ["r[d1]", "r[d2]"]
+    assert [a.id for a in found] == ["r[ServiceRequest.d1]", "r[ServiceRequest.d2]"]
     assert [a.element["title"] for a in found] == ["Change d1", "Change d2"]
     assert [a.children[0].resource for a in found] == [{**draft, "priority": "stat"} for draft in drafts]
 

@@ -101,7 +101,13 @@ def test_level_three_actions_apply_together() -> None:
     child = action(
         "s",
         action("r", description="Remove", type=kind("remove"), target=DRAFT),
-        action("u", description="Change", type=kind("update"), target=DRAFT, resource={**DRAFT, "note": []}),
+        action(
+            "u",
+            description="Change",
+            type=kind("update"),
+            target=DRAFT,
+            resource={**DRAFT, "note": [{"text": "n"}], "reasonCode": []},
+        ),
         action("f", description="Event", type=kind("fire-event")),
         action("c", description="Create", resource=ORDER),
         title="Replace",
@@ -109,7 +115,7 @@ def test_level_three_actions_apply_together() -> None:
     (suggestion,) = cards(action("a", child, title="T"))[0]["suggestions"]
     assert suggestion["actions"] == [
         {"type": "delete", "description": "Remove", "resourceId": "ServiceRequest/d1"},
-        {"type": "update", "description": "Change", "resource": {**DRAFT, "note": []}},
+        {"type": "update", "description": "Change", "resource": {**DRAFT, "note": [{"text": "n"}]}},
         {"type": "create", "description": "Create", "resource": ORDER},
     ]
 
