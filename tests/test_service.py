@@ -197,7 +197,7 @@ def test_a_failed_rule_is_silent_to_the_clinician_and_loud_to_the_operator(engin
 def test_the_log_of_a_failed_rule_holds_no_ids_of_the_patient(engine: Engine) -> None:
     """A draft's id is data of the request, wherever it would show up (A2)."""
     with capture_logs() as lines:
-        cards(engine, request("order-sign", None, {**BED_REST, "id": "canary/1"}))
+        cards(engine, request("order-sign", None, {**BED_REST, "id": "1/canary"}))
     assert any(line["event"] == "rule-failed" for line in lines)
     assert "canary" not in str(lines)
 

@@ -232,6 +232,13 @@ def _action_type(action: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _mark(item: Any, index: int) -> str:
+    """What tells one item of a for-each from the others: its type and id, or its place."""
+    if isinstance(item, dict) and is_id(item.get("id")):
+        return f"{item.get('resourceType', '')}.{item['id']}"
+    return str(index)
+
+
 class _Walk:
     """One application of one plan."""
 
@@ -259,9 +266,8 @@ class _Walk:
             return [self._failed(failed, str(error))]
         applied = []
         for index, item in enumerate(items):
-            mark = f"{item.get('resourceType', '')}.{item['id']}" if isinstance(item, dict) and "id" in item else index
             bound = {**bindings, action.for_each.name: [item]}
-            applied.append(self._action(action, f"{prefix}{action.id}[{mark}]", bound))
+            applied.append(self._action(action, f"{prefix}{action.id}[{_mark(item, index)}]", bound))
         return applied
 
     def _failed(self, applied: AppliedAction, error: str | None) -> AppliedAction:

@@ -21,7 +21,7 @@ def command(path: Path | None, form: str) -> None:
     """Check every definition below PATH (default: the content of the settings) and print all problems.
 
     Exit status 1 when there is an error; warnings alone are 0."""
-    content = load_settings({"content": path}).content
+    content = load_settings({"content": path, "demo": True}).content
     if not content.exists():
         raise ConfigurationError(f"there is no folder {content}")
     problems = check_content(content)

@@ -37,7 +37,7 @@ from cds.trace import render_trace
 @click.option("--explain", is_flag=True, help="Show what became of each action and each of its conditions.")
 def command(hook: str, file: Path, service_id: str | None, content: str | None, form: str, explain: bool) -> None:
     """Evaluate one request or patient Bundle and print the cards."""
-    engine = Engine(load_settings({"content": content}))
+    engine = Engine(load_settings({"content": content, "demo": True}))
     service = _service(engine, hook, service_id)
     try:
         answer = _answer(engine, service, file.read_bytes())

@@ -22,7 +22,7 @@ def command(path: Path | None, form: str) -> None:
 
     For each case that fails: what was expected, what came, and the trace of its decision. Exit status 1 when one
     failed."""
-    settings = load_settings({})
+    settings = load_settings({"demo": True})
     path = path or settings.content
     if not path.exists():
         raise ConfigurationError(f"there is no file or folder {path}")

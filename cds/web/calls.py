@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import re2
 import structlog
 from flask import request
+from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ class Calls:
         self._application = application
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ[_KEY] = Call(environ)
+        call = environ[_KEY] = Call(environ)
+        # Every log line of this call, wherever it is written, tells which call it is of.
+        clear_contextvars()
+        bind_contextvars(id=call.id)
         path = environ.get("PATH_INFO", "")
         while "//" in path:
             path = environ["PATH_INFO"] = path.replace("//", "/")

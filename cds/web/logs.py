@@ -14,6 +14,7 @@ def configure(level: str) -> None:
     """Write log lines of `level` (debug, info, warning, error) and above, one JSON object a line."""
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(serializer=_dumps),
