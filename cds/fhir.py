@@ -5,11 +5,12 @@ Nothing here copies or changes a resource. Wrong shapes are read as absent, beca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha1
-from itertools import zip_longest
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 Resource = dict[str, Any]
 
@@ -136,21 +137,23 @@ def codings(element: Any) -> list[tuple[str, str]]:
     return found
 
 
+_EMPTIES = (b"null", b'""', b"[]", b"{}")
+
+
 def without_empties(value: Any) -> Any:
     """A resource or element without members that are null or empty, which FHIR JSON does not know (G1). What holds none
     is returned as it is."""
+    text = orjson.dumps(value)
+    return _filled(value) if any(empty in text for empty in _EMPTIES) else value
+
+
+def _filled(value: Any) -> Any:
     if isinstance(value, list):
-        items = [item for item in map(without_empties, value) if item not in (None, "", [], {})]
-        return value if _same(items, value) else items
+        return [item for item in map(_filled, value) if item not in (None, "", [], {})]
     if isinstance(value, dict):
-        members = {name: without_empties(item) for name, item in value.items()}
-        kept = {name: item for name, item in members.items() if item not in (None, "", [], {})}
-        return value if len(kept) == len(value) and _same(kept.values(), value.values()) else kept
+        members = {name: _filled(item) for name, item in value.items()}
+        return {name: item for name, item in members.items() if item not in (None, "", [], {})}
     return value
-
-
-def _same(some: Iterable[Any], others: Iterable[Any]) -> bool:
-    return all(one is other for one, other in zip_longest(some, others))
 
 
 def extension(element: Mapping[str, Any], url: str) -> dict[str, Any] | None:

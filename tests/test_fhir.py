@@ -59,3 +59,13 @@ def test_split_canonical(canonical: str, expected: tuple[str, str | None]) -> No
 def test_codings_of_anything_a_client_sends(element: Any, expected: list[tuple[str, str]]) -> None:
     """Concepts, codings and lists of them; wrong shapes are passed over (B6, B12)."""
     assert list(fhir.codings(element)) == expected
+
+
+def test_without_empties() -> None:
+    """Null and empty members go, at any depth; a resource that has none is returned itself (G1)."""
+    full = {"a": [{"b": "null and {} in text"}], "c": 0, "d": False}
+    assert fhir.without_empties(full) == full
+    clean = {"a": [{"b": 1}]}
+    assert fhir.without_empties(clean) is clean
+    odd = {"a": [{}, None, {"b": ""}, {"c": [None], "d": 0}], "e": [[]], "f": None}
+    assert fhir.without_empties(odd) == {"a": [{"d": 0}]}
