@@ -20,6 +20,7 @@ from cds.definitions.snapshot import Snapshot, load_snapshot
 from cds.errors import Issue, NotFoundError, RequestError
 from cds.hooks import discovery
 from cds.hooks.cards import Card, Renderer
+from cds.hooks.decimals import with_written_decimals
 from cds.hooks.discovery import Service
 from cds.hooks.envelope import response_problem
 from cds.hooks.request import parse
@@ -68,10 +69,11 @@ class Engine:
             raise NotFoundError(f"no service '{service_id}'") from None
 
     def run_hook(self, service_id: str, body: bytes) -> dict[str, Any]:
-        """Answer a hook call: the JSON text of the request to the response object.
+        """Answer a hook call: the JSON text of the request to the response object, for orjson to write: decimals of
+        updated drafts are in it as the client wrote them.
 
         Raises NotFoundError for an unknown service, RequestError for everything else that is refused."""
-        return self.answer(service_id, body).body
+        return {"cards": with_written_decimals(self.answer(service_id, body).cards, body)}
 
     def answer(
         self,

@@ -102,6 +102,23 @@ def test_an_update_keeps_an_element_sent_as_an_object_where_a_list_belongs(engin
     assert "drive" in dosage["patientInstruction"]
 
 
+def test_an_update_keeps_decimals_as_they_were_written(engine: Engine) -> None:
+    """2.50 has another precision than 2.5, and 1.0E2 another form than 100.0 (C26; security.md, section 3)."""
+    dose = (
+        b'"dosageInstruction":[{"doseAndRate":[{"doseQuantity":{"value":2.50}}],"maxDosePerLifetime":{"value":1.0E2}}]'
+    )
+    draft = orjson.dumps(DIAZEPAM)[:-1] + b"," + dose + b"}"
+    body = (
+        b'{"hook":"order-sign","hookInstance":"1","context":{"patientId":"p1","draftOrders":'
+        b'{"resourceType":"Bundle","entry":[{"resource":' + draft + b"}]}},"
+        b'"prefetch":{"patient":{"resourceType":"Patient","id":"p1"},"conditions":null}}'
+    )
+    answer = orjson.dumps(engine.run_hook("back-pain-order-sign", body))
+    assert b'"value":2.50}' in answer
+    assert b'"value":1.0E2}' in answer
+    assert orjson.loads(answer)["cards"]
+
+
 @pytest.mark.parametrize(
     "when",
     [
@@ -290,6 +307,37 @@ def test_reasons_in_words(engine: Engine, reason: str, expected: list[str]) -> N
     """A reason that only sounds like the back or the neck is another reason."""
     found = ask(engine, order("Acupuncture", reasonCode=[{"text": reason}]), conditions=bundle())
     assert decisions(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("fusion", "expected"),
+    [
+        ({"code": {"text": "Lumbar spinal fusion"}, "status": "active"}, ["spinal-fusion"]),
+        ({"code": coded(SNOMED, "55705006"), "status": "active"}, ["spinal-fusion"]),
+        ({"code": {"text": "Lumbar spinal fusion"}, "status": "revoked"}, []),
+        ({"code": {"text": "Lumbar spinal fusion"}, "status": "active", "doNotPerform": True}, []),
+    ],
+)
+def test_an_appointment_is_for_what_it_is_based_on(engine: Engine, fusion: dict[str, Any], expected: list[str]) -> None:
+    """The order behind an appointment counts by code or by words while it stands."""
+    appointment = {
+        "resourceType": "Appointment",
+        "id": "a1",
+        "status": "proposed",
+        "basedOn": [{"reference": "ServiceRequest/s1"}],
+        "participant": [{"actor": {"reference": "Patient/p1"}, "status": "needs-action"}],
+    }
+    body = {
+        "hook": "appointment-book",
+        "hookInstance": "1",
+        "context": {"patientId": "p1", "appointments": bundle(appointment)},
+        "prefetch": {
+            "patient": {"resourceType": "Patient", "id": "p1"},
+            "conditions": bundle(),
+            "serviceRequests": bundle({"resourceType": "ServiceRequest", "id": "s1", "intent": "order", **fusion}),
+        },
+    }
+    assert decisions(engine.answer("back-pain-appointment-book", orjson.dumps(body)).cards) == expected
 
 
 def test_a_blank_text_is_listed_by_what_it_is(engine: Engine) -> None:

@@ -93,6 +93,41 @@ def test_a_failing_dynamic_value_fails_the_action(load: Load) -> None:
     assert found.error
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("action.title", "5"),
+        ("action.description", "true"),
+        ("action.documentation", "'x'"),
+        ("action.code", "'x'"),
+        ("action.title", "%patient"),
+        ("action.nonsense", "'x'"),
+    ],
+)
+def test_a_value_that_does_not_fit_its_element_fails_the_action(load: Load, path: str, text: str) -> None:
+    """What would break the card is stopped where it is set (E7)."""
+    (found,) = applied(load(plan(action("a", dynamicValue=[dynamic(path, text)]))))
+    assert found.outcome is Outcome.FAILED
+
+
+def test_a_resource_becomes_a_reference_where_one_belongs(load: Load) -> None:
+    """Items of a Reference element; one that cannot be referred to is left out."""
+    activity = {
+        "resourceType": "ActivityDefinition",
+        "url": f"{BASE}/ActivityDefinition/act",
+        "status": "active",
+        "kind": "ServiceRequest",
+    }
+    caller = action("a", definitionCanonical=activity["url"], dynamicValue=[dynamic("reasonReference", "%draftOrders")])
+    snapshot = load(activity, plan(caller))
+    (found,) = applied(snapshot, drafts=[DRAFT, {**DRAFT, "id": "not an id"}])
+    assert found.resource is not None
+    assert found.resource["reasonReference"] == [{"reference": "ServiceRequest/d1"}]
+    (none,) = applied(snapshot, drafts=[{**DRAFT, "id": "not an id"}])
+    assert none.resource is not None
+    assert "reasonReference" not in none.resource
+
+
 @pytest.mark.parametrize(("hook", "expected"), [("order-sign", ["both", "sign"]), ("patient-view", ["both"])])
 def test_actions_answer_their_own_hooks(load: Load, hook: str, expected: list[str]) -> None:
     """An action without a trigger answers every hook of the plan (I-2)."""

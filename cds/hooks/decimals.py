@@ -1,0 +1,69 @@
+"""Decimals of an updated draft as the client wrote them.
+
+FHIR decimals have a precision (`2.50` is not `2.5`) that parsing to floats loses (security.md, section 3), so what an
+update echoes is taken from the request's own text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from cds import fhir
+
+
+class _Written(float):
+    """A number with the text it was written as."""
+
+    text: str
+
+    def __new__(cls, text: str) -> _Written:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+
+def with_written_decimals(cards: list[dict[str, Any]], body: bytes) -> list[dict[str, Any]]:
+    """The cards, in whose updates each decimal that the request holds too is an orjson.Fragment of its text. The
+    request is read again only when an update holds a decimal."""
+    if not any(_has_decimal(action["resource"]) for action in _updates(cards)):
+        return cards
+    sent = json.loads(body, parse_float=_Written)
+    written = {
+        (resource["resourceType"], resource.get("id")): resource
+        for bundle in ("draftOrders", "appointments")
+        for resource in reversed(fhir.bundle_resources(sent["context"].get(bundle)))
+    }
+    for action in _updates(cards):
+        resource = action["resource"]
+        action["resource"] = _restored(resource, written.get((resource["resourceType"], resource["id"])))
+    return cards
+
+
+def _updates(cards: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for card in cards:
+        for suggestion in card.get("suggestions", ()):
+            yield from (action for action in suggestion.get("actions", ()) if action["type"] == "update")
+
+
+def _has_decimal(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_decimal, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_decimal, value))
+    return isinstance(value, float)
+
+
+def _restored(value: Any, written: Any) -> Any:
+    if isinstance(value, dict):
+        known = written if isinstance(written, dict) else {}
+        return {name: _restored(item, known.get(name)) for name, item in value.items()}
+    if isinstance(value, list):
+        known_items = written if isinstance(written, list) and len(written) == len(value) else [None] * len(value)
+        return [_restored(item, known) for item, known in zip(value, known_items, strict=True)]
+    if isinstance(value, float) and isinstance(written, _Written) and written == value:
+        return orjson.Fragment(written.text)
+    return value
