@@ -6,7 +6,7 @@ out and counted (cds-hooks.md P11). A resource the clinician is drafting replace
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -107,7 +107,7 @@ def _sort_key(resource: Resource) -> tuple[str, str]:
 
 
 #: What can be ordered. Anything else in a draft Bundle (Medication, Condition, ...) is there to be referred to.
-_ORDER_TYPES = frozenset(
+ORDER_TYPES = frozenset(
     {
         "CommunicationRequest",
         "DeviceRequest",
@@ -122,39 +122,33 @@ _ORDER_TYPES = frozenset(
 )
 
 
+_APPOINTMENT = frozenset({"Appointment"})
+
+
 def read_orders(context: Mapping[str, Any], accepted: Patient) -> Orders:
     """Read `draftOrders` with `selections`, and `appointments`, of a hook's context.
 
     Without `selections` every live draft is judged; with it, those named (as `Type/id`, bare id, or full url)."""
-    drafts, others, appointments, selected = [], [], [], []
-    ids: set[tuple[str, str]] = set()
-    dropped = 0
     named = context.get("selections")
     names = {str(name) for name in named} if isinstance(named, list) else None
-    for bundle in ("draftOrders", "appointments"):
-        for entry in fhir.entries(context.get(bundle)):
-            resource = entry.get("resource")
-            if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
-                continue
+    drafts: list[Resource] = []
+    appointments: list[Resource] = []
+    selected, others = [], []
+    ids: set[tuple[str, str]] = set()
+    dropped = 0
+    for bundle, kinds in (("draftOrders", ORDER_TYPES), ("appointments", _APPOINTMENT)):
+        for resource, full_url in _entries(context.get(bundle)):
             if accepted.is_foreign(resource):
                 dropped += 1
-                continue
-            ordered = resource["resourceType"] in _ORDER_TYPES if bundle == "draftOrders" else _is_appointment(resource)
-            if not ordered:
+            elif resource["resourceType"] not in kinds:
                 others.append(resource)
-                continue
-            key = _sort_key(resource)
-            if key in ids and "id" in resource:
-                continue
-            ids.add(key)
-            if not _is_live(resource):
-                continue
-            if bundle == "appointments":
-                appointments.append(resource)
-                continue
-            drafts.append(resource)
-            if names is None or _is_named(resource, entry.get("fullUrl"), names):
-                selected.append(resource)
+            elif (key := _sort_key(resource)) not in ids:
+                ids.add(key)
+                if not _is_live(resource):
+                    continue
+                (drafts if kinds is ORDER_TYPES else appointments).append(resource)
+                if kinds is ORDER_TYPES and (names is None or _is_named(resource, full_url, names)):
+                    selected.append(resource)
     return Orders(
         drafts=tuple(sorted(drafts, key=_sort_key)),
         selected=tuple(sorted(selected, key=_sort_key)),
@@ -165,8 +159,12 @@ def read_orders(context: Mapping[str, Any], accepted: Patient) -> Orders:
     )
 
 
-def _is_appointment(resource: Resource) -> bool:
-    return bool(resource["resourceType"] == "Appointment")
+def _entries(bundle: Any) -> Iterator[tuple[Resource, Any]]:
+    """The well-formed resources of a Bundle's entries, each with its full url as sent."""
+    for entry in fhir.entries(bundle):
+        resource = entry.get("resource")
+        if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
+            yield resource, entry.get("fullUrl")
 
 
 def _is_live(resource: Resource) -> bool:
@@ -342,6 +340,7 @@ def build(
     by_type: dict[str, dict[str, Resource]] = {}
     nameless: list[Resource] = []
     dropped = orders.dropped
+    # Nearly every subject is written this way: comparing it here saves a call per resource.
     own, is_foreign = f"Patient/{patient.id}", patient.is_foreign
     for answer in by_key.values():
         for resource in answer.resources:
@@ -361,4 +360,5 @@ def build(
     record = {kind: list(found.values()) for kind, found in by_type.items()}
     for resource in nameless:
         record.setdefault(resource["resourceType"], []).append(resource)
-    return Chart(patient, orders, by_key, complete, dropped, record, _by_url=dict(urls or {}))
+    by_url = {url: resource for url, resource in (urls or {}).items() if not is_foreign(resource)}
+    return Chart(patient, orders, by_key, complete, dropped, record, _by_url=by_url)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cds import fhir
-from cds.chart import Answer, Chart, Completeness, Patient, build, read_answer
+from cds.chart import ORDER_TYPES, Answer, Chart, Completeness, Patient, build, read_answer
 from cds.errors import Issue, RequestError
 from cds.fhir import Resource
 from cds.hooks.prefetch import PATIENT, Requirement
@@ -27,20 +27,11 @@ def chart_of_request(request: HookRequest, requirements: Iterable[Requirement]) 
     ]
     if missing:
         raise RequestError(412, missing)
-    chart = build(Patient(request.patient_id), answers, request.context, urls=_full_urls(request.context))
+    urls = {**fhir.full_urls(request.context.get("draftOrders")), **fhir.full_urls(request.context.get("appointments"))}
+    chart = build(Patient(request.patient_id), answers, request.context, urls=urls)
     if not chart.of_type("Patient"):
         raise RequestError(412, _unobtainable(PATIENT.key, Completeness.EMPTY))
     return chart
-
-
-def _full_urls(context: Mapping[str, Any]) -> dict[str, Resource]:
-    """The resources of the context's Bundles by their full urls, for references of that form."""
-    return {
-        entry["fullUrl"]: entry["resource"]
-        for bundle in ("draftOrders", "appointments")
-        for entry in fhir.entries(context.get(bundle))
-        if isinstance(entry.get("fullUrl"), str) and isinstance(entry.get("resource"), dict)
-    }
 
 
 def _unobtainable(key: str, completeness: Completeness) -> Issue:
@@ -57,11 +48,8 @@ def _unobtainable(key: str, completeness: Completeness) -> Issue:
     )
 
 
-#: Where a Bundle's own drafts belong in the context of a hook.
-_DRAFTED = frozenset({"draft", "proposed", "pending"})
-_ORDERS = frozenset(
-    {"MedicationRequest", "ServiceRequest", "DeviceRequest", "NutritionOrder", "SupplyRequest", "VisionPrescription"}
-)
+#: The statuses of an appointment that is still being booked.
+_BEING_BOOKED = frozenset({"proposed", "pending"})
 
 
 def chart_of_bundle(bundle: Mapping[str, Any]) -> Chart:
@@ -69,18 +57,14 @@ def chart_of_bundle(bundle: Mapping[str, Any]) -> Chart:
 
     Orders in draft and proposed appointments are taken as the ones being decided on. References by full url
     (`urn:uuid:`) resolve. Raises RequestError 400 when the Bundle holds no patient, or several."""
-    urls = {
-        entry["fullUrl"]: entry["resource"]
-        for entry in fhir.entries(bundle)
-        if isinstance(entry.get("fullUrl"), str) and isinstance(entry.get("resource"), dict)
-    }
-    resources = list(fhir.bundle_resources(bundle))
+    urls = fhir.full_urls(bundle)
+    resources = fhir.bundle_resources(bundle)
     patients = [resource for resource in resources if resource["resourceType"] == "Patient"]
     if len(patients) != 1:
         raise RequestError(400, Issue("invalid", f"The Bundle holds {len(patients)} patients, not one", "/entry"))
     aliases = [url for url, resource in urls.items() if resource is patients[0]]
-    drafts = [r for r in resources if r["resourceType"] in _ORDERS and r.get("status") == "draft"]
-    appointments = [r for r in resources if r["resourceType"] == "Appointment" and r.get("status") in _DRAFTED]
+    drafts = [r for r in resources if r["resourceType"] in ORDER_TYPES and r.get("status") == "draft"]
+    appointments = [r for r in resources if r["resourceType"] == "Appointment" and r.get("status") in _BEING_BOOKED]
     context = {"draftOrders": _collection(drafts), "appointments": _collection(appointments)}
     answer = Answer("bundle", "Bundle", Completeness.COMPLETE, tuple(resources))
     patient = Patient(str(patients[0].get("id", "")), aliases)

@@ -113,6 +113,17 @@ def bundle_resources(bundle: Any) -> list[Resource]:
     return [item for item in found if item.__class__ is dict and item.get("resourceType").__class__ is str]
 
 
+def full_urls(bundle: Any) -> dict[str, Resource]:
+    """The resources of a Bundle by the full urls of their entries."""
+    return {
+        entry["fullUrl"]: resource
+        for entry in entries(bundle)
+        if isinstance(entry.get("fullUrl"), str)
+        and isinstance(resource := entry.get("resource"), dict)
+        and isinstance(resource.get("resourceType"), str)
+    }
+
+
 def contained(resource: Mapping[str, Any], fragment: str) -> Resource | None:
     """The contained resource with the id of `#fragment`, or None."""
     wanted = fragment.lstrip("#")

@@ -114,6 +114,8 @@ class Engine:
         renderer = Renderer(identity, self._reasons)
         cards = self._few_infos(service.hook, self._sound(service, renderer.cards(applied)))
         self._report(service, session.failed, renderer)
+        if chart.dropped:
+            _log.warning("foreign-resources-dropped", service=service.id, count=chart.dropped)
         return Answer(service, chart, applied, cards)
 
     def _sound(self, service: Service, cards: list[Card]) -> list[Card]:

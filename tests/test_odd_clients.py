@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from cds.config import Settings
 from cds.errors import RequestError
@@ -169,6 +170,23 @@ def test_references_by_full_url_resolve_among_the_drafts(engine: Engine) -> None
         "prefetch": {"patient": {"resourceType": "Patient", "id": "p1"}, "conditions": None},
     }
     assert decisions(engine.answer("back-pain-order-sign", orjson.dumps(body)).cards) == ["muscle-relaxant"]
+
+
+def test_a_full_url_does_not_lead_to_another_patients_resource(engine: Engine) -> None:
+    """What is dropped as somebody else's is not found again by its url, and the operator is told (P11, F3)."""
+    foreign = {**BACK_PAIN, "id": "f", "subject": {"reference": "Patient/other"}}
+    draft = {**REST, "reasonReference": [{"reference": "urn:uuid:f"}]}
+    drafts = {"resourceType": "Bundle", "entry": [{"resource": draft}, {"fullUrl": "urn:uuid:f", "resource": foreign}]}
+    body = {
+        "hook": "order-sign",
+        "hookInstance": "1",
+        "context": {"patientId": "p1", "draftOrders": drafts},
+        "prefetch": {"patient": {"resourceType": "Patient", "id": "p1"}, "conditions": bundle()},
+    }
+    with capture_logs() as lines:
+        assert engine.answer("back-pain-order-sign", orjson.dumps(body)).cards == []
+    assert [line["count"] for line in lines if line["event"] == "foreign-resources-dropped"] == [1]
+    assert "other" not in str(lines)
 
 
 @pytest.mark.parametrize(

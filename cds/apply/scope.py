@@ -58,10 +58,6 @@ class Name:
     scope: Scope
 
 
-#: Names of the call itself, present in every scope.
-CALL_NAMES = frozenset({"patient", "hook", "draftOrders", "selectedOrders", "appointments"})
-
-
 class Session:
     """Everything one call's evaluation needs: chart, clock, zone, site parameters; and the memory of computed names."""
 
@@ -84,7 +80,7 @@ class Session:
         patients = chart.of_type("Patient")
         self.patient: Any = patients[0] if patients else None
         orders = chart.orders
-        #: the values of CALL_NAMES
+        #: the values of cds.definitions.scope.CALL_NAMES that the engine does not know by itself
         self.call_values: dict[str, list[Any]] = {
             "patient": patients[:1],
             "hook": [hook],
@@ -219,7 +215,9 @@ class _View:
         self.bindings: Mapping[str, list[Any]] = {}
 
     def value(self, name: str) -> list[Any]:
-        found = self.bindings.get(name) or self.memory.get(name)
+        found = self.bindings.get(name)
+        if found is None:
+            found = self.memory.get(name)
         if found is not None:
             return found
         defined = self._names.get(name)

@@ -37,7 +37,7 @@ class AppliedAction:
     `id` is unique in the tree and stable between calls: the ids of the actions above it, joined by `/`, with the
     draft a for-each stands for. `element` holds the action's elements after its dynamic values. `resource` is what
     the action creates or what an updated draft becomes; `target` is the draft an update or a removal is about.
-    `hooks` are the named events the action answers to; empty when it inherits them."""
+    `plan` is the url of the plan it stands in, `error` what made it fail where no condition did."""
 
     id: str
     element: dict[str, Any]

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 import orjson
 
-from cds.cli.options import output_format
-from cds.config import load_settings
+from cds.cli.options import author_settings, output_format
 from cds.definitions.check import check_content
 from cds.errors import ConfigurationError
 
@@ -21,7 +20,7 @@ def command(path: Path | None, form: str) -> None:
     """Check every definition below PATH (default: the content of the settings) and print all problems.
 
     Exit status 1 when there is an error; warnings alone are 0."""
-    content = load_settings({"content": path, "demo": True}).content
+    content = author_settings(content=path).content
     if not content.exists():
         raise ConfigurationError(f"there is no folder {content}")
     problems = check_content(content)

@@ -12,8 +12,7 @@ import orjson
 
 from cds.apply.tree import AppliedAction
 from cds.cli.cards import render_cards
-from cds.cli.options import output_format
-from cds.config import load_settings
+from cds.cli.options import author_settings, output_format
 from cds.data import chart_of_bundle
 from cds.errors import ConfigurationError, RequestError, did_you_mean
 from cds.hooks.body import decode
@@ -37,7 +36,7 @@ from cds.trace import render_trace
 @click.option("--explain", is_flag=True, help="Show what became of each action and each of its conditions.")
 def command(hook: str, file: Path, service_id: str | None, content: str | None, form: str, explain: bool) -> None:
     """Evaluate one request or patient Bundle and print the cards."""
-    engine = Engine(load_settings({"content": content, "demo": True}))
+    engine = Engine(author_settings(content=content))
     service = _service(engine, hook, service_id)
     try:
         answer = _answer(engine, service, file.read_bytes())

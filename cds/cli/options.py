@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
+import structlog
 
-from cds.config import PREFIX, Settings
+from cds.config import PREFIX, Settings, load_settings
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -22,6 +25,17 @@ def output_format(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="Form of the result.",
     )(command)
+
+
+def author_settings(**flags: Any) -> Settings:
+    """The settings of a verb that serves nobody: a CDS_NOW in an author's environment is the clock, as in demo mode.
+
+    What such a verb finds out it prints itself, so only errors are logged, beside the results on standard output."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    return load_settings({**flags, "demo": True})
 
 
 def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,8 +9,7 @@ import click
 import orjson
 
 from cds import cases
-from cds.cli.options import output_format
-from cds.config import load_settings
+from cds.cli.options import author_settings, output_format
 from cds.errors import ConfigurationError
 
 
@@ -22,7 +21,7 @@ def command(path: Path | None, form: str) -> None:
 
     For each case that fails: what was expected, what came, and the trace of its decision. Exit status 1 when one
     failed."""
-    settings = load_settings({"demo": True})
+    settings = author_settings()
     path = path or settings.content
     if not path.exists():
         raise ConfigurationError(f"there is no file or folder {path}")

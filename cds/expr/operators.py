@@ -364,8 +364,8 @@ def _implies(left: Test, right: Test) -> Test:
 # --- union, concatenation, arithmetic ----------------------------------------------------------------------------
 
 
-def _union(compiler: Compiler, node: ast.Chain, scope: Scope, typed: bool) -> Code:
-    parts = tuple(compiler.code(operand, scope, typed) for operand in node.operands)
+def concatenated(parts: tuple[Code, ...]) -> Many:
+    """The items of all parts, in their order, duplicates kept."""
     lists = tuple(part.many for part in parts)
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
@@ -374,7 +374,17 @@ def _union(compiler: Compiler, node: ast.Chain, scope: Scope, typed: bool) -> Co
             result += items(ev, this)
         if len(result) > FEW:
             ev.spend(len(result))
-        return values.distinct(capped(result))
+        return capped(result)
+
+    return many
+
+
+def _union(compiler: Compiler, node: ast.Chain, scope: Scope, typed: bool) -> Code:
+    parts = tuple(compiler.code(operand, scope, typed) for operand in node.operands)
+    together = concatenated(parts)
+
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        return values.distinct(together(ev, this))
 
     known = [part.types for part in parts if part.constant != []]
     types = frozenset().union(*(kinds or () for kinds in known)) if None not in known else None

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cds import fhir
 from cds.apply.plan import CompiledPlan, Plans
+from cds.definitions.plans import root_plans
 from cds.definitions.snapshot import Snapshot
 from cds.hooks.prefetch import Requirement, requirements
 
@@ -39,27 +39,18 @@ class Service:
 def services(snapshot: Snapshot, plans: Plans, *, offer_decisions: bool = False) -> dict[str, Service]:
     """The services of a snapshot by id, in order of id. With `offer_decisions` the plans that others refer to are
     offered too, each on its own."""
-    definitions = [d.resource for d in snapshot.documents if d.kind == "PlanDefinition"]
-    referred = {id(snapshot.definition(canonical)) for d in definitions for canonical in _plans_named(d)}
+    documents = [document for document in snapshot.documents if document.kind == "PlanDefinition"]
+    offered = documents if offer_decisions else root_plans(snapshot.registry)
     found = {}
-    for definition in definitions:
-        if definition.get("status") != "active" or (id(definition) in referred and not offer_decisions):
+    for document in offered:
+        definition = document.resource
+        if definition.get("status") != "active":
             continue
         plan = plans.compile(definition)
         for hook in plan.hooks():
             service_id = f"{definition['url'].rstrip('/').rsplit('/', 1)[-1]}-{hook}"
             found[service_id] = Service(service_id, hook, plan, requirements(plan, hook))
     return dict(sorted(found.items()))
-
-
-def _plans_named(definition: fhir.Resource) -> Iterable[str]:
-    pending = list(fhir.as_list(definition.get("action")))
-    while pending:
-        action = pending.pop()
-        canonical = action.get("definitionCanonical", "")
-        if "/PlanDefinition/" in canonical:
-            yield canonical
-        pending.extend(fhir.as_list(action.get("action")))
 
 
 def discovery(found: Iterable[Service]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from cds.apply.plan import CompiledAction, CompiledPlan
 from cds.apply.scope import Name, Parameter, Retrieve, Scope
 
 #: The plural key of a type where adding an s is not it.
-_PLURALS = {"AllergyIntolerance": "allergyIntolerances", "FamilyMemberHistory": "familyMemberHistories"}
+_PLURALS = {"FamilyMemberHistory": "familyMemberHistories"}
 
 
 @dataclass(frozen=True, slots=True)

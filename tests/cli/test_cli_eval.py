@@ -87,3 +87,14 @@ def test_an_unreadable_input_is_told(cds: Run, tmp_path: Path, content: str) -> 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "input.json: /" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_failed_rule_is_logged_beside_the_results(cds: Run, tmp_path: Path) -> None:
+    """Standard output holds the result alone; what failed is said on standard error."""
+    request = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    request["context"]["draftOrders"]["entry"][0]["resource"]["id"] = "not/an/id"
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps(request), encoding="utf-8")
+    ended = cds("eval", "--hook", "order-sign", "--input", file, "--format", "json")
+    assert json.loads(ended.stdout)["cards"]
+    assert "rule-failed" in ended.stderr

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import orjson
 import pytest
 
 from cds.config import Settings
@@ -56,3 +58,21 @@ def test_every_service_describes_itself(engine: Engine) -> None:
     """Title, description and usage requirements are there (A6, A7, A9)."""
     for service in engine.discovery()["services"]:
         assert all(service[name].strip() for name in ("title", "description", "usageRequirements"))
+
+
+def test_a_collected_plan_is_no_service_whatever_its_url_looks_like(tmp_path: Path) -> None:
+    """The roots are the plans that none refers to, as `cds check` has it (I-1)."""
+    trigger = [{"type": "named-event", "name": "patient-view"}]
+    documentation = [{"type": "citation", "label": "T01", "display": "A test"}]
+    inner_action = {"id": "a", "title": "T", "trigger": trigger, "documentation": documentation}
+    outer_action = {"id": "o", "definitionCanonical": "http://example.org/plans/inner"}
+    for name, action in (("inner", inner_action), ("outer", outer_action)):
+        plan = {
+            "resourceType": "PlanDefinition",
+            "url": f"http://example.org/plans/{name}",
+            "status": "active",
+            "description": "A plan for a test.",
+            "action": [action],
+        }
+        (tmp_path / f"{name}.json").write_bytes(orjson.dumps(plan))
+    assert list(Engine(Settings(demo=True, content=tmp_path)).services) == ["outer-patient-view"]

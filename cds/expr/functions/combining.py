@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from cds.expr import ast
 from cds.expr.code import Code, Function, Scope
-from cds.expr.evaluation import FEW, Evaluation, capped
+from cds.expr.evaluation import Evaluation, capped
+from cds.expr.operators import concatenated
 from cds.expr.values import distinct
 
 if TYPE_CHECKING:
@@ -24,17 +25,7 @@ def _combine(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> C
     inner = compiler.following(scope, base)
     parts = (base, *(compiler.code(o, inner, True) if typed else compiler.operand(o, inner) for o in others))
     kept = tuple(compiler.operand(argument, inner) for argument in call.args[1:])
-    lists = tuple(part.many for part in parts)
-
-    def many(ev: Evaluation, this: Any) -> list[Any]:
-        result: list[Any] = []
-        for items in lists:
-            result += items(ev, this)
-        if len(result) > FEW:
-            ev.spend(len(result))
-        return capped(result)
-
-    return compiler.make(call, many, parts=(*parts, *kept))
+    return compiler.make(call, concatenated(parts), parts=(*parts, *kept))
 
 
 def _is_combine(node: ast.Node) -> bool:

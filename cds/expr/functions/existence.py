@@ -15,7 +15,7 @@ from cds.expr.operators import member
 from cds.expr.values import Node, describe, distinct, plain
 
 if TYPE_CHECKING:
-    from cds.expr.compiler import Compiler, Loop
+    from cds.expr.compiler import Compiler
 
 #: decides per item: True or False ends the loop with that answer, None goes on
 _Decide = Callable[[Any], bool | None]
@@ -55,8 +55,10 @@ def _search(compiler: Compiler, call: ast.Call, scope: Scope, *, stop: bool) -> 
     body = compiler.code(call.args[0], loop.scope)
     parts = (loop.base, body_part(loop.base, body, scope))
     doubtful = compiler.make(call, loop.base.many, parts=parts).doubt()
-    search = _searcher if loop.index is None else _searcher_with_index
-    test = search(loop, body.test, doubtful, stop)
+    if loop.index is None:
+        test = _searcher(loop.base.many, body.test, doubtful, stop)
+    else:
+        test = _searcher_with_index(loop.base.many, loop.index, body.test, doubtful, stop)
     return compiler.make(call, test=test, parts=parts, types=BOOLEAN)
 
 
@@ -67,9 +69,8 @@ def body_part(base: Code, body: Code, scope: Scope) -> Code:
     return Code(body.many, error=body.error, free=free, sources=body.sources.of_criterion())
 
 
-def _searcher(loop: Loop, check: Test, doubtful: Callable[[Evaluation], bool], stop: bool) -> Test:
+def _searcher(many: Many, check: Test, doubtful: Callable[[Evaluation], bool], stop: bool) -> Test:
     """A test that ends at the first item whose criterion is `stop` (or, for all(), is not true)."""
-    many = loop.base.many
 
     def test(ev: Evaluation, this: Any) -> bool | None:
         items = many(ev, this)
@@ -84,15 +85,16 @@ def _searcher(loop: Loop, check: Test, doubtful: Callable[[Evaluation], bool], s
     return test
 
 
-def _searcher_with_index(loop: Loop, check: Test, doubtful: Callable[[Evaluation], bool], stop: bool) -> Test:
+def _searcher_with_index(
+    many: Many, slot: int, check: Test, doubtful: Callable[[Evaluation], bool], stop: bool
+) -> Test:
     """The same for a criterion that reads `$index`."""
-    many, slot = loop.base.many, loop.index
 
     def test(ev: Evaluation, this: Any) -> bool | None:
         items = many(ev, this)
         ev.spend(len(items))
         for position, item in enumerate(items):
-            ev.slots[slot or 0] = position
+            ev.slots[slot] = position
             if (check(ev, item) is True) is stop:
                 return stop
         return None if doubtful(ev) else not stop
