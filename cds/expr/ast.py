@@ -89,10 +89,12 @@ class Binary(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chain(Node):
-    """Three or more operands joined by one associative operator: `|`, `and`, `or`, `&`, `+`."""
+    """Two or more operands joined by one associative operator: `|`, `and`, `or`, `&`, `+`; `places` are the offsets of
+    the operators."""
 
     operator: str
     operands: tuple[Node, ...]
+    places: tuple[int, ...]
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -108,3 +110,15 @@ def children(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Index):
         return (node.base, node.index)
     return (node.operand,) if isinstance(node, Unary) else ()
+
+
+#: A chain of more operands stays one node when it is taken apart: nesting has its limits.
+_MOST_NESTED = 100
+
+
+def nested(node: Node) -> Node:
+    """A Chain of several operands as its author reads it: `(a | b) | c`. Every other node as it is."""
+    if not isinstance(node, Chain) or not 2 < len(node.operands) <= _MOST_NESTED:
+        return node
+    left = Chain(node.places[-2], node.depth, node.operator, node.operands[:-1], node.places[:-1])
+    return Chain(node.places[-1], node.depth, node.operator, (left, node.operands[-1]), node.places[-1:])

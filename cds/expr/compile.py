@@ -18,7 +18,7 @@ from cds.expr.code import BOOLEAN, Many, Scope
 from cds.expr.compiler import Compiler
 from cds.expr.evaluation import Evaluation
 from cds.expr.fhirpath import parse
-from cds.expr.functions.types import type_of
+from cds.expr.trace import Item
 from cds.expr.values import plain
 
 LANGUAGES = ("text/fhirpath",)
@@ -99,19 +99,24 @@ class Expression:
 
     def typed(self, evaluation: Evaluation, focus: list[Any] | None = None) -> list[tuple[str, Any]]:
         """As a call, each item with its type name: `code`, `HumanName`, `Patient`, or `System.Integer` and the like."""
-        result = []
-        for item in self._run(evaluation, focus, True):
-            kind = type_of(item)
-            name = f"System.{kind.name}" if kind.namespace == "System" else kind.name
-            result += [(name, value) for value in plain([item])]
-        return result
+        items = map(Item, self._run(evaluation, focus, True))
+        return [(item.type, item.value) for item in items if item.value is not None]
+
+    def traced(self, evaluation: Evaluation, focus: Item | None = None) -> list[Item]:
+        """As a call of an evaluation that has a trace, each item with its type and place. `focus` may be an item of
+        another traced evaluation of the same resource."""
+        given = None if focus is None else [focus.raw]
+        return [item for item in map(Item, self._run(evaluation, given, True)) if item.value is not None]
 
     def _run(self, evaluation: Evaluation, focus: list[Any] | None, typed: bool) -> list[Any]:
         if focus is None:
             focus = [] if evaluation.context is None else [evaluation.context]
         single = len(focus) == 1
-        trace = evaluation.trace is not None
-        many, slots = self._form("item" if single else "list", typed, trace)
+        if evaluation.trace is not None:
+            focus = evaluation.trace.placed(focus)
+            many, slots = self._form("node" if single else "list", typed, True)
+        else:
+            many, slots = self._form("item" if single else "list", typed, False)
         return self._guarded(many, slots, evaluation, focus[0] if single else focus)
 
     def _guarded(self, many: Many, slots: int, evaluation: Evaluation, this: Any) -> list[Any]:

@@ -18,6 +18,7 @@ from cds.expr.code import BOOLEAN, NO_SOURCES, Code, Definition, Function, Many,
 from cds.expr.evaluation import Evaluation
 from cds.expr.functions import FUNCTIONS
 from cds.expr.lexer import place, semantic_error
+from cds.expr.trace import Steps, with_value
 from cds.expr.types import Model, Types, model
 from cds.expr.values import EMPTY, plain, system_type
 
@@ -50,6 +51,7 @@ class Compiler:
         self.mentioned: set[str] = set()
         self.model: Model = model()
         self.analysis = analysis()
+        self.steps = Steps(text) if trace else None
 
     # --- places and errors ---
 
@@ -110,12 +112,18 @@ class Compiler:
 
     def code(self, node: ast.Node, scope: Scope, typed: bool = False) -> Code:
         """The piece for one node; its items are Nodes where possible when `typed`."""
-        made = _COMPILERS[type(node)](self, node, scope, typed)
-        return self._traced(node, made) if self.trace else made
+        if self.steps is None:
+            made: Code = _COMPILERS[type(node)](self, node, scope, typed)
+            return made
+        node = ast.nested(node)
+        made = _COMPILERS[type(node)](self, node, scope, True)
+        return self._replaced(made, self.steps.reported(node, made, scope, self.slot(), typed), constant=False)
 
     def operand(self, node: ast.Node, scope: Scope) -> Code:
         """The piece for an operand or argument: inside a loop, what does not depend on the loop is computed once."""
         made = self.code(node, scope)
+        if self.trace:
+            return made
         if scope.loop and made.free and made.constant is None and isinstance(node, (ast.Binary, ast.Chain, ast.Call)):
             return self._hoisted(made)
         return made
@@ -131,25 +139,14 @@ class Compiler:
 
         return self._replaced(made, once)
 
-    def _traced(self, node: ast.Node, made: Code) -> Code:
-        many = made.many
-        line, column = place(self.text, node.at)
-
-        def report(ev: Evaluation, this: Any) -> list[Any]:
-            items = many(ev, this)
-            if ev.trace is not None:
-                ev.trace(line, column, plain(items))
-            return items
-
-        return self._replaced(made, report)
-
-    def _replaced(self, made: Code, many: Many) -> Code:
-        """`made` with another closure for the same items."""
+    def _replaced(self, made: Code, many: Many, *, constant: bool = True) -> Code:
+        """`made` with another closure for the same items, to be called even where they never change unless
+        `constant`."""
         return Code(
             many,
             error=made.error,
             types=made.types,
-            constant=made.constant,
+            constant=made.constant if constant else None,
             free=made.free,
             single=made.single,
             sources=made.sources,
@@ -260,7 +257,9 @@ class Compiler:
     def presence(self, node: ast.Node, scope: Scope) -> Code:
         """The piece for one node of which only the number of items matters: a primitive that has extensions and no
         value counts."""
-        if isinstance(node, ast.Member) and node.name in self.model.primitive_names and not self.trace:
+        if isinstance(node, ast.Member) and node.name in self.model.primitive_names:
+            if self.trace:
+                return self.code(node, scope, True)
             typed = self.analysis.member_needs_type(node, scope.primitive)
             return self.member(node, scope, typed, count=not typed)
         if isinstance(node, ast.Call) and node.name in FUNCTIONS and FUNCTIONS[node.name].lambdas:
@@ -412,8 +411,10 @@ class Compiler:
         on as Nodes."""
         function = FUNCTIONS[node.name]
         nodes = (typed and function.passes) or self.analysis.bodies_touch(node, typed, scope.primitive)
-        base = self.code(node.base, scope, nodes)
-        index = self.slot() if any(mentions(arg, "$index") for arg in node.args) else None
+        base = self.code(node.base, scope, nodes or self.trace)
+        if self.trace and not nodes:
+            nodes, base = True, self._replaced(base, with_value(base.many))
+        index = self.slot() if self.trace or any(mentions(arg, "$index") for arg in node.args) else None
         primitive = self.analysis.maybe_primitive(node.base, scope.primitive)
         this: Literal["item", "node"] = "node" if nodes else "item"
         inner = self.following(scope, base).inside(this, base.types, index, primitive=primitive)

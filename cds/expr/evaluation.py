@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cds.errors import LimitError
 from cds.expr import temporal
+
+if TYPE_CHECKING:
+    from cds.expr.trace import Trace
 
 #: Guards of security.md section 4.
 MAX_STEPS = 1_000_000
@@ -17,7 +20,6 @@ MAX_PATTERN = 1_000
 MAX_SUBJECT = 100_000
 
 Resolve = Callable[[str, dict[str, Any] | None], dict[str, Any] | None]
-Trace = Callable[[int, int, list[Any]], None]
 
 
 class Variables(Protocol):
@@ -52,7 +54,7 @@ class Evaluation:
     `known` holds the values of variables that are at hand; the others are asked for. `certain` says that all data
     behind the variables was obtained: then they are not asked whether items are missing. `lenient` reads data of the
     wrong JSON type (a number where text belongs) as absent instead of failing, so that one odd resource stops no rule.
-    `trace(line, column, items)` is called after every node when given."""
+    `trace` is told of every node and of what trace() is given."""
 
     __slots__ = (
         "_today",

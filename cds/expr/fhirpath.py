@@ -140,8 +140,9 @@ class Parser:
         right = self.expression(power + 1)
         if operator in _ASSOCIATIVE:
             if isinstance(left, ast.Chain) and left.operator == operator:
-                return ast.Chain(left.at, max(left.depth, self.deeper(right)), operator, (*left.operands, right))
-            return ast.Chain(token.at, self.deeper(left, right), operator, (left, right))
+                depth, operands = max(left.depth, self.deeper(right)), (*left.operands, right)
+                return ast.Chain(left.at, depth, operator, operands, (*left.places, token.at))
+            return ast.Chain(token.at, self.deeper(left, right), operator, (left, right), (token.at,))
         return ast.Binary(token.at, self.deeper(left, right), operator, left, right)
 
     def unary(self) -> ast.Node:

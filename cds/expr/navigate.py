@@ -222,20 +222,21 @@ def typed_step(model: Model, base: Many, name: str) -> Many:
 def typed_children(item: Any, name: str, model: Model | None) -> list[Node]:
     """The element `name` of an item as Nodes, with types from `model` as far as they are known."""
     value, kind, element = (item.value, item.type, item.element) if type(item) is Node else (item, None, None)
+    path = f"{item.path}.{name}" if type(item) is Node and item.path is not None else None
     if type(value) is not dict:
         if element is None or name not in ("id", "extension"):
             return []
-        return wrap(element.get(name), None, "Extension" if name == "extension" else "string")
+        return wrap(element.get(name), None, "Extension" if name == "extension" else "string", path)
     resource = value.get("resourceType")
     kind = resource if isinstance(resource, str) else kind
     found, sibling = value.get(name), value.get("_" + name)
     if found is not None or sibling is not None:
-        return wrap(found, sibling, only(model.element(frozenset({kind}), name)) if model and kind else None)
+        return wrap(found, sibling, only(model.element(frozenset({kind}), name)) if model and kind else None, path)
     table = model.choices.get(name) if model else None
     for key in value if table else ():
         chosen = key.removeprefix("_")
         if table and chosen in table:
-            return wrap(value.get(chosen), value.get("_" + chosen), table[chosen])
+            return wrap(value.get(chosen), value.get("_" + chosen), table[chosen], path)
     return []
 
 
@@ -244,10 +245,11 @@ def only(types: Types | None) -> str | None:
     return next(iter(types)) if types is not None and len(types) == 1 else None
 
 
-def wrap(value: Any, sibling: Any, kind: str | None) -> list[Node]:
+def wrap(value: Any, sibling: Any, kind: str | None, path: str | None = None) -> list[Node]:
     """A JSON value with its `_` sibling as Nodes; repeated ones pair up, null with an extension only is a Node without
-    value."""
-    if type(value) is list or type(sibling) is list:
+    value. `path` is that of the element."""
+    repeats = type(value) is list or type(sibling) is list
+    if repeats:
         values = value if type(value) is list else []
         siblings = sibling if type(sibling) is list else []
         count = max(len(values), len(siblings))
@@ -255,11 +257,12 @@ def wrap(value: Any, sibling: Any, kind: str | None) -> list[Node]:
     else:
         pairs = iter([(value, sibling)])  # type: ignore[assignment]
     nodes = []
-    for entry, beside_it in pairs:
+    for index, (entry, beside_it) in enumerate(pairs):
+        place = path if path is None or not repeats else f"{path}[{index}]"
         if type(entry) is dict and isinstance(entry.get("resourceType"), str):
-            nodes.append(Node(entry, entry["resourceType"]))
+            nodes.append(Node(entry, entry["resourceType"], None, place))
         elif entry is not None or type(beside_it) is dict:
-            nodes.append(Node(entry, kind, beside_it if type(beside_it) is dict else None))
+            nodes.append(Node(entry, kind, beside_it if type(beside_it) is dict else None, place))
     return nodes
 
 

@@ -33,14 +33,17 @@ FALSE: list[Any] = [False]
 
 class Node:
     """An item with its FHIR type (None when unknown) and, for a primitive, the element that holds its id and
-    extensions. `value` is None for a primitive that has extensions only."""
+    extensions. `value` is None for a primitive that has extensions only; `path` is known in traced evaluations."""
 
-    __slots__ = ("element", "type", "value")
+    __slots__ = ("element", "path", "type", "value")
 
-    def __init__(self, value: Any, kind: str | None, element: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, value: Any, kind: str | None, element: dict[str, Any] | None = None, path: str | None = None
+    ) -> None:
         self.value = value
         self.type = kind
         self.element = element
+        self.path = path
 
 
 class TypeInfo:

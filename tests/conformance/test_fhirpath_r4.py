@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -76,6 +76,14 @@ def evaluate(case: Case) -> list[tuple[str, Any]]:
     return expression.typed(expr.Evaluation(now=datetime.now(UTC), context=context))
 
 
+def outcome(items: Callable[[], list[tuple[str, Any]]]) -> object:
+    """Items as text, or the error."""
+    try:
+        return repr(items())
+    except ExpressionError as error:
+        return type(error), error.message
+
+
 def type_matches(expected: str | None, found: str) -> bool:
     """`integer` is FHIR's or System's integer; no expected type matches any."""
     name = found.removeprefix("System.")
@@ -130,3 +138,20 @@ def test_the_official_r4_suite_does_not_fall_back(capsys: pytest.CaptureFixture[
         print(f"\nFHIRPath R4: {total - len(problems)} of {total}")
     report = "\n".join(f"{case.name}: {case.expression} -> {reason}" for case, reason in problems)
     assert total - len(problems) >= FLOOR, report
+
+
+def test_a_trace_changes_no_answer() -> None:
+    """Every case gives the same items or the same error when it is traced, and tells of at least one step."""
+    now = datetime.now(UTC)
+    for case in cases():
+        context = resource(case.input) if case.input else None
+        try:
+            expression = expr.compile(case.expression)
+        except ExpressionError:
+            continue
+        steps: list[expr.Step] = []
+        plain = expr.Evaluation(now=now, context=context)
+        traced = expr.Evaluation(now=now, context=context, trace=expr.Trace(context, step=steps.append))
+        found = outcome(lambda ev=traced, e=expression: [(item.type, item.value) for item in e.traced(ev)])  # type: ignore[misc]
+        assert found == outcome(lambda ev=plain, e=expression: e.typed(ev)), case.expression  # type: ignore[misc]
+        assert steps, case.expression

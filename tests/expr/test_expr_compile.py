@@ -100,15 +100,6 @@ def test_results_are_new_lists(patient: dict[str, Any]) -> None:
     assert expr.compile("name.count() | name.exists()")(evaluation) == [2, True]
 
 
-def test_a_trace_reports_every_node_and_only_when_asked(run: Run, patient: dict[str, Any]) -> None:
-    """Line, column and items of each step, innermost first."""
-    seen: list[tuple[int, int, list[Any]]] = []
-    run("name.family.exists()\n and active", patient, trace=lambda *step: seen.append(step))
-    assert (1, 6, ["Cole"]) in seen
-    assert (2, 6, [True]) in seen
-    assert seen[-1] == (2, 2, [True])
-
-
 def test_errors_of_variables_pass_and_surprises_are_wrapped() -> None:
     """Our own errors keep their class; anything else becomes an EvaluationError that names no data."""
 

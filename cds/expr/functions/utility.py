@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cds.expr import ast, temporal
 from cds.expr.code import DATE, DATETIME, TIME, Code, Definition, Function, Many, Scope
@@ -37,12 +37,28 @@ def _time_of_day(ev: Evaluation, _: Any) -> temporal.Time:
 
 
 def _trace(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
-    """Hands the input on; what is traced is every node, through Evaluation.trace."""
+    """Hands the input on. Only a traced evaluation looks at the arguments again."""
     base = compiler.code(call.base, scope, typed)
-    compiler.code(call.args[0], scope)
-    if len(call.args) > 1:
-        compiler.code(call.args[1], scope.inside("item", base.types, None))
-    return compiler.make(call, base.many, parts=(base,), types=base.types, single=base.single)
+    name = compiler.code(call.args[0], scope)
+    this: Literal["item", "node"] = "node" if compiler.trace else "item"
+    inner = compiler.following(scope, base).inside(this, base.types, None)
+    shown = compiler.code(call.args[1], inner, compiler.trace) if len(call.args) > 1 else None
+    many = _logged(base, name, shown) if compiler.trace else base.many
+    return compiler.make(call, many, parts=(base,), types=base.types, single=base.single)
+
+
+def _logged(base: Code, name: Code, shown: Code | None) -> Many:
+    """The input, told to the trace under its name: the items, or their projection."""
+    items_of, name_of, project = base.many, name.one, shown.many if shown is not None else None
+
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        items = items_of(ev, this)
+        if ev.trace is not None:
+            title = str(name_of(ev, this))
+            ev.trace.tell(title, items if project is None else [shown for item in items for shown in project(ev, item)])
+        return items
+
+    return many
 
 
 def _iif(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
@@ -50,14 +66,14 @@ def _iif(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
     it is the focus itself."""
     if isinstance(call.base, ast.Special):
         return _branches(compiler, call, scope, typed, None)
-    base = compiler.code(call.base, scope, compiler.analysis.bodies_touch(call, typed, scope.primitive))
+    base = compiler.code(call.base, scope, _touched(compiler, call, scope, typed))
     return _branches(compiler, call, compiler.following(scope, base), typed, base)
 
 
 def _branches(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool, base: Code | None) -> Code:
     inner = scope
     if base is not None:
-        nodes = compiler.analysis.bodies_touch(call, typed, scope.primitive)
+        nodes = _touched(compiler, call, scope, typed)
         inner = scope.inside("node" if nodes else "item", base.types, scope.index)
     criterion = compiler.code(call.args[0], inner)
     _check_criterion(compiler, call.args[0], criterion)
@@ -73,6 +89,10 @@ def _branches(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool, bas
     made = compiler.make(call, many if base is None else _bound(base, many), parts=branches, types=types, single=single)
     made.free = base is None and made.free and criterion.free
     return made
+
+
+def _touched(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> bool:
+    return compiler.trace or compiler.analysis.bodies_touch(call, typed, scope.primitive)
 
 
 def _bound(base: Code, many: Many) -> Many:
