@@ -222,21 +222,25 @@ class Scope:
 
 
 Form = Literal["scalar", "collection", "special"]
+#: The most arguments of a function that takes any number of them.
+_MANY = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
     """One row of the function table.
 
+    `arguments` names the arguments, separated by spaces: `name?` may be left out, `name*` may be given any number of
+    times, `name+` at least once. `least` and `most` count them.
+
     `scalar`: handler(input, *arguments) on single items, called only when none is empty. `collection`: handler(ev,
     items, *lists). `special`: handler(compiler, call, scope, typed) makes the Code itself.
-    `least` and `most` count arguments; `empty` says what an empty input gives; `section` is the place in the
+    `empty` says what an empty input gives; `section` is the place in the
     specification. `lambdas`: arguments are evaluated per item. `passes`: items of the input are handed on as they are;
     `projects`: items of a lambda are. `typed`: needs the FHIR type or extensions of its input."""
 
     name: str
-    least: int
-    most: int
+    arguments: str
     form: Form
     handler: Callable[..., Any]
     section: str
@@ -249,10 +253,33 @@ class Function:
     typed: bool = False
     text: bool = False
     standard: bool = True
+    least: int = field(init=False)
+    most: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = self.arguments.split()
+        object.__setattr__(self, "least", sum(name[-1] not in "?*" for name in names))
+        object.__setattr__(self, "most", _MANY if self.arguments.endswith(("*", "+")) else len(names))
 
     @property
     def signature(self) -> str:
+        """The function as a call with named arguments: `iif(criterion, true-result [, otherwise-result])`."""
+        text = ""
+        for name in self.arguments.split():
+            comma = ", " if text else ""
+            more = ", ..." if name[-1] in "*+" else ""
+            shown = name.rstrip("?*+") + more
+            text += f"{' ' * bool(text)}[{comma}{shown}]" if name[-1] in "?*" else comma + shown
+        return f"{self.name}({text})"
+
+    @property
+    def arity(self) -> str:
         """The number of arguments, as a phrase."""
+        plural = "s" * (self.most > 1)
+        if self.most == _MANY:
+            return f"{self.least} or more arguments"
         if self.least == self.most:
-            return "no arguments" if not self.most else f"{self.most} argument{'s' * (self.most > 1)}"
+            return f"{self.most} argument{plural}" if self.most else "no arguments"
+        if not self.least:
+            return f"at most {self.most} argument{plural}"
         return f"{self.least} to {self.most} arguments"

@@ -360,7 +360,8 @@ class Compiler:
         if function is None:
             raise self.semantic(node, f"unknown function '{node.name}'", did_you_mean(node.name, FUNCTIONS))
         if not function.least <= len(node.args) <= function.most:
-            raise self.semantic(node, f"{node.name}() takes {function.signature}, found {len(node.args)}")
+            message = f"{node.name}() takes {function.arity}, found {len(node.args)}"
+            raise self.semantic(node, message, f"it is {function.signature}" if function.most else None)
         if self.strict and node.name in _ORDERED:
             self._check_order(node)
         if function.form == "special":

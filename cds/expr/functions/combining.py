@@ -42,7 +42,7 @@ def _coalesce(_: Evaluation, __: list[Any], *options: list[Any]) -> list[Any]:
 
 
 FUNCTIONS = (
-    Function("union", 1, 1, "collection", _union, "5.4", "Both, without duplicates; as the operator |", passes=True),
-    Function("combine", 1, 2, "special", _combine, "5.4", "Both, with duplicates", passes=True),
-    Function("coalesce", 1, 20, "collection", _coalesce, "5.4 (3.0)", "The first argument that is not empty"),
+    Function("union", "other", "collection", _union, "5.4", "Both, without duplicates; as the operator |", passes=True),
+    Function("combine", "other preserveOrder?", "special", _combine, "5.4", "Both, with duplicates", passes=True),
+    Function("coalesce", "value+", "collection", _coalesce, "5.4 (3.0)", "The first argument that is not empty"),
 )

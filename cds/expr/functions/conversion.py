@@ -124,14 +124,13 @@ def _converts(read: Callable[[Any], Any]) -> Callable[..., bool]:
     return check
 
 
-def _pair(name: str, read: Callable[..., Any], types: Types, most: int = 0) -> tuple[Function, Function]:
+def _pair(name: str, read: Callable[..., Any], types: Types, arguments: str = "") -> tuple[Function, Function]:
     title = f"The input as {name}"
     return (
-        Function(f"to{name}", 0, most, "scalar", read, "5.5", f"{title}, empty when it is none", types=types),
+        Function(f"to{name}", arguments, "scalar", read, "5.5", f"{title}, empty when it is none", types=types),
         Function(
             f"convertsTo{name}",
-            0,
-            most,
+            arguments,
             "scalar",
             _converts(read),
             "5.5",
@@ -149,6 +148,6 @@ FUNCTIONS = (
     *_pair("Date", to_date, DATE),
     *_pair("DateTime", to_datetime, DATETIME),
     *_pair("Time", to_time, TIME),
-    *_pair("Quantity", _to_quantity, QUANTITY, 1),
+    *_pair("Quantity", _to_quantity, QUANTITY, "unit?"),
     *_pair("String", to_string, STRING),
 )

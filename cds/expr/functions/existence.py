@@ -123,7 +123,7 @@ def _boolean_fold(name: str, decide: _Decide, otherwise: bool) -> Function:
         return compiler.make(call, test=test, parts=(base,), types=BOOLEAN)
 
     empty = "true" if otherwise else "false"
-    return Function(name, 0, 0, "special", handler, "5.1", f"{name} over booleans", empty, BOOLEAN)
+    return Function(name, "", "special", handler, "5.1", f"{name} over booleans", empty, BOOLEAN)
 
 
 def _counted(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -> Code:
@@ -203,32 +203,35 @@ def plain_many(many: Many) -> Many:
 
 
 def _special(
-    name: str, least: int, most: int, handler: Callable[..., Any], summary: str, empty: str, lambdas: bool = False
+    name: str, arguments: str, handler: Callable[..., Any], summary: str, empty: str, lambdas: bool = False
 ) -> Function:
     types = INTEGER if name == "count" else BOOLEAN
-    return Function(name, least, most, "special", handler, "5.1", summary, empty, types, lambdas=lambdas)
+    return Function(name, arguments, "special", handler, "5.1", summary, empty, types, lambdas=lambdas)
 
 
 _empty = partial(_presence, found=False)
 _typed_value = "The value of a primitive that has one"
 
 FUNCTIONS = (
-    _special("empty", 0, 0, _empty, "True when there is no item", "true"),
-    _special("exists", 0, 1, _exists, "True when there is an item, or one that meets the criteria", "false", True),
-    _special("all", 1, 1, _all, "True when every item meets the criteria", "true", True),
+    _special("empty", "", _empty, "True when there is no item", "true"),
+    _special(
+        "exists", "criteria?", _exists, "True when there is an item, or one that meets the criteria", "false", True
+    ),
+    _special("all", "criteria", _all, "True when every item meets the criteria", "true", True),
     _boolean_fold("allTrue", lambda item: False if item is False else None, True),
     _boolean_fold("anyTrue", lambda item: True if item is True else None, False),
     _boolean_fold("allFalse", lambda item: False if item is True else None, True),
     _boolean_fold("anyFalse", lambda item: True if item is False else None, False),
-    _special("subsetOf", 1, 1, partial(_subset, turned=False), "True when the other collection has every item", "true"),
-    _special("supersetOf", 1, 1, partial(_subset, turned=True), "True when it has every item of the other", "false"),
-    _special("count", 0, 0, _counted, "The number of items", "0"),
-    _special("isDistinct", 0, 0, _is_distinct, "True when no item occurs twice", "true"),
-    Function("distinct", 0, 0, "collection", _distinct, "5.1", "Items without duplicates", passes=True),
+    _special(
+        "subsetOf", "other", partial(_subset, turned=False), "True when the other collection has every item", "true"
+    ),
+    _special("supersetOf", "other", partial(_subset, turned=True), "True when it has every item of the other", "false"),
+    _special("count", "", _counted, "The number of items", "0"),
+    _special("isDistinct", "", _is_distinct, "True when no item occurs twice", "true"),
+    Function("distinct", "", "collection", _distinct, "5.1", "Items without duplicates", passes=True),
     Function(
         "hasValue",
-        0,
-        0,
+        "",
         "special",
         _has_value,
         "FHIR R4 fhirpath",
@@ -237,5 +240,5 @@ FUNCTIONS = (
         BOOLEAN,
         typed=True,
     ),
-    Function("getValue", 0, 0, "collection", _get_value, "FHIR R4 fhirpath", _typed_value, typed=True),
+    Function("getValue", "", "collection", _get_value, "FHIR R4 fhirpath", _typed_value, typed=True),
 )

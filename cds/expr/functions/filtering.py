@@ -170,21 +170,21 @@ def _compare_keys(left: list[Any], right: list[Any], signs: list[int]) -> int:
     return 0
 
 
-def _lambda(
-    name: str, most: int, handler: Callable[..., Code], summary: str, *, least: int = 1, passes: bool = False
-) -> Function:
+def _lambda(name: str, arguments: str, handler: Callable[..., Code], summary: str, *, passes: bool = False) -> Function:
     section = {"aggregate": "7", "sort": "5.2 (3.0)", "repeatAll": "5.2 (3.0)"}.get(name, "5.2")
     projects = name in ("select", "repeat", "repeatAll")
     return Function(
-        name, least, most, "special", handler, section, summary, lambdas=True, passes=passes, projects=projects
+        name, arguments, "special", handler, section, summary, lambdas=True, passes=passes, projects=projects
     )
 
 
 FUNCTIONS = (
-    _lambda("where", 1, _where, "The items that meet the criteria", passes=True),
-    _lambda("select", 1, _select, "The projection of every item"),
-    _lambda("repeat", 1, _repeat, "The projection of every item, and of what it gives, each once", passes=True),
-    _lambda("repeatAll", 1, _repeat, "As repeat, with duplicates", passes=True),
-    _lambda("aggregate", 2, _aggregate, "One result over all items", least=1),
-    _lambda("sort", 20, _sort, "The items ordered by the keys", least=0, passes=True),
+    _lambda("where", "criteria", _where, "The items that meet the criteria", passes=True),
+    _lambda("select", "projection", _select, "The projection of every item"),
+    _lambda(
+        "repeat", "projection", _repeat, "The projection of every item, and of what it gives, each once", passes=True
+    ),
+    _lambda("repeatAll", "projection", _repeat, "As repeat, with duplicates", passes=True),
+    _lambda("aggregate", "aggregator init?", _aggregate, "One result over all items"),
+    _lambda("sort", "key*", _sort, "The items ordered by the keys", passes=True),
 )

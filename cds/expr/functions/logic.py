@@ -23,4 +23,4 @@ def _not(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -> Code
     return compiler.make(call, test=test, parts=(base,), types=BOOLEAN)
 
 
-FUNCTIONS = (Function("not", 0, 0, "special", _not, "6.5.3", "The opposite truth", types=BOOLEAN),)
+FUNCTIONS = (Function("not", "", "special", _not, "6.5.3", "The opposite truth", types=BOOLEAN),)

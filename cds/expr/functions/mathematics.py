@@ -84,21 +84,19 @@ def _power(value: Any, exponent: Any) -> Any:
     return int(result) if whole and result is not None else result
 
 
-def _math(
-    name: str, most: int, handler: Callable[..., Any], summary: str, types: Types | None, least: int = -1
-) -> Function:
-    return Function(name, most if least < 0 else least, most, "scalar", handler, "5.7", summary, types=types)
+def _math(name: str, arguments: str, handler: Callable[..., Any], summary: str, types: Types | None) -> Function:
+    return Function(name, arguments, "scalar", handler, "5.7", summary, types=types)
 
 
 FUNCTIONS = (
-    _math("abs", 0, _abs, "Without its sign", None),
-    _math("ceiling", 0, _to_whole(ROUND_CEILING), "The next integer up", INTEGER),
-    _math("exp", 0, _exp, "e raised to it", DECIMAL),
-    _math("floor", 0, _to_whole(ROUND_FLOOR), "The next integer down", INTEGER),
-    _math("ln", 0, _ln, "Its natural logarithm", DECIMAL),
-    _math("log", 1, _log, "Its logarithm to a base", DECIMAL),
-    _math("power", 1, _power, "Raised to an exponent", None),
-    _math("round", 1, _round, "Rounded half up to a number of digits", DECIMAL, 0),
-    _math("sqrt", 0, _sqrt, "Its square root", DECIMAL),
-    _math("truncate", 0, _to_whole(ROUND_DOWN), "Its integer part", INTEGER),
+    _math("abs", "", _abs, "Without its sign", None),
+    _math("ceiling", "", _to_whole(ROUND_CEILING), "The next integer up", INTEGER),
+    _math("exp", "", _exp, "e raised to it", DECIMAL),
+    _math("floor", "", _to_whole(ROUND_FLOOR), "The next integer down", INTEGER),
+    _math("ln", "", _ln, "Its natural logarithm", DECIMAL),
+    _math("log", "base", _log, "Its logarithm to a base", DECIMAL),
+    _math("power", "exponent", _power, "Raised to an exponent", None),
+    _math("round", "precision?", _round, "Rounded half up to a number of digits", DECIMAL),
+    _math("sqrt", "", _sqrt, "Its square root", DECIMAL),
+    _math("truncate", "", _to_whole(ROUND_DOWN), "Its integer part", INTEGER),
 )

@@ -117,9 +117,11 @@ def _conforms_to(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool)
 
 FUNCTIONS = (
     Function(
-        "extension", 1, 1, "special", _extension, _SECTION, "The extensions with a url", types=_EXTENSION, typed=True
+        "extension", "url", "special", _extension, _SECTION, "The extensions with a url", types=_EXTENSION, typed=True
     ),
-    Function("resolve", 0, 0, "collection", _resolve, _SECTION, "The resources that references point to"),
-    Function("memberOf", 1, 1, "special", _member_of, _SECTION, "True for a code in a value set", types=BOOLEAN),
-    Function("conformsTo", 1, 1, "special", _conforms_to, _SECTION, "True for a resource of a type", types=BOOLEAN),
+    Function("resolve", "", "collection", _resolve, _SECTION, "The resources that references point to"),
+    Function("memberOf", "valueSet", "special", _member_of, _SECTION, "True for a code in a value set", types=BOOLEAN),
+    Function(
+        "conformsTo", "structure", "special", _conforms_to, _SECTION, "True for a resource of a type", types=BOOLEAN
+    ),
 )

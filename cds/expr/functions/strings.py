@@ -283,33 +283,30 @@ def _unescaped(text: str) -> list[tuple[str, bool]]:
     return result
 
 
-def _text(
-    name: str, most: int, handler: Callable[..., Any], summary: str, types: Types = STRING, least: int = -1
-) -> Function:
-    arguments = most if least < 0 else least
-    return Function(name, arguments, most, "scalar", handler, "5.6", summary, types=types, text=True)
+def _text(name: str, arguments: str, handler: Callable[..., Any], summary: str, types: Types = STRING) -> Function:
+    return Function(name, arguments, "scalar", handler, "5.6", summary, types=types, text=True)
 
 
 FUNCTIONS = (
-    _text("indexOf", 1, _index_of, "Position of the first occurrence, -1 for none", INTEGER),
-    _text("lastIndexOf", 1, _last_index_of, "Position of the last occurrence, -1 for none", INTEGER),
-    Function("substring", 1, 2, "collection", _substring, "5.6", "Part of a string", types=STRING),
-    _text("startsWith", 1, _starts_with, "True when it starts with the argument", BOOLEAN),
-    _text("endsWith", 1, _ends_with, "True when it ends with the argument", BOOLEAN),
-    _text("contains", 1, _contains, "True when the argument occurs in it", BOOLEAN),
-    _text("upper", 0, str.upper, "In upper case"),
-    _text("lower", 0, str.lower, "In lower case"),
-    _text("replace", 2, _replace, "With every occurrence replaced"),
-    _text("matches", 2, _matches, "True when the regular expression occurs in it", BOOLEAN, 1),
-    _text("matchesFull", 2, _matches_full, "True when the regular expression covers it", BOOLEAN, 1),
-    _text("replaceMatches", 3, _replace_matches, "With every match replaced", STRING, 2),
-    _text("length", 0, len, "The number of characters", INTEGER),
-    Function("toChars", 0, 0, "collection", _to_chars, "5.6", "Its characters", types=STRING),
-    _text("trim", 0, str.strip, "Without surrounding white space"),
-    Function("split", 1, 1, "collection", _split, "5.6", "Its parts between the separator", types=STRING),
-    Function("join", 0, 1, "collection", _join, "5.6", "The strings of a collection as one", types=STRING),
-    _text("encode", 1, _encode, "Encoded as hex, base64 or urlbase64"),
-    _text("decode", 1, _decode, "Decoded from hex, base64 or urlbase64"),
-    _text("escape", 1, _escape, "Escaped for html, json or (ours) markdown"),
-    _text("unescape", 1, _unescape, "Unescaped from html, json or (ours) markdown"),
+    _text("indexOf", "substring", _index_of, "Position of the first occurrence, -1 for none", INTEGER),
+    _text("lastIndexOf", "substring", _last_index_of, "Position of the last occurrence, -1 for none", INTEGER),
+    Function("substring", "start length?", "collection", _substring, "5.6", "Part of a string", types=STRING),
+    _text("startsWith", "prefix", _starts_with, "True when it starts with the argument", BOOLEAN),
+    _text("endsWith", "suffix", _ends_with, "True when it ends with the argument", BOOLEAN),
+    _text("contains", "substring", _contains, "True when the argument occurs in it", BOOLEAN),
+    _text("upper", "", str.upper, "In upper case"),
+    _text("lower", "", str.lower, "In lower case"),
+    _text("replace", "pattern substitution", _replace, "With every occurrence replaced"),
+    _text("matches", "regex flags?", _matches, "True when the regular expression occurs in it", BOOLEAN),
+    _text("matchesFull", "regex flags?", _matches_full, "True when the regular expression covers it", BOOLEAN),
+    _text("replaceMatches", "regex substitution flags?", _replace_matches, "With every match replaced"),
+    _text("length", "", len, "The number of characters", INTEGER),
+    Function("toChars", "", "collection", _to_chars, "5.6", "Its characters", types=STRING),
+    _text("trim", "", str.strip, "Without surrounding white space"),
+    Function("split", "separator", "collection", _split, "5.6", "Its parts between the separator", types=STRING),
+    Function("join", "separator?", "collection", _join, "5.6", "The strings of a collection as one", types=STRING),
+    _text("encode", "format", _encode, "Encoded as hex, base64 or urlbase64"),
+    _text("decode", "format", _decode, "Decoded from hex, base64 or urlbase64"),
+    _text("escape", "target", _escape, "Escaped for html, json or (ours) markdown"),
+    _text("unescape", "target", _unescape, "Unescaped from html, json or (ours) markdown"),
 )

@@ -67,12 +67,12 @@ def _exclude(ev: Evaluation, items: list[Any], others: list[Any]) -> list[Any]:
 
 
 FUNCTIONS = (
-    Function("single", 0, 0, "collection", _single, "5.3", "The only item; an error when there are more", passes=True),
-    Function("first", 0, 0, "special", _edge, "5.3", "The first item", passes=True),
-    Function("last", 0, 0, "special", _edge, "5.3", "The last item", passes=True),
-    Function("tail", 0, 0, "collection", _tail, "5.3", "All but the first item", passes=True),
-    Function("skip", 1, 1, "collection", _skip, "5.3", "All but the first n items", passes=True),
-    Function("take", 1, 1, "collection", _take, "5.3", "The first n items", passes=True),
-    Function("intersect", 1, 1, "collection", _intersect, "5.3", "Items in both, without duplicates", passes=True),
-    Function("exclude", 1, 1, "collection", _exclude, "5.3", "Items the other does not have", passes=True),
+    Function("single", "", "collection", _single, "5.3", "The only item; an error when there are more", passes=True),
+    Function("first", "", "special", _edge, "5.3", "The first item", passes=True),
+    Function("last", "", "special", _edge, "5.3", "The last item", passes=True),
+    Function("tail", "", "collection", _tail, "5.3", "All but the first item", passes=True),
+    Function("skip", "num", "collection", _skip, "5.3", "All but the first n items", passes=True),
+    Function("take", "num", "collection", _take, "5.3", "The first n items", passes=True),
+    Function("intersect", "other", "collection", _intersect, "5.3", "Items in both, without duplicates", passes=True),
+    Function("exclude", "other", "collection", _exclude, "5.3", "Items the other does not have", passes=True),
 )

@@ -44,6 +44,6 @@ def _descendants(ev: Evaluation, items: list[Any], model: Model) -> list[Any]:
 
 
 FUNCTIONS = (
-    Function("children", 0, 0, "special", _navigate(_children), "5.8", "The direct child elements", typed=True),
-    Function("descendants", 0, 0, "special", _navigate(_descendants), "5.8", "All elements below", typed=True),
+    Function("children", "", "special", _navigate(_children), "5.8", "The direct child elements", typed=True),
+    Function("descendants", "", "special", _navigate(_descendants), "5.8", "All elements below", typed=True),
 )

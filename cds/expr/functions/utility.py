@@ -156,10 +156,19 @@ def _on_list(scope: Scope, base: Code) -> Scope:
 
 
 FUNCTIONS = (
-    Function("today", 0, 0, "special", _clock, "5.9", "The day of evaluation in its time zone", "no input", DATE),
-    Function("now", 0, 0, "special", _clock, "5.9", "The moment of evaluation", "no input", DATETIME),
-    Function("timeOfDay", 0, 0, "special", _clock, "5.9", "The time of day of evaluation", "no input", TIME),
-    Function("trace", 1, 2, "special", _trace, "5.9", "The input, unchanged", passes=True),
-    Function("iif", 2, 3, "special", _iif, "5.5.1", "One of two branches", "the branch", projects=True),
-    Function("defineVariable", 1, 2, "special", _define_variable, "5.9 (3.0)", "Names a value", passes=True),
+    Function("today", "", "special", _clock, "5.9", "The day of evaluation in its time zone", "no input", DATE),
+    Function("now", "", "special", _clock, "5.9", "The moment of evaluation", "no input", DATETIME),
+    Function("timeOfDay", "", "special", _clock, "5.9", "The time of day of evaluation", "no input", TIME),
+    Function("trace", "name projection?", "special", _trace, "5.9", "The input, unchanged", passes=True),
+    Function(
+        "iif",
+        "criterion true-result otherwise-result?",
+        "special",
+        _iif,
+        "5.5.1",
+        "One of two branches",
+        "the branch",
+        projects=True,
+    ),
+    Function("defineVariable", "name value?", "special", _define_variable, "5.9 (3.0)", "Names a value", passes=True),
 )
