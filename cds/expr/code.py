@@ -235,9 +235,9 @@ class Function:
 
     `scalar`: handler(input, *arguments) on single items, called only when none is empty. `collection`: handler(ev,
     items, *lists). `special`: handler(compiler, call, scope, typed) makes the Code itself.
-    `empty` says what an empty input gives; `section` is the place in the
-    specification. `lambdas`: arguments are evaluated per item. `passes`: items of the input are handed on as they are;
-    `projects`: items of a lambda are. `typed`: needs the FHIR type or extensions of its input."""
+    `empty` says what an empty input gives, `gives` what the result is where `types` cannot say it; `section` is the
+    place in the specification. `lambdas`: arguments are evaluated per item. `passes`: items of the input are handed on
+    as they are; `projects`: items of a lambda are. `typed`: needs the FHIR type or extensions of its input."""
 
     name: str
     arguments: str
@@ -253,6 +253,7 @@ class Function:
     typed: bool = False
     text: bool = False
     standard: bool = True
+    gives: str = ""
     least: int = field(init=False)
     most: int = field(init=False)
 

@@ -42,7 +42,36 @@ def _coalesce(_: Evaluation, __: list[Any], *options: list[Any]) -> list[Any]:
 
 
 FUNCTIONS = (
-    Function("union", "other", "collection", _union, "5.4", "Both, without duplicates; as the operator |", passes=True),
-    Function("combine", "other preserveOrder?", "special", _combine, "5.4", "Both, with duplicates", passes=True),
-    Function("coalesce", "value+", "collection", _coalesce, "5.4 (3.0)", "The first argument that is not empty"),
+    Function(
+        "union",
+        "other",
+        "collection",
+        _union,
+        "5.4",
+        "Both, without duplicates; as the operator |",
+        "the other",
+        passes=True,
+        gives="as both",
+    ),
+    Function(
+        "combine",
+        "other preserveOrder?",
+        "special",
+        _combine,
+        "5.4",
+        "Both, with duplicates",
+        "the other",
+        passes=True,
+        gives="as both",
+    ),
+    Function(
+        "coalesce",
+        "value+",
+        "collection",
+        _coalesce,
+        "5.4 (3.0)",
+        "The first argument that is not empty",
+        "no input",
+        gives="as the argument",
+    ),
 )

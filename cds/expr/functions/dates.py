@@ -134,21 +134,24 @@ def _format_date(value: Any) -> str | None:
 def _low_or_high(name: str) -> Function:
     handler = _low if name.startswith("low") else _high
     summary = f"The {'least' if handler is _low else 'greatest'} value a partial or rounded one may stand for"
-    return Function(name, "precision?", "collection", handler, "5.7 (3.0)", summary, typed=True)
+    return Function(name, "precision?", "collection", handler, "5.7 (3.0)", summary, typed=True, gives="as the input")
 
 
 FUNCTIONS = (
     _low_or_high("lowBoundary"),
     _low_or_high("highBoundary"),
-    Function("precision", "", "scalar", _precision, "5.7 (3.0)", "Digits written", types=INTEGER, typed=True),
-    Function("comparable", "quantity", "scalar", _comparable, "FHIR R4 fhirpath", "True for like units", types=BOOLEAN),
+    Function("precision", "", "scalar", _precision, "5.7 (3.0)", "The digits written", types=INTEGER, typed=True),
+    Function(
+        "comparable", "quantity", "scalar", _comparable, "FHIR R5", "True for quantities whose units convert",
+        types=BOOLEAN,
+    ),
     Function(
         "calendarDay", "", "collection", _calendar_day, "ours",
         "The earliest calendar day of a date, dateTime or Period, in the time zone of the evaluation",
         types=DATE, standard=False,
     ),
     Function(
-        "difference", "other precision", "scalar", _difference, "ours",
+        "difference", "date precision", "scalar", _difference, "ours",
         "Calendar boundaries (day, week, month or year) from it to another date", types=INTEGER, standard=False,
     ),
     Function(

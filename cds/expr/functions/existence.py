@@ -102,7 +102,7 @@ def _searcher_with_index(
     return test
 
 
-def _boolean_fold(name: str, decide: _Decide, otherwise: bool) -> Function:
+def _boolean_fold(name: str, decide: _Decide, otherwise: bool, summary: str) -> Function:
     """allTrue, anyTrue, allFalse and anyFalse."""
 
     def handler(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -> Code:
@@ -123,7 +123,7 @@ def _boolean_fold(name: str, decide: _Decide, otherwise: bool) -> Function:
         return compiler.make(call, test=test, parts=(base,), types=BOOLEAN)
 
     empty = "true" if otherwise else "false"
-    return Function(name, "", "special", handler, "5.1", f"{name} over booleans", empty, BOOLEAN)
+    return Function(name, "", "special", handler, "5.1", summary, empty, BOOLEAN)
 
 
 def _counted(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -> Code:
@@ -218,10 +218,10 @@ FUNCTIONS = (
         "exists", "criteria?", _exists, "True when there is an item, or one that meets the criteria", "false", True
     ),
     _special("all", "criteria", _all, "True when every item meets the criteria", "true", True),
-    _boolean_fold("allTrue", lambda item: False if item is False else None, True),
-    _boolean_fold("anyTrue", lambda item: True if item is True else None, False),
-    _boolean_fold("allFalse", lambda item: False if item is True else None, True),
-    _boolean_fold("anyFalse", lambda item: True if item is False else None, False),
+    _boolean_fold("allTrue", lambda item: False if item is False else None, True, "True when every boolean is true"),
+    _boolean_fold("anyTrue", lambda item: True if item is True else None, False, "True when a boolean is true"),
+    _boolean_fold("allFalse", lambda item: False if item is True else None, True, "True when every boolean is false"),
+    _boolean_fold("anyFalse", lambda item: True if item is False else None, False, "True when a boolean is false"),
     _special(
         "subsetOf", "other", partial(_subset, turned=False), "True when the other collection has every item", "true"
     ),
@@ -234,11 +234,11 @@ FUNCTIONS = (
         "",
         "special",
         _has_value,
-        "FHIR R4 fhirpath",
+        "FHIR R4",
         "True for one primitive with a value",
         "false",
         BOOLEAN,
         typed=True,
     ),
-    Function("getValue", "", "collection", _get_value, "FHIR R4 fhirpath", _typed_value, typed=True),
+    Function("getValue", "", "collection", _get_value, "FHIR R4", _typed_value, typed=True, gives="as the input"),
 )

@@ -170,11 +170,19 @@ def _compare_keys(left: list[Any], right: list[Any], signs: list[int]) -> int:
     return 0
 
 
-def _lambda(name: str, arguments: str, handler: Callable[..., Code], summary: str, *, passes: bool = False) -> Function:
+def _lambda(
+    name: str,
+    arguments: str,
+    handler: Callable[..., Code],
+    summary: str,
+    empty: str = "{ }",
+    *,
+    passes: bool = False,
+) -> Function:
     section = {"aggregate": "7", "sort": "5.2 (3.0)", "repeatAll": "5.2 (3.0)"}.get(name, "5.2")
     projects = name in ("select", "repeat", "repeatAll")
     return Function(
-        name, arguments, "special", handler, section, summary, lambdas=True, passes=passes, projects=projects
+        name, arguments, "special", handler, section, summary, empty, lambdas=True, passes=passes, projects=projects
     )
 
 
@@ -185,6 +193,6 @@ FUNCTIONS = (
         "repeat", "projection", _repeat, "The projection of every item, and of what it gives, each once", passes=True
     ),
     _lambda("repeatAll", "projection", _repeat, "As repeat, with duplicates", passes=True),
-    _lambda("aggregate", "aggregator init?", _aggregate, "One result over all items"),
+    _lambda("aggregate", "aggregator init?", _aggregate, "One result over all items", "init"),
     _lambda("sort", "key*", _sort, "The items ordered by the keys", passes=True),
 )

@@ -84,18 +84,20 @@ def _power(value: Any, exponent: Any) -> Any:
     return int(result) if whole and result is not None else result
 
 
-def _math(name: str, arguments: str, handler: Callable[..., Any], summary: str, types: Types | None) -> Function:
-    return Function(name, arguments, "scalar", handler, "5.7", summary, types=types)
+def _math(
+    name: str, arguments: str, handler: Callable[..., Any], summary: str, types: Types | None, gives: str = ""
+) -> Function:
+    return Function(name, arguments, "scalar", handler, "5.7", summary, types=types, gives=gives)
 
 
 FUNCTIONS = (
-    _math("abs", "", _abs, "Without its sign", None),
+    _math("abs", "", _abs, "Without its sign", None, "as the input"),
     _math("ceiling", "", _to_whole(ROUND_CEILING), "The next integer up", INTEGER),
     _math("exp", "", _exp, "e raised to it", DECIMAL),
     _math("floor", "", _to_whole(ROUND_FLOOR), "The next integer down", INTEGER),
     _math("ln", "", _ln, "Its natural logarithm", DECIMAL),
     _math("log", "base", _log, "Its logarithm to a base", DECIMAL),
-    _math("power", "exponent", _power, "Raised to an exponent", None),
+    _math("power", "exponent", _power, "Raised to an exponent", None, "Decimal or Integer"),
     _math("round", "precision?", _round, "Rounded half up to a number of digits", DECIMAL),
     _math("sqrt", "", _sqrt, "Its square root", DECIMAL),
     _math("truncate", "", _to_whole(ROUND_DOWN), "Its integer part", INTEGER),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _EXTENSION = frozenset({"Extension"})
 _PROFILES = "http://hl7.org/fhir/StructureDefinition/"
-_SECTION = "FHIR R4 fhirpath"
+_SECTION = "FHIR R4"
 
 
 def _extension(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
@@ -119,7 +119,9 @@ FUNCTIONS = (
     Function(
         "extension", "url", "special", _extension, _SECTION, "The extensions with a url", types=_EXTENSION, typed=True
     ),
-    Function("resolve", "", "collection", _resolve, _SECTION, "The resources that references point to"),
+    Function(
+        "resolve", "", "collection", _resolve, _SECTION, "The resources that references point to", gives="Resource"
+    ),
     Function("memberOf", "valueSet", "special", _member_of, _SECTION, "True for a code in a value set", types=BOOLEAN),
     Function(
         "conformsTo", "structure", "special", _conforms_to, _SECTION, "True for a resource of a type", types=BOOLEAN

@@ -187,7 +187,19 @@ def _type(_: Evaluation, items: list[Any]) -> list[Any]:
 
 FUNCTIONS = (
     Function("is", "type", "special", _is, "6.3", "True for an item of the type", types=BOOLEAN, typed=True),
-    Function("as", "type", "special", _filter, "6.3", "The item when it is of the type", passes=True, typed=True),
-    Function("ofType", "type", "special", _filter, "5.2", "The items of the type", passes=True, typed=True),
-    Function("type", "", "collection", _type, "10.2", "Namespace and name of its type", typed=True),
+    Function(
+        "as",
+        "type",
+        "special",
+        _filter,
+        "6.3",
+        "The item when it is of the type",
+        gives="the type",
+        passes=True,
+        typed=True,
+    ),
+    Function(
+        "ofType", "type", "special", _filter, "5.2", "The items of the type", gives="the type", passes=True, typed=True
+    ),
+    Function("type", "", "collection", _type, "10.2", "Namespace and name of its type", gives="TypeInfo", typed=True),
 )
