@@ -377,7 +377,7 @@ _TEXT = {str}
 
 def _file_alike(kind: str, resources: Sequence[Resource], by_type: dict[str, dict[str, Resource]]) -> bool:
     """File the resources of the usual answer at once: all of one type, each with an id of its own. False: not done."""
-    identifiers = [resource.get("id") for resource in resources]
+    identifiers: list[Any] = [resource.get("id") for resource in resources]
     if (
         kind in by_type
         or [resource["resourceType"] for resource in resources].count(kind) < len(resources)
