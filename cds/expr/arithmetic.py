@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from decimal import InvalidOperation as DecimalError
+from functools import partial
 from typing import Any
 
 from cds.errors import EvaluationError, LimitError
@@ -13,7 +14,7 @@ from cds.expr import temporal
 from cds.expr.evaluation import capped_text
 from cds.expr.quantity import Quantity
 from cds.expr.temporal import Temporal
-from cds.expr.types import TEMPORAL, Types
+from cds.expr.types import TEMPORAL, Release, Types
 from cds.expr.values import ARITHMETIC, MAX_DIGITS, as_quantity, bounded, decimal, describe, is_number
 
 _LARGEST = 10**MAX_DIGITS
@@ -38,16 +39,19 @@ def _mismatch(symbol: str, left: Any, right: Any) -> EvaluationError:
     return EvaluationError(f"{symbol} does not go with {describe(left)} and {describe(right)}")
 
 
-def _moved(value: Temporal, amount: Quantity, sign: int) -> Temporal | None:
-    """A date or time moved by a quantity: calendar units, or the definite units up to weeks."""
+def _moved(value: Temporal, amount: Quantity, sign: int, fractions: bool) -> Temporal | None:
+    """A date or time moved by a quantity: calendar units, or the definite units up to weeks. `fractions` of seconds
+    count, those of longer units never do."""
     unit = amount.calendar or quantities.TIME_UNITS.get(amount.unit)
     if unit is None:
         hint = "use a calendar unit: years, months, weeks, days, hours, minutes, seconds or milliseconds"
         raise EvaluationError("a date cannot be moved by this unit", hint=hint)
+    if fractions and unit == "second" and amount.value % 1:
+        return temporal.add(value, int(amount.value * 1000) * sign, "millisecond")
     return temporal.add(value, int(amount.value) * sign, unit)
 
 
-def _add_or_subtract(symbol: str, sign: int, left: Any, right: Any) -> Any:
+def _add_or_subtract(symbol: str, sign: int, left: Any, right: Any, fractions: bool) -> Any:
     if type(left) is int and type(right) is int:
         return _integer(left + sign * right)
     if is_number(left) and is_number(right):
@@ -57,7 +61,7 @@ def _add_or_subtract(symbol: str, sign: int, left: Any, right: Any) -> Any:
         amount = as_quantity(right)
         moved = left if isinstance(left, Temporal) else temporal.parse(left) if type(left) is str else None
         if moved is not None and amount is not None:
-            return _moved(moved, amount, sign)
+            return _moved(moved, amount, sign, fractions)
         if type(left) is str and amount is not None:
             return None  # text that is no date: unknown, as data comes from many hands
         if amount is not None:
@@ -77,16 +81,16 @@ def _quantities(symbol: str, sign: int, left: Any, right: Quantity) -> Quantity 
     return Quantity(bounded(ARITHMETIC.add(first.value, right.value * sign)), first.unit, first.calendar)
 
 
-def add(left: Any, right: Any) -> Any:
+def add(left: Any, right: Any, *, fractions: bool = False) -> Any:
     """`+`: numbers, strings, quantities, a date and a duration."""
     if type(left) is str and type(right) is str:
         return capped_text(left + right)
-    return _add_or_subtract("+", 1, left, right)
+    return _add_or_subtract("+", 1, left, right, fractions)
 
 
-def subtract(left: Any, right: Any) -> Any:
+def subtract(left: Any, right: Any, *, fractions: bool = False) -> Any:
     """`-`: numbers, quantities, a date and a duration."""
-    return _add_or_subtract("-", -1, left, right)
+    return _add_or_subtract("-", -1, left, right, fractions)
 
 
 def multiply(left: Any, right: Any) -> Any:
@@ -147,7 +151,7 @@ def _numbers(symbol: str, left: Any, right: Any) -> tuple[Decimal, Decimal]:
     return decimal(left), decimal(right)
 
 
-OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": add,
     "-": subtract,
     "*": multiply,
@@ -155,6 +159,18 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "div": whole_division,
     "mod": modulo,
 }
+
+_WITH_FRACTIONS: dict[str, Callable[[Any, Any], Any]] = {
+    **_OPERATORS,
+    "+": partial(add, fractions=True),
+    "-": partial(subtract, fractions=True),
+}
+
+
+def operators(release: Release) -> Mapping[str, Callable[[Any, Any], Any]]:
+    """The operators of a release. Where R4's published suite cuts `0.1 's'` to whole seconds, R5's counts it."""
+    return _OPERATORS if release == "R4" else _WITH_FRACTIONS
+
 
 _NUMBERS = frozenset({"System.Integer", "System.Decimal"})
 

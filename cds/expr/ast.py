@@ -22,6 +22,14 @@ class Literal(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Faulty(Node):
+    """What reads as a literal and has no value; the message says why."""
+
+    message: str
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Special(Node):
     """`$this`, `$index` or `$total`; `$this` also stands for the implicit focus (`implicit`)."""
 

@@ -19,6 +19,7 @@ from cds.expr.compiler import Compiler
 from cds.expr.evaluation import Evaluation
 from cds.expr.fhirpath import parse
 from cds.expr.trace import Item
+from cds.expr.types import Release
 from cds.expr.values import plain
 
 LANGUAGES = ("text/fhirpath",)
@@ -30,8 +31,7 @@ class Expression:
 
     `variables` are the %names it mentions beyond the standard ones; `sources` those whose items feed its result,
     `criteria` those that choose among them. `boolean` is True when the result can only be a truth: it then has
-    neither, for its own emptiness says unknown. `types` are the possible types of its items, None when open.
-    `constant` are its items when they are the same in every evaluation, else None."""
+    neither, for its own emptiness says unknown. `types` are the possible types of its items, None when open."""
 
     __slots__ = (
         "_compiler_of",
@@ -39,7 +39,6 @@ class Expression:
         "_main",
         "_tree",
         "boolean",
-        "constant",
         "criteria",
         "language",
         "sources",
@@ -48,18 +47,27 @@ class Expression:
         "variables",
     )
 
-    def __init__(self, text: str, language: str, variables: Collection[str] | None, focus: str | None) -> None:
+    def __init__(
+        self,
+        text: str,
+        language: str,
+        variables: Collection[str] | None,
+        focus: str | None,
+        release: Release,
+        strict: bool,
+    ) -> None:
         self.text = text
         self.language = language
         self._tree = parse(text)
         types = frozenset({focus}) if focus else None
-        self._compiler_of: Callable[..., Compiler] = lambda **options: Compiler(text, variables=variables, **options)
+        self._compiler_of: Callable[..., Compiler] = lambda **options: Compiler(
+            text, variables=variables, release=release, lenient=not strict, **options
+        )
         self._forms: dict[tuple[str, bool, bool], tuple[Many, int]] = {}
-        compiler = self._compiler_of(strict=focus is not None)
+        compiler = self._compiler_of(focused=focus is not None)
         code = compiler.code(self._tree, Scope("item", types))
         self._main = self._forms[("item", False, False)] = (code.many, compiler.slots)
         self.types = code.types
-        self.constant = code.constant
         self.variables = frozenset(compiler.mentioned)
         self.sources = code.sources.items
         self.criteria = code.sources.criteria
@@ -145,13 +153,13 @@ def _surprise(error: Exception) -> EvaluationError:
 
 
 @lru_cache(maxsize=4096)
-def _compile(text: str, language: str, variables: Any, focus: str | None) -> Expression:
+def _compile(text: str, language: str, variables: Any, focus: str | None, release: Release, strict: bool) -> Expression:
     if language not in LANGUAGES:
         known = ", ".join(LANGUAGES)
         raise ExpressionSemanticError(f"unknown language '{language}'", line=1, column=1, hint=f"known: {known}")
     known_names = dict(variables[1]) if variables and variables[0] == "types" else variables and variables[1]
     try:
-        return Expression(text, language, known_names, focus)
+        return Expression(text, language, known_names, focus, release, strict)
     except ExpressionError:
         raise
     except RecursionError:
@@ -164,15 +172,20 @@ def compile(  # noqa: A001 - the word for it; the module is the only place it hi
     *,
     variables: Collection[str] | None = None,
     focus: str | None = None,
+    release: Release = "R4",
+    strict: bool = True,
 ) -> Expression:
     """Compile an expression; results are cached by the arguments.
 
     `variables` are the %names that exist beyond the standard ones (None: any; a mapping gives their FHIR types and so
     has paths below them checked). `focus` is the FHIR type the expression will be called on: its paths are then
-    checked strictly. Raises ExpressionSyntaxError and ExpressionSemanticError with line, column and a hint."""
+    checked. `release` is the FHIR release the data is of. Without `strict`, faults that the language lets an evaluator
+    find late wait until they are evaluated (unknown types, times with an offset), and without `focus` choices may then
+    be called by their JSON name (`valueQuantity`). Raises ExpressionSyntaxError and ExpressionSemanticError with line,
+    column and a hint."""
     key: Any = None
     if isinstance(variables, Mapping):
         key = ("types", tuple(sorted(variables.items())))
     elif variables is not None:
         key = ("names", frozenset(variables))
-    return _compile(text, language, key, focus)
+    return _compile(text, language, key, focus, release, strict)

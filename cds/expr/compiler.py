@@ -17,40 +17,46 @@ from cds.expr.analysis import Analysis, mentions
 from cds.expr.code import BOOLEAN, NO_SOURCES, Code, Definition, Function, Many, One, Scope, Sources, Test
 from cds.expr.evaluation import Evaluation
 from cds.expr.functions import FUNCTIONS
-from cds.expr.lexer import place, semantic_error
+from cds.expr.lexer import place, semantic_error, syntax_error
 from cds.expr.trace import Steps, with_value
-from cds.expr.types import Model, Types, model
+from cds.expr.types import Model, Release, Types, model
 from cds.expr.values import EMPTY, plain, system_type
 
 _ORDERED = frozenset({"first", "last", "skip", "take", "tail"})
 
 
-@lru_cache(maxsize=1)
-def analysis() -> Analysis:
-    """The analysis over the R4 model and our functions, made once."""
-    return Analysis(model(), FUNCTIONS)
+@lru_cache
+def analysis(release: Release) -> Analysis:
+    """The analysis over a release's model and our functions, made once."""
+    return Analysis(model(release), FUNCTIONS)
 
 
 class Compiler:
     """Compiles one expression. `variables` are the known %names (None: any), with their types when it is a mapping;
-    `strict` rejects what only a schema can tell; `trace` reports every node at run time."""
+    `focused` says that the type of the focus is known and given; `lenient` leaves faults to the evaluation where the
+    language allows it; `trace` reports every node at run time; `release` chooses the type model."""
 
     def __init__(
         self,
         text: str,
         *,
         variables: Collection[str] | None = None,
-        strict: bool = False,
+        focused: bool = False,
+        lenient: bool = False,
         trace: bool = False,
+        release: Release = "R4",
     ) -> None:
         self.text = text
         self.known = variables
-        self.strict = strict
+        self.lenient = lenient
+        self.strict = focused and not lenient
+        self.by_key = lenient and not focused
         self.trace = trace
         self.slots = 0
         self.mentioned: set[str] = set()
-        self.model: Model = model()
-        self.analysis = analysis()
+        self.release: Release = release
+        self.model: Model = model(release)
+        self.analysis = analysis(release)
         self.steps = Steps(text) if trace else None
 
     # --- places and errors ---
@@ -204,11 +210,18 @@ class Compiler:
             return self.literal(ast.Literal(node.at, 1, constant), scope, typed)
         if name in focus.SURROUNDINGS:
             return self._surrounding(node, typed)
+        if "" in scope.names and not self.is_taken(name):
+            return self._late(node, scope.names[""], typed)
         return self._outer(node, scope, typed)
 
     def _defined(self, node: ast.Node, definition: Definition, typed: bool) -> Code:
         slot = definition.slot
         made = self.make(node, lambda ev, _this: ev.slots[slot] or EMPTY, types=definition.types)
+        made.sources = definition.sources
+        return self.nodes_of(node, made) if typed else made
+
+    def _late(self, node: ast.Variable, definition: Definition, typed: bool) -> Code:
+        made = self.make(node, focus.late(definition.slot, node.name, self.failure(node)))
         made.sources = definition.sources
         return self.nodes_of(node, made) if typed else made
 
@@ -288,7 +301,6 @@ class Compiler:
             made = self.make(node, make(self.model, names, count=count), parts=(base,), types=types)
             if scope.this == "item" and len(names) == 1:
                 made.quicker(navigate.one_from_item(names[0], made.one))
-                made.member = names[0]
             return made
         many = navigate.from_items(self.model, base.many, names, count=count)
         return self.make(node, many, parts=(base,), types=types)
@@ -316,20 +328,15 @@ class Compiler:
         if self.strict and scope.types and not any(self.model.is_subtype(found, kind) for found in scope.types):
             raise self.semantic(node, f"the focus is no {kind}")
         base_code = self.code(start, scope)
+        check = operators.resource_test(self.model, kind)
+        many = base_code.many
+        base: Many = lambda ev, this: [item for item in many(ev, this) if check(item)]  # noqa: E731 - kept for the path
         types: Types | None = frozenset({kind})
         for position, name in enumerate(rest):
             types = self.element_types(_nth(node, len(rest) - 1 - position), types, name)
-        if scope.this == "item" and kind in self.model.resources - operators.ABSTRACT and not self.trace:
-            base = navigate.from_resource(self.model, kind, rest, count=count)
-        else:
-            base = self._filtered(base_code.many, kind)
-            if rest:
-                base = navigate.from_items(self.model, base, rest, count=count)
+        if rest:
+            base = navigate.from_items(self.model, base, rest, count=count)
         return self.make(node, base, parts=(base_code,), types=types, single=not rest and base_code.single)
-
-    def _filtered(self, many: Many, kind: str) -> Many:
-        check = operators.resource_test(self.model, kind)
-        return lambda ev, this: [item for item in many(ev, this) if check(item)]
 
     def element_types(self, node: ast.Node, types: Types | None, name: str) -> Types | None:
         """The types below `types`, or a semantic error when no type has the element."""
@@ -338,6 +345,8 @@ class Compiler:
             return found
         choice = self.model.choice_of(name)
         if choice is not None and self.model.element(types, choice):
+            if self.by_key:
+                return frozenset({self.model.choices[choice][name]})
             raise self.semantic(node, f"unknown element '{name}'", f"the element is '{choice}'")
         names = [element for kind in types for element in self.model.elements(kind)]
         message = f"{' or '.join(sorted(types)[:3])} has no element '{name}'"
@@ -439,6 +448,16 @@ class Compiler:
         """An associative operator over its operands."""
         return operators.chain(self, node, scope, typed)
 
+    def faulty(self, node: ast.Faulty, _scope: Scope, _typed: bool) -> Code:
+        """What has no value: an error now, or one of the evaluation where that is asked for."""
+        if not self.lenient:
+            raise syntax_error(self.text, node.at, node.message, node.hint)
+        return self.failing(node, node.message, node.hint)
+
+    def failing(self, node: ast.Node, message: str, hint: str | None) -> Code:
+        """A piece that fails whenever it is evaluated."""
+        return self.make(node, focus.failing(lambda: self.failure(node)(message, hint)))
+
     def type_name(self, node: ast.TypeName, _scope: Scope, _typed: bool) -> Code:
         """A type name where none can stand."""
         raise self.semantic(node, "a type name stands only in is, as and ofType")
@@ -474,4 +493,5 @@ _COMPILERS: dict[type[ast.Node], Callable[..., Code]] = {
     ast.Binary: Compiler.binary,
     ast.Chain: Compiler.chain,
     ast.TypeName: Compiler.type_name,
+    ast.Faulty: Compiler.faulty,
 }

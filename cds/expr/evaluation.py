@@ -54,13 +54,14 @@ class Evaluation:
     `known` holds the values of variables that are at hand; the others are asked for. `certain` says that all data
     behind the variables was obtained: then they are not asked whether items are missing. `lenient` reads data of the
     wrong JSON type (a number where text belongs) as absent instead of failing, so that one odd resource stops no rule.
-    `trace` is told of every node and of what trace() is given."""
+    `trace` is told of every node and of what trace() is given. `slots` and `entries` are the engine's own."""
 
     __slots__ = (
         "_today",
         "budget",
         "certain",
         "context",
+        "entries",
         "known",
         "lenient",
         "now",
@@ -102,6 +103,7 @@ class Evaluation:
         self.budget = steps
         self.trace = trace
         self.slots: list[Any] = []
+        self.entries: dict[str, dict[str, Any]] | None = None
         self._today: temporal.Date | None = None
 
     def today(self) -> temporal.Date:

@@ -218,6 +218,9 @@ class Parser:
             return self.literal(token)
         if token.kind in ("name", "quoted"):
             return self.named(token)
+        if token.kind == "faulty":
+            self.index += 1
+            return ast.Faulty(token.at, 1, token.value, "write it without, such as @T14:05")
         if token.kind == "special":
             return self.special(ast.Special(token.at, 1, "$this"))
         if self.accept("("):

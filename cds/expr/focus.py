@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from cds.errors import EvaluationError
 from cds.expr import navigate
+from cds.expr.code import Many
 from cds.expr.evaluation import Evaluation
 from cds.expr.values import EMPTY, Node
 
@@ -71,3 +74,24 @@ def resource(ev: Evaluation, _: Any) -> list[Any]:
     """`%resource`, the context when there is none."""
     resource = ev.context if ev.resource is None else ev.resource
     return EMPTY if resource is None else [resource]
+
+
+def late(slot: int, name: str, failure: Callable[[str, str | None], EvaluationError]) -> Many:
+    """A variable whose name became known when defineVariable() was evaluated."""
+
+    def many(ev: Evaluation, _: Any) -> list[Any]:
+        found: list[Any] | None = ev.slots[slot].get(name)
+        if found is None:
+            raise failure(f"%{name} is not defined", None)
+        return found
+
+    return many
+
+
+def failing(error: Callable[[], EvaluationError]) -> Many:
+    """What has no value: an error whenever it is evaluated."""
+
+    def many(_ev: Evaluation, _this: Any) -> list[Any]:
+        raise error()
+
+    return many

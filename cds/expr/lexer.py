@@ -17,7 +17,8 @@ _DIGITS = frozenset("0123456789")
 
 
 class Token(NamedTuple):
-    """`kind` is `name`, `quoted` (delimited identifier), `literal`, `operator` or `end`; `value` the text or item."""
+    """`kind` is `name`, `quoted` (delimited identifier), `literal`, `faulty` (a literal without a value; `value` says
+    why), `operator` or `end`; `value` the text or item."""
 
     kind: str
     value: Any
@@ -174,6 +175,9 @@ def _temporal(text: str, at: int) -> Token:
     if value is None:
         hint = "write @2020-03-31, @2020-03-31T14:05:00+02:00 or @T14:05"
         raise syntax_error(text, at, f"@{written} is not a date, dateTime or time", hint)
+    offset = _offset_end(text, end) if written.startswith("T") else end
+    if offset > end:
+        return Token("faulty", "a time has no offset", at, offset)
     return Token("literal", value, at, end)
 
 
@@ -190,10 +194,15 @@ def _temporal_end(text: str, at: int) -> int:
         end = _while(text, end + 1, _DIGITS)
     if is_time or end == start:
         return end
-    if text[end : end + 1] == "Z":
-        return end + 1
-    offset = text[end : end + 6]
-    return end + 6 if offset[:1] in ("+", "-") and _pattern(offset, 1, "99", ":99") == 6 else end
+    return _offset_end(text, end)
+
+
+def _offset_end(text: str, at: int) -> int:
+    """The offset behind `Z` or `+hh:mm`, if one is next."""
+    if text[at : at + 1] == "Z":
+        return at + 1
+    offset = text[at : at + 6]
+    return at + 6 if offset[:1] in ("+", "-") and _pattern(offset, 1, "99", ":99") == 6 else at
 
 
 def _pattern(text: str, at: int, *groups: str) -> int:

@@ -221,8 +221,7 @@ def _instant(value: Temporal) -> tuple[int, ...]:
     return (*divmod(minutes, 60), *rest[1:])[: len(value.parts) - 3]
 
 
-def order(left: tuple[int, ...], right: tuple[int, ...]) -> int | None:
-    """-1, 0 or 1 of two runs of parts; None when one is the start of the other, so that precision leaves it open."""
+def _order(left: tuple[int, ...], right: tuple[int, ...]) -> int | None:
     count = min(len(left), len(right))
     first, second = left[:count], right[:count]
     if first != second:
@@ -237,9 +236,9 @@ def _order_beside_unknown_offset(left: Temporal, right: Temporal) -> int | None:
         return None if turned is None else -turned
     earliest, latest = (_instant(DateTime(right.parts, offset)) for offset in (EASTMOST, WESTMOST))
     known = _instant(left)
-    if order(known, earliest) == -1:
+    if _order(known, earliest) == -1:
         return -1
-    return 1 if order(known, latest) == 1 else None
+    return 1 if _order(known, latest) == 1 else None
 
 
 def compare(left: Temporal, right: Temporal) -> int | None:
@@ -247,12 +246,12 @@ def compare(left: Temporal, right: Temporal) -> int | None:
     with the calendar day written there. Only call it for two Times, or for two values that are not Times."""
     if left.offset is not None or right.offset is not None:
         if left.offset == right.offset:
-            return order(left.parts, right.parts)
+            return _order(left.parts, right.parts)
         if len(left.parts) > 3 and len(right.parts) > 3:
             if left.offset is None or right.offset is None:
                 return _order_beside_unknown_offset(left, right)
-            return order(_instant(left), _instant(right))
-    return order(left.parts, right.parts)
+            return _order(_instant(left), _instant(right))
+    return _order(left.parts, right.parts)
 
 
 def comparable(left: Temporal, right: Temporal) -> bool:
@@ -264,8 +263,8 @@ def equal(left: Temporal, right: Temporal) -> bool | None:
     """FHIRPath 6.1 `=`: None when precision or offsets leave it open."""
     if not comparable(left, right):
         return False
-    found = compare(left, right)
-    return None if found is None else found == 0
+    order = compare(left, right)
+    return None if order is None else order == 0
 
 
 def equivalent(left: Temporal, right: Temporal) -> bool:
@@ -388,9 +387,7 @@ def boundary(value: Temporal, digits: int | None, high: bool) -> Temporal | None
     if type(value) is Date:
         return _bound(value, digits or 8, DATE_DIGITS, high, Date)
     bounded = _bound(value, digits or 17, DATETIME_DIGITS, high, DateTime)
-    if bounded is None or len(bounded.parts) <= 3:
-        return None if bounded is None else Date(bounded.parts)
-    if bounded.offset is None:
+    if bounded is not None and len(bounded.parts) > 3 and bounded.offset is None:
         bounded.offset = WESTMOST if high else EASTMOST
     return bounded
 

@@ -1,6 +1,7 @@
-"""The type model expressions see: FHIR R4 types with their elements, and the System types of FHIRPath.
+"""The type model expressions see: FHIR types of a release with their elements, and the System types of FHIRPath.
 
-The element model is data (model_r4.json, proved by tests/expr/test_expr_model.py) and is read at first use.
+The element models are data (model_r4.json and model_r5.json, proved by tests/expr/test_expr_model.py), each read at
+first use.
 Type names are plain strings: `Patient`, `code` for FHIR types, `System.String` for System types.
 """
 
@@ -8,11 +9,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal, get_args
 
 import orjson
 
 Types = frozenset[str]
+Release = Literal["R4", "R5"]
+RELEASES: tuple[Release, ...] = get_args(Release)
 
 SYSTEM_TYPES = ("Any", "Boolean", "String", "Integer", "Long", "Decimal", "Date", "DateTime", "Time", "Quantity")
 
@@ -84,7 +87,7 @@ class Model:
     def base(self, name: str) -> str:
         """The direct base type, or "" for a root type."""
         if name in PRIMITIVES:
-            return PRIMITIVES[name] or "Element"
+            return PRIMITIVES[name] or ("PrimitiveType" if "PrimitiveType" in self._raw else "Element")
         return str(self._raw[name][0]) if name in self._raw else ""
 
     def is_subtype(self, name: str, ancestor: str) -> bool:
@@ -94,10 +97,6 @@ class Model:
                 return True
             name = self.base(name)
         return False
-
-    def is_abstract(self, name: str) -> bool:
-        """True for the types whose items may have elements of a type that specialises them."""
-        return name in ("Resource", "DomainResource", "Element")
 
     def choice_of(self, key: str) -> str | None:
         """The choice element a JSON key belongs to: `onsetAge` -> `onset`; None for other keys."""
@@ -145,13 +144,17 @@ class Model:
             return None
         found: set[str] = set()
         for kind in types:
-            if kind.startswith("System.") or kind not in self or self.is_abstract(kind):
+            if kind.startswith("System.") or kind not in self or kind in ("Resource", "DomainResource", "Element"):
                 return None
             found |= self.elements(kind).get(name, frozenset())
         return frozenset(found) if "Resource" not in found else None
 
 
-@lru_cache(maxsize=1)
-def model() -> Model:
-    """The FHIR R4 model, read once per process."""
-    return Model(orjson.loads(files("cds.expr").joinpath("model_r4.json").read_bytes()))
+def model(release: Release = "R4") -> Model:
+    """The model of a FHIR release, read once per process."""
+    return _read(release)
+
+
+@lru_cache
+def _read(release: Release) -> Model:
+    return Model(orjson.loads(files("cds.expr").joinpath(f"model_{release.lower()}.json").read_bytes()))

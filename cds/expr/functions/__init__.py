@@ -11,6 +11,7 @@ from cds.expr.functions import (
     filtering,
     logic,
     mathematics,
+    narrative,
     resources,
     strings,
     subsetting,
@@ -35,6 +36,7 @@ FUNCTIONS: dict[str, Function] = {
         types,
         dates,
         resources,
+        narrative,
     )
     for function in module.FUNCTIONS
 }

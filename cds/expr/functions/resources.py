@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cds import fhir
 from cds.expr import ast, navigate
 from cds.expr.code import BOOLEAN, Code, Function, Scope, Test
 from cds.expr.evaluation import Evaluation, Terminology, capped
@@ -41,19 +42,46 @@ def _extension(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) ->
 
 
 def _resolve(ev: Evaluation, items: list[Any]) -> list[Any]:
-    """resolve(): the resources that references and uris point to, as far as the evaluation's resolver has them."""
-    if ev.resolve is None:
-        return EMPTY
+    """resolve(): the resources that references and uris point to: contained in %resource, in the Bundle that it is, or
+    known to the evaluation's resolver."""
     base = ev.resource if ev.resource is not None else ev.context
+    root = base if type(base) is dict else None
     ev.spend(len(items))
     result = []
     for item in items:
         reference = item.get("reference") if type(item) is dict else item
         if type(reference) is str:
-            found = ev.resolve(reference, base if type(base) is dict else None)
+            found = _within(ev, root, reference) if root is not None else None
+            if found is None and ev.resolve is not None:
+                found = ev.resolve(reference, root)
             if found is not None:
                 result.append(found)
     return result
+
+
+def _within(ev: Evaluation, root: dict[str, Any], reference: str) -> dict[str, Any] | None:
+    """A resource contained in `root`, or an entry of it when it is a Bundle."""
+    if reference.startswith("#"):
+        return fhir.contained(root, reference)
+    if root.get("resourceType") != "Bundle":
+        return None
+    if ev.entries is None:
+        ev.entries = _by_reference(root)
+        ev.spend(len(ev.entries))
+    return ev.entries.get(reference)
+
+
+def _by_reference(bundle: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The resources of a Bundle by full url and by type and id; the first of a name counts."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in fhir.as_list(bundle.get("entry")):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if isinstance(resource, dict):
+            names = (entry.get("fullUrl"), f"{resource.get('resourceType')}/{resource.get('id')}")
+            for name in names:
+                if isinstance(name, str):
+                    found.setdefault(name, resource)
+    return found
 
 
 def _member_of(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -> Code:

@@ -13,7 +13,6 @@ from cds.errors import EvaluationError, did_you_mean
 from cds.expr import ast, navigate, temporal
 from cds.expr.code import BOOLEAN, Code, Function, Many, Scope
 from cds.expr.evaluation import Evaluation
-from cds.expr.operators import ABSTRACT
 from cds.expr.types import PRIMITIVES, SYSTEM_TYPES, Model, Types
 from cds.expr.values import EMPTY, Node, TypeInfo, plain, system_type
 
@@ -38,14 +37,36 @@ def type_of(item: Any) -> TypeInfo:
 
 def _resolved(compiler: Compiler, kind: ast.TypeName) -> tuple[bool, bool]:
     """Whether the name is a FHIR type, whether it is a System type; an unknown name is a semantic error."""
+    fault = _fault(compiler, kind)
+    if fault is not None:
+        raise compiler.semantic(kind, *fault)
+    return _kinds(compiler, kind)
+
+
+def _kinds(compiler: Compiler, kind: ast.TypeName) -> tuple[bool, bool]:
     fhir = kind.namespace in ("", "FHIR") and kind.name in compiler.model
-    system = kind.namespace in ("", "System") and kind.name in SYSTEM_TYPES
-    if not fhir and not system and kind.namespace != "System":
-        if kind.namespace not in ("", "FHIR"):
-            raise compiler.semantic(kind, f"unknown namespace '{kind.namespace}'", "the namespaces are FHIR and System")
-        names = [*compiler.model.names(), *SYSTEM_TYPES]
-        raise compiler.semantic(kind, f"unknown type '{kind.name}'", did_you_mean(kind.name, names))
-    return fhir, system
+    return fhir, kind.namespace in ("", "System") and kind.name in SYSTEM_TYPES
+
+
+def _fault(compiler: Compiler, kind: ast.TypeName) -> tuple[str, str | None] | None:
+    """What is wrong with a type name, and a hint."""
+    if any(_kinds(compiler, kind)) or kind.namespace == "System":
+        return None
+    if kind.namespace not in ("", "FHIR"):
+        return f"unknown namespace '{kind.namespace}'", "the namespaces are FHIR and System"
+    names = [*compiler.model.names(), *SYSTEM_TYPES]
+    return f"unknown type '{kind.name}'", did_you_mean(kind.name, names)
+
+
+def _late(handler: Callable[..., Code]) -> Callable[..., Code]:
+    """`handler`, but that an unknown type fails when it is evaluated where the compiler is lenient."""
+
+    def late(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
+        (kind,) = call.args
+        fault = _fault(compiler, kind) if compiler.lenient and isinstance(kind, ast.TypeName) else None
+        return handler(compiler, call, scope, typed) if fault is None else compiler.failing(kind, *fault)
+
+    return late
 
 
 def _checker(compiler: Compiler, kind: ast.TypeName, *, exact: bool) -> Check:
@@ -104,25 +125,13 @@ def _base(compiler: Compiler, call: ast.Call, scope: Scope) -> tuple[Many, Check
     return base.many, _checker(compiler, kind, exact=exact), base
 
 
-def _of_resource_type(items_of: Many, name: str) -> Many:
-    """ofType() for a type of resource, which the data names."""
-
-    def many(ev: Evaluation, this: Any) -> list[Any]:
-        items = items_of(ev, this)
-        ev.budget -= len(items)
-        if ev.budget < 0:
-            ev.spend(0)
-        return [item for item in items if type(item) is dict and item.get("resourceType") == name]
-
-    return many
-
-
 def _resource_check(model: Model, name: str) -> Check:
-    if name in ABSTRACT:
+    if name in ("Resource", "DomainResource"):
         return lambda item: type(item) is dict and model.is_subtype(str(item.get("resourceType", "")), name)
     return lambda item: type(item) is dict and item.get("resourceType") == name
 
 
+@_late
 def _is(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -> Code:
     items_of, check, base = _base(compiler, call, scope)
     failure = compiler.failure(call)
@@ -136,6 +145,7 @@ def _is(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -> Code:
     return compiler.make(call, test=test, parts=(base,), types=BOOLEAN)
 
 
+@_late
 def _filter(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
     """as and ofType."""
     kind = call.args[0]
@@ -153,7 +163,7 @@ def _filter(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Co
         ev.spend(len(items))
         return [item for item in items if check(item)]
 
-    chosen: Many = many if nodes or single or kind.name in ABSTRACT else _of_resource_type(items_of, kind.name)
+    chosen: Many = many
     if typed and not nodes:
         chosen = lambda ev, this: [navigate.as_node(item) for item in many(ev, this)]  # noqa: E731
     elif nodes and not typed:

@@ -132,6 +132,8 @@ def _define_variable(compiler: Compiler, call: ast.Call, scope: Scope, typed: bo
     name_node = call.args[0]
     name = name_node.value if isinstance(name_node, ast.Literal) else None
     if not isinstance(name, str):
+        if compiler.lenient:
+            return _define_late(compiler, call, base, inner)
         raise compiler.semantic(name_node, "the name of a variable must be a string literal")
     if compiler.is_taken(name) or name in inner.names:
         raise compiler.semantic(name_node, f"%{name} is already defined", "choose another name")
@@ -148,6 +150,31 @@ def _define_variable(compiler: Compiler, call: ast.Call, scope: Scope, typed: bo
     made = compiler.make(call, many, parts=(base,), types=base.types, single=base.single)
     made.free = False
     made.defines = {**base.defines, name: Definition(slot, source.sources.union(base.sources), source.types)}
+    return made
+
+
+def _define_late(compiler: Compiler, call: ast.Call, base: Code, inner: Scope) -> Code:
+    """defineVariable() with a name that is known when it is evaluated: a slot holds all such names with their items,
+    and the empty name stands for them in the scope."""
+    slot, items_of, outer, failure = compiler.slot(), base.many, inner.names.get(""), compiler.failure(call)
+    name_of = compiler.code(call.args[0], _on_list(inner, base)).one
+    value = compiler.code(call.args[1], _on_list(inner, base)) if len(call.args) > 1 else None
+    value_of = value.many if value else None
+
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        items = items_of(ev, this)
+        name, names = name_of(ev, plain(items)), ev.slots[outer.slot] if outer else {}
+        if type(name) is not str:
+            raise failure("the name of a variable must be a string", None)
+        if name in names or name in inner.names or compiler.is_taken(name):
+            raise failure(f"%{name} is already defined", "choose another name")
+        ev.slots[slot] = {**names, name: plain(items) if value_of is None else value_of(ev, plain(items))}
+        return items
+
+    source = value or base
+    made = compiler.make(call, many, parts=(base,), types=base.types, single=base.single)
+    made.free = False
+    made.defines = {**base.defines, "": Definition(slot, source.sources.union(base.sources), None)}
     return made
 
 
