@@ -57,6 +57,7 @@ class Evaluation:
     `trace` is told of every node and of what trace() is given. `slots` and `entries` are the engine's own."""
 
     __slots__ = (
+        "_offset",
         "_today",
         "budget",
         "certain",
@@ -105,12 +106,20 @@ class Evaluation:
         self.slots: list[Any] = []
         self.entries: dict[str, dict[str, Any]] | None = None
         self._today: temporal.Date | None = None
+        self._offset: int | None = None
 
     def today(self) -> temporal.Date:
         """The calendar day of `now` in `zone`."""
         if self._today is None:
             self._today = temporal.of_date(self.now.astimezone(self.zone).date())
         return self._today
+
+    def offset(self) -> int:
+        """The offset of `now` in `zone`, in minutes: that of a CQL DateTime written without one."""
+        if self._offset is None:
+            offset = self.now.astimezone(self.zone).utcoffset()
+            self._offset = 0 if offset is None else int(offset.total_seconds() // 60)
+        return self._offset
 
     def spend(self, steps: int) -> None:
         """Take `steps` from the budget; LimitError when it is used up."""

@@ -223,7 +223,7 @@ def equivalent(left: Any, right: Any) -> bool:
     """FHIRPath 6.1.2 `~` of two items: text without case and space differences, numbers at the coarser precision."""
     if type(left) is str and type(right) is str:
         pair = temporal_pair(left, right)
-        return temporal.equivalent(*pair) if pair else _folded(left) == _folded(right)
+        return temporal.equivalent(*pair) if pair else folded(left) == folded(right)
     if is_number(left) and is_number(right):
         first, second = decimal(left), decimal(right)
         digits = min(_places(first), _places(second))
@@ -261,7 +261,8 @@ def _as_list(value: Any) -> list[Any]:
     return value if type(value) is list else [value]
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """Text without differences of case and of space."""
     return " ".join(text.casefold().split())
 
 

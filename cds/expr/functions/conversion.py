@@ -29,7 +29,7 @@ def to_boolean(value: Any) -> bool | None:
     return None
 
 
-def _number_text(text: str) -> bool:
+def is_number_text(text: str) -> bool:
     """True for `[+-]digits[.digits]`."""
     whole, dot, fraction = text.lstrip("+-").partition(".")
     signs = len(text) - len(text.lstrip("+-"))
@@ -41,7 +41,7 @@ def to_integer(value: Any) -> int | None:
     """Integer of an integer, boolean or a string of digits."""
     if type(value) in (int, bool):
         return int(value)
-    if type(value) is str and _number_text(value) and "." not in value:
+    if type(value) is str and is_number_text(value) and "." not in value:
         return int(value)
     return None
 
@@ -52,7 +52,7 @@ def to_decimal(value: Any) -> Decimal | None:
         return Decimal(int(value))
     if is_number(value):
         return decimal(value)
-    return Decimal(value) if type(value) is str and _number_text(value) else None
+    return Decimal(value) if type(value) is str and is_number_text(value) else None
 
 
 def to_quantity(value: Any) -> Quantity | None:
@@ -65,7 +65,7 @@ def to_quantity(value: Any) -> Quantity | None:
 def _quantity_of_text(text: str) -> Quantity | None:
     number, _, unit = text.strip().partition(" ")
     unit = unit.strip()
-    if not _number_text(number):
+    if not is_number_text(number):
         return None
     if not unit:
         return Quantity(Decimal(number))

@@ -99,7 +99,9 @@ def _substring(_: Evaluation, items: list[Any], starts: list[Any], lengths: list
 # --- regular expressions: linear time, bounded (security.md E1) --------------------------------------------------
 
 
-def _pattern(pattern: Any, text: str, flags: Any, name: str, options: Any = _OPTIONS) -> Any:
+def read_pattern(pattern: Any, text: str, flags: Any, name: str, options: Any = _OPTIONS) -> Any:
+    """A compiled regular expression to be used on `text`. EvaluationError when it cannot be read, LimitError when it or
+    the text is too long."""
     pattern = _need_text(pattern, name)
     if len(pattern) > MAX_PATTERN:
         raise LimitError(f"a regular expression has more than {MAX_PATTERN} characters")
@@ -120,11 +122,12 @@ def _compiled(pattern: str, options: Any) -> Any:
 
 
 def _matches(text: str, pattern: Any, flags: Any = None) -> bool:
-    return _pattern(pattern, text, flags, "matches", _TESTS).search(_encoded(text)) is not None
+    return read_pattern(pattern, text, flags, "matches", _TESTS).search(_encoded(text)) is not None
 
 
-def _matches_full(text: str, pattern: Any, flags: Any = None) -> bool:
-    return _pattern(pattern, text, flags, "matchesFull", _TESTS).fullmatch(_encoded(text)) is not None
+def matches_full(text: str, pattern: Any, flags: Any = None) -> bool:
+    """Whether the whole text matches."""
+    return read_pattern(pattern, text, flags, "matchesFull", _TESTS).fullmatch(_encoded(text)) is not None
 
 
 def _encoded(text: str) -> bytes:
@@ -136,8 +139,12 @@ def _replace_matches(text: str, pattern: Any, substitution: Any, flags: Any = No
     """`$1`, `${name}` and `$0` in the substitution stand for groups."""
     if pattern == "":
         return text
-    compiled = _pattern(pattern, text, flags, "replaceMatches")
-    pieces = _substitution(_need_text(substitution, "replaceMatches"), compiled)
+    compiled = read_pattern(pattern, text, flags, "replaceMatches")
+    return replaced(text, compiled, substitution_pieces(_need_text(substitution, "replaceMatches"), compiled))
+
+
+def replaced(text: str, compiled: Any, pieces: list[str | tuple[int | str]]) -> str:
+    """`text` with every match replaced by the pieces; LimitError when it grows too long."""
     size = 0
 
     def put(match: Any) -> str:
@@ -151,8 +158,8 @@ def _replace_matches(text: str, pattern: Any, substitution: Any, flags: Any = No
     return capped_text(str(compiled.sub(put, text)))
 
 
-def _substitution(template: str, compiled: Any) -> list[str | tuple[int | str]]:
-    """The template as text and one-tuples naming groups."""
+def substitution_pieces(template: str, compiled: Any) -> list[str | tuple[int | str]]:
+    """The template as text and one-tuples naming groups. EvaluationError for a group that there is not."""
     pieces: list[str | tuple[int | str]] = []
     at = 0
     while (dollar := template.find("$", at)) >= 0:
@@ -298,7 +305,7 @@ FUNCTIONS = (
     _text("lower", "", str.lower, "In lower case"),
     _text("replace", "pattern substitution", _replace, "With every occurrence replaced"),
     _text("matches", "regex flags?", _matches, "True when the regular expression occurs in it", BOOLEAN),
-    _text("matchesFull", "regex flags?", _matches_full, "True when the regular expression covers it", BOOLEAN),
+    _text("matchesFull", "regex flags?", matches_full, "True when the regular expression covers it", BOOLEAN),
     _text("replaceMatches", "regex substitution flags?", _replace_matches, "With every match replaced"),
     _text("length", "", len, "The number of characters", INTEGER),
     Function("toChars", "", "collection", _to_chars, "5.6", "Its characters", types=STRING),

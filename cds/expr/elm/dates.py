@@ -1,0 +1,326 @@
+"""Date, DateTime and Time of CQL: selectors, components, order at a precision, arithmetic, boundaries (CQL 1.5, B.6).
+
+The values are those of cds.expr.temporal. Here, unlike in FHIRPath, seconds and milliseconds are two precisions: a
+value whose second has no fraction digits does not know its milliseconds.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from cds.errors import EvaluationError
+from cds.expr import quantity as quantities
+from cds.expr import temporal
+from cds.expr.evaluation import Evaluation
+from cds.expr.quantity import Quantity
+from cds.expr.temporal import MICRO, Date, DateTime, Temporal, Time
+
+PRECISIONS = ("year", "month", "day", "hour", "minute", "second", "millisecond")
+#: How many components a DateTime needs for each precision.
+LEVEL = {name: index for index, name in enumerate(PRECISIONS, 1)} | {"week": 3}
+#: UCUM units that stand for a calendar unit where a date is moved.
+_CALENDAR_UNITS = quantities.TIME_UNITS | {"a": "year", "mo": "month"}
+_FULL_DATETIME, _FULL_TIME = 6, 3
+
+
+def level(value: Temporal) -> int:
+    """How many components are known, counted from the year: 3 is a day, 7 is milliseconds, for a Time too."""
+    if type(value) is Time:
+        return len(value.parts) + 3 + (len(value.parts) == _FULL_TIME and value.digits > 0)
+    return len(value.parts) + (len(value.parts) == _FULL_DATETIME and value.digits > 0)
+
+
+def finest(value: Temporal) -> str:
+    """The name of the finest precision that is known."""
+    return PRECISIONS[level(value) - 1]
+
+
+# --- selectors and components ------------------------------------------------------------------------------------
+
+
+def _given(names: tuple[str, ...], values: tuple[Any, ...]) -> list[int]:
+    """Components down to the first null; a value after a null is an error."""
+    known: list[int] = []
+    for name, value in zip(names, values, strict=False):
+        if value is None:
+            break
+        low, high = _LIMITS[name]
+        if not low <= value <= high:
+            raise EvaluationError(f"{value} is not a {name}", hint=f"a {name} is between {low} and {high}")
+        known.append(value)
+    if any(value is not None for value in values[len(known) :]):
+        raise EvaluationError(f"the {names[len(known)]} is null, and finer components are not")
+    return known
+
+
+_LIMITS = {
+    "year": (1, 9999),
+    "month": (1, 12),
+    "day": (1, 31),
+    "hour": (0, 23),
+    "minute": (0, 59),
+    "second": (0, 59),
+    "millisecond": (0, 999),
+}
+
+
+def _check_day(parts: list[int]) -> None:
+    if len(parts) > 2 and parts[2] > monthrange(parts[0], parts[1])[1]:
+        raise EvaluationError(f"month {parts[1]} of {parts[0]} has no day {parts[2]}")
+
+
+def _clock(parts: list[int]) -> list[int]:
+    """Hour, minute and microseconds of hour, minute, second and millisecond."""
+    if len(parts) < 3:
+        return parts
+    return [*parts[:2], parts[2] * MICRO + (parts[3] * 1000 if len(parts) > 3 else 0)]
+
+
+def make_date(year: Any, month: Any = None, day: Any = None) -> Date | None:
+    """`Date(year, month, day)`: null without a year (CQL B.6.6). EvaluationError for components that are no date."""
+    parts = _given(PRECISIONS[:3], (year, month, day))
+    _check_day(parts)
+    return Date(tuple(parts)) if parts else None
+
+
+def make_datetime(
+    year: Any,
+    month: Any = None,
+    day: Any = None,
+    hour: Any = None,
+    minute: Any = None,
+    second: Any = None,
+    millisecond: Any = None,
+    offset: Any = None,
+    *,
+    ev: Evaluation,
+) -> DateTime | None:
+    """`DateTime(year, ... millisecond, timezoneOffset)`: null without a year; the evaluation's offset where none is
+    given (CQL B.6.8). EvaluationError for components that are no date."""
+    parts = _given(PRECISIONS, (year, month, day, hour, minute, second, millisecond))
+    if not parts:
+        return None
+    _check_day(parts)
+    minutes = ev.offset() if offset is None else int(offset * 60)
+    if abs(minutes) > 14 * 60:
+        raise EvaluationError("a time zone offset is between -14 and 14 hours")
+    return DateTime((*parts[:3], *_clock(parts[3:])), minutes, 3 if len(parts) == 7 else 0)
+
+
+def make_time(hour: Any, minute: Any = None, second: Any = None, millisecond: Any = None) -> Time | None:
+    """`Time(hour, minute, second, millisecond)`: null without an hour (CQL B.6.21)."""
+    parts = _given(PRECISIONS[3:], (hour, minute, second, millisecond))
+    return Time(tuple(_clock(parts)), None, 3 if len(parts) == 4 else 0) if parts else None
+
+
+def component(value: Temporal, *, precision: str) -> int | None:
+    """`year from` ... `millisecond from`: null when the value does not know it (CQL B.6.4)."""
+    wanted = LEVEL[precision]
+    if wanted > level(value):
+        return None
+    if wanted < 6:
+        return value.parts[wanted - (4 if type(value) is Time else 1)]
+    return value.parts[-1] // MICRO if wanted == 6 else value.parts[-1] % MICRO // 1000
+
+
+def date_from(value: DateTime | Date) -> Date:
+    """`date from`."""
+    return Date(value.parts[:3])
+
+
+def time_from(value: DateTime) -> Time | None:
+    """`time from`: null for a DateTime without time of day."""
+    return Time(value.parts[3:], None, value.digits) if len(value.parts) > 3 else None
+
+
+def offset_from(value: DateTime) -> Decimal | None:
+    """`timezoneoffset from`, in hours."""
+    return None if value.offset is None else Decimal(value.offset) / 60
+
+
+def now(*, ev: Evaluation) -> DateTime:
+    """`Now()`: the time of the evaluation, with milliseconds."""
+    return temporal.of_datetime(ev.now.astimezone(ev.zone))
+
+
+def today(*, ev: Evaluation) -> Date:
+    """`Today()`."""
+    return ev.today()
+
+
+def time_of_day(*, ev: Evaluation) -> Time:
+    """`TimeOfDay()`."""
+    moment = now(ev=ev)
+    return Time(moment.parts[3:], None, moment.digits)
+
+
+# --- order -------------------------------------------------------------------------------------------------------
+
+
+def _cut(parts: tuple[int, ...], count: int, full: int) -> tuple[int, ...]:
+    """The first `count` components, the second and the millisecond (after `full` of them) counted as two."""
+    if count < full:
+        return parts[:count]
+    return (*parts[: full - 1], parts[full - 1] // (MICRO if count == full else 1000))
+
+
+def _shifted(parts: tuple[int, ...], minutes: int) -> tuple[int, ...]:
+    """Components of a time of day with its date, moved by minutes. The years 0 and 10000 may come out: they order."""
+    year, month, day, hour, *rest = parts
+    total = hour * 60 + (rest[0] if rest else 0) + minutes
+    days, total = divmod(total, 1440)
+    if days:
+        ordinal = date(year, month, day).toordinal() + days
+        if ordinal < 1:
+            year, month, day = 0, 12, 31
+        elif ordinal > date.max.toordinal():
+            year, month, day = 10000, 1, 1
+        else:
+            moved = date.fromordinal(ordinal)
+            year, month, day = moved.year, moved.month, moved.day
+    return (year, month, day, total // 60, total % 60, *rest[1:])[: len(parts)]
+
+
+def aligned(left: Temporal, right: Temporal) -> tuple[int, ...]:
+    """The components of `right` at the offset of `left`, where both have a time of day and an offset."""
+    if left.offset == right.offset or left.offset is None or right.offset is None:
+        return right.parts
+    if len(left.parts) < 4 or len(right.parts) < 4:
+        return right.parts
+    return _shifted(right.parts, left.offset - right.offset)
+
+
+def order(left: Temporal, right: Temporal, precision: str | None = None) -> int | None:
+    """-1, 0 or 1 down to `precision` (the finest of both when None); None when a side does not know enough. Offsets are
+    brought together first, for precisions from the hour (CQL B.6, comparison)."""
+    first, second = left.parts, right.parts
+    full = _FULL_TIME if type(left) is Time else _FULL_DATETIME
+    if left.offset != right.offset and (precision is None or LEVEL[precision] > 3):
+        second = aligned(left, right)
+    mine = len(first) + (len(first) == full and left.digits > 0)
+    theirs = len(second) + (len(second) == full and right.digits > 0)
+    if precision is None:
+        if mine == theirs:
+            return (first > second) - (first < second)
+        wanted = max(mine, theirs)
+    else:
+        wanted = LEVEL[precision] - _FULL_DATETIME + full
+    count = min(mine, theirs, wanted)
+    if count > 0:
+        one, other = _cut(first, count, full), _cut(second, count, full)
+        if one != other:
+            return -1 if one < other else 1
+    return 0 if count == wanted else None
+
+
+def equal(left: Temporal, right: Temporal) -> bool | None:
+    """`=`: None when the precisions differ and what both know is the same."""
+    if (type(left) is Time) != (type(right) is Time):
+        return False
+    found = order(left, right)
+    return None if found is None else found == 0
+
+
+# --- arithmetic --------------------------------------------------------------------------------------------------
+
+
+def shifted(value: Temporal, amount: Quantity, sign: int = 1) -> Temporal | None:
+    """As moved(), but None when the result leaves the years 1 to 9999."""
+    unit = amount.calendar or _CALENDAR_UNITS.get(amount.unit)
+    if unit is None:
+        raise EvaluationError("a date cannot be moved by this unit", hint="use a duration such as 3 months")
+    number, known = amount.value, level(value)
+    if unit == "second" and number != int(number):
+        number, unit = number * 1000, "millisecond"
+    if LEVEL[unit] > known and (type(value) is Time or known == 6):
+        coarse = PRECISIONS[known - 1]  # a duration finer than the value counts as far as it fills whole steps of it
+        number, unit = number * temporal.DURATIONS[unit] / temporal.DURATIONS[coarse], coarse
+    return temporal.add(value, sign * int(number), unit)
+
+
+def moved(value: Temporal, amount: Quantity, sign: int = 1) -> Temporal:
+    """A date or time plus (or, with `sign` -1, minus) a duration; decimals count for seconds only (CQL B.6.1).
+    EvaluationError when the unit is no duration or the result leaves the years 1 to 9999."""
+    result = shifted(value, amount, sign)
+    if result is None:
+        raise EvaluationError("the date leaves the years 1 to 9999")
+    return result
+
+
+def stepped(value: Temporal, sign: int, precision: str | None = None) -> Temporal | None:
+    """The next (or, with `sign` -1, the previous) value at `precision`, the finest it knows when None; None at the end
+    of the calendar or of the day."""
+    unit = precision or finest(value)
+    if type(value) is Time:
+        last = _parts_at(MAX_TIME if sign > 0 else MIN_TIME, level(value))
+        if _parts_at(value, level(value)) == last:
+            return None
+    return temporal.add(value, sign, unit)
+
+
+def _parts_at(value: Temporal, count: int) -> tuple[int, ...]:
+    return _cut(value.parts, count - 3, _FULL_TIME)
+
+
+MIN_DATE, MAX_DATE = Date((1, 1, 1)), Date((9999, 12, 31))
+MIN_TIME, MAX_TIME = Time((0, 0, 0), None, 3), Time((23, 59, 60 * MICRO - 1000), None, 3)
+MIN_DATETIME = DateTime((*MIN_DATE.parts, *MIN_TIME.parts), 0, 3)
+MAX_DATETIME = DateTime((*MAX_DATE.parts, *MAX_TIME.parts), 0, 3)
+
+
+# --- precision ---------------------------------------------------------------------------------------------------
+
+#: Digits that a value written down to each precision has (CQL B.4, Precision).
+_DATE_DIGITS = {4: 1, 6: 2, 8: 3}
+_DATETIME_DIGITS = _DATE_DIGITS | {10: 4, 12: 5, 14: 6, 17: 7}
+_TIME_DIGITS = {2: 4, 4: 5, 6: 6, 9: 7}
+
+
+def _digits(value: Temporal) -> dict[int, int]:
+    return _TIME_DIGITS if type(value) is Time else _DATE_DIGITS if type(value) is Date else _DATETIME_DIGITS
+
+
+def precision(value: Temporal) -> int:
+    """`Precision()`: the number of digits, 4 for a year, 17 for milliseconds."""
+    known = level(value)
+    return next(digits for digits, count in _digits(value).items() if count == known)
+
+
+def filled(value: Temporal, high: bool) -> tuple[int, ...]:
+    """The components of the first or the last moment that the value may mean: to the day for a Date, to the millisecond
+    for the others."""
+    parts = value.parts
+    base = 3 if type(value) is Time else 0
+    if base == 0 and len(parts) < 3:
+        month = parts[1] if len(parts) > 1 else 12 if high else 1
+        parts = (parts[0], month, monthrange(parts[0], month)[1] if high else 1)
+    if type(value) is Date:
+        return parts
+    if len(parts) + base == _FULL_DATETIME:
+        return (*parts[:-1], parts[-1] + MICRO - 1000) if high and not value.digits else parts
+    clock = MAX_TIME.parts if high else MIN_TIME.parts
+    return parts + clock[len(parts) + base - 3 :]
+
+
+def boundary(value: Temporal, digits: int | None, high: bool) -> Temporal | None:
+    """`LowBoundary`/`HighBoundary`: the first or last value at `digits` of precision (the finest when None) that the
+    value may mean; null when the type has no such precision."""
+    table = _digits(value)
+    count = table.get(digits) if digits is not None else max(table.values())
+    if count is None:
+        return None
+    return truncated(type(value)(filled(value, high), value.offset, 3), PRECISIONS[count - 1])
+
+
+def truncated(value: Temporal, precision: str) -> Temporal:
+    """The value without what is finer than `precision`; unchanged when it knows no more."""
+    count = LEVEL[precision]
+    if count >= level(value):
+        return value
+    parts = value.parts[: count - (3 if type(value) is Time else 0)]
+    if count == 6:
+        parts = (*parts[:-1], parts[-1] // MICRO * MICRO)
+    return type(value)(parts, value.offset)

@@ -1,0 +1,469 @@
+"""Arithmetic of CQL (1.5, B.4): Integer of 32 bits, Long of 64, Decimal of 28 digits with 8 behind the point, Quantity.
+
+A result that its type cannot hold is null. Integer and Long are both Python's int: where static types are known the
+compiler takes the handler of the type; the general ones hold two small integers to 32 bits and others to 64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal, DecimalException
+from typing import Any
+
+from cds.errors import EvaluationError
+from cds.expr import quantity as quantities
+from cds.expr.elm import dates
+from cds.expr.elm.values import Uncertainty
+from cds.expr.quantity import Quantity
+from cds.expr.temporal import Date, DateTime, Temporal, Time
+from cds.expr.values import ARITHMETIC, decimal, describe, is_number
+
+MIN_INTEGER, MAX_INTEGER = -(2**31), 2**31 - 1
+MIN_LONG, MAX_LONG = -(2**63), 2**63 - 1
+PLACES = 8
+STEP = Decimal("1E-8")
+MAX_DECIMAL = Decimal("99999999999999999999.99999999")
+MIN_DECIMAL = -MAX_DECIMAL
+
+MINIMUM: dict[str, Any] = {
+    "System.Integer": MIN_INTEGER,
+    "System.Long": MIN_LONG,
+    "System.Decimal": MIN_DECIMAL,
+    "System.Quantity": Quantity(MIN_DECIMAL),
+    "System.Date": dates.MIN_DATE,
+    "System.DateTime": dates.MIN_DATETIME,
+    "System.Time": dates.MIN_TIME,
+}
+MAXIMUM: dict[str, Any] = {
+    "System.Integer": MAX_INTEGER,
+    "System.Long": MAX_LONG,
+    "System.Decimal": MAX_DECIMAL,
+    "System.Quantity": Quantity(MAX_DECIMAL),
+    "System.Date": dates.MAX_DATE,
+    "System.DateTime": dates.MAX_DATETIME,
+    "System.Time": dates.MAX_TIME,
+}
+
+
+def is_integer(value: Any) -> bool:
+    """True for an Integer or Long, an uncertain one too; not for a Boolean."""
+    return type(value) is int or type(value) is Uncertainty
+
+
+def _mismatch(name: str, *values: Any) -> EvaluationError:
+    return EvaluationError(f"{name} does not go with {' and '.join(describe(value) for value in values)}")
+
+
+# --- ranges ------------------------------------------------------------------------------------------------------
+
+
+def as_integer(value: Any) -> Any:
+    """`value` when it fits an Integer, else None."""
+    return value if MIN_INTEGER <= value <= MAX_INTEGER else None
+
+
+def as_long(value: Any) -> Any:
+    """`value` when it fits a Long, else None."""
+    return value if MIN_LONG <= value <= MAX_LONG else None
+
+
+def as_decimal(value: Decimal) -> Decimal | None:
+    """A computed decimal with at most 8 digits behind the point, or None when it is too large."""
+    if value.as_tuple().exponent < -PLACES:  # type: ignore[operator]
+        value = value.quantize(STEP, ROUND_HALF_UP, ARITHMETIC) if value.adjusted() < 20 else value
+    return value if MIN_DECIMAL <= value <= MAX_DECIMAL else None
+
+
+def _whole(left: Any, right: Any, result: Any) -> Any:
+    """An integer result of operands whose static type is not known."""
+    for value in (left, right):
+        if type(value) is int and not MIN_INTEGER <= value <= MAX_INTEGER:
+            return as_long(result)
+    return as_integer(result)
+
+
+def _quantity(value: Decimal | None, like: Quantity) -> Quantity | None:
+    return None if value is None else Quantity(value, like.unit, like.calendar)
+
+
+# --- plus and minus ----------------------------------------------------------------------------------------------
+
+
+def add_integers(left: Any, right: Any) -> Any:
+    """`+` of two Integers."""
+    return as_integer(left + right)
+
+
+def add_longs(left: Any, right: Any) -> Any:
+    """`+` of two Longs."""
+    return as_long(left + right)
+
+
+def add_decimals(left: Any, right: Any) -> Decimal | None:
+    """`+` of two Decimals."""
+    return as_decimal(ARITHMETIC.add(decimal(left), decimal(right)))
+
+
+def subtract_integers(left: Any, right: Any) -> Any:
+    """`-` of two Integers."""
+    return as_integer(left - right)
+
+
+def subtract_longs(left: Any, right: Any) -> Any:
+    """`-` of two Longs."""
+    return as_long(left - right)
+
+
+def subtract_decimals(left: Any, right: Any) -> Decimal | None:
+    """`-` of two Decimals."""
+    return as_decimal(ARITHMETIC.subtract(decimal(left), decimal(right)))
+
+
+def _together(left: Quantity, right: Quantity) -> tuple[Quantity, Quantity] | None:
+    """Both in the finer of their units; None when they measure different things."""
+    if left.unit == right.unit:
+        return left, right
+    other = quantities.convert(right, left)
+    if other is None:
+        return None
+    if abs(other.value) > abs(right.value):  # one unit of the right is more than one of the left: the left is finer
+        return left, other
+    mine = quantities.convert(left, right)
+    return None if mine is None else (mine, right)
+
+
+def _add_quantities(left: Quantity, right: Quantity, sign: int) -> Quantity | None:
+    pair = _together(left, right)
+    if pair is None:
+        return None
+    operation = ARITHMETIC.add if sign > 0 else ARITHMETIC.subtract
+    return _quantity(as_decimal(operation(pair[0].value, pair[1].value)), pair[0])
+
+
+def add(left: Any, right: Any) -> Any:
+    """`+`: numbers, quantities, a date and a duration (CQL B.4.2, B.6.1)."""
+    if is_integer(left) and is_integer(right):
+        return _whole(left, right, left + right)
+    if type(right) is Quantity:
+        if type(left) is Quantity:
+            return _add_quantities(left, right, 1)
+        if isinstance(left, Temporal):
+            return dates.moved(left, right)
+    if is_number(left) and is_number(right):
+        return add_decimals(left, right)
+    if type(left) is str and type(right) is str:
+        return left + right
+    raise _mismatch("+", left, right)
+
+
+def subtract(left: Any, right: Any) -> Any:
+    """`-`: numbers, quantities, a date and a duration."""
+    if is_integer(left) and is_integer(right):
+        return _whole(left, right, left - right)
+    if type(right) is Quantity:
+        if type(left) is Quantity:
+            return _add_quantities(left, right, -1)
+        if isinstance(left, Temporal):
+            return dates.moved(left, right, -1)
+    if is_number(left) and is_number(right):
+        return subtract_decimals(left, right)
+    raise _mismatch("-", left, right)
+
+
+# --- times and divided by ----------------------------------------------------------------------------------------
+
+
+def multiply_integers(left: Any, right: Any) -> Any:
+    """`*` of two Integers."""
+    return as_integer(left * right)
+
+
+def multiply_longs(left: Any, right: Any) -> Any:
+    """`*` of two Longs."""
+    return as_long(left * right)
+
+
+def multiply_decimals(left: Any, right: Any) -> Decimal | None:
+    """`*` of two Decimals."""
+    return as_decimal(ARITHMETIC.multiply(decimal(left), decimal(right)))
+
+
+def divide_decimals(left: Any, right: Any) -> Decimal | None:
+    """`/` of two Decimals: null for division by zero."""
+    return as_decimal(ARITHMETIC.divide(decimal(left), decimal(right))) if right else None
+
+
+def _as_quantity(value: Any) -> Quantity | None:
+    if type(value) is Quantity:
+        return value
+    return Quantity(decimal(value)) if is_number(value) else None
+
+
+def _scaled(left: Quantity, right: Quantity, value: Decimal | None, unit: str) -> Quantity | None:
+    """A product or quotient; a calendar word survives a plain factor only."""
+    if value is None:
+        return None
+    kept = left if right.unit == "1" else right if left.unit == "1" else None
+    return Quantity(value, unit, kept.calendar if kept is not None and kept.unit == unit else None)
+
+
+def multiply(left: Any, right: Any) -> Any:
+    """`*`: numbers; quantities multiply their units."""
+    if is_integer(left) and is_integer(right):
+        return _whole(left, right, left * right)
+    if is_number(left) and is_number(right):
+        return multiply_decimals(left, right)
+    first, second = _as_quantity(left), _as_quantity(right)
+    if first is None or second is None:
+        raise _mismatch("*", left, right)
+    value = multiply_decimals(first.value, second.value)
+    return _scaled(first, second, value, quantities.unit_product(first.unit, second.unit))
+
+
+def divide(left: Any, right: Any) -> Any:
+    """`/`: a Decimal, or a Quantity when a side is one; null for division by zero."""
+    if is_number(left) and is_number(right):
+        return divide_decimals(left, right)
+    first, second = _as_quantity(left), _as_quantity(right)
+    if first is None or second is None:
+        raise _mismatch("/", left, right)
+    value = divide_decimals(first.value, second.value)
+    return _scaled(first, second, value, quantities.unit_quotient(first.unit, second.unit))
+
+
+def _cut_quotient(left: int, right: int) -> int:
+    whole = abs(left) // abs(right)
+    return whole if (left < 0) == (right < 0) else -whole
+
+
+def _whole_quotient(left: Any, right: Any) -> Decimal:
+    return ARITHMETIC.divide(decimal(left), decimal(right)).to_integral_value(ROUND_DOWN)
+
+
+def _remainder(left: Any, right: Any) -> Decimal:
+    try:
+        return ARITHMETIC.remainder(decimal(left), decimal(right))
+    except DecimalException:  # the whole quotient has more than 28 digits
+        return decimal(left) - _whole_quotient(left, right) * decimal(right)
+
+
+def _of_quantities(
+    name: str, operation: Callable[[Any, Any], Decimal], left: Any, right: Any
+) -> Decimal | Quantity | None:
+    """An operation on numbers, or on quantities in the unit of the left one; null for division by zero."""
+    if is_number(left) and is_number(right):
+        return as_decimal(operation(left, right)) if right else None
+    first, second = _as_quantity(left), _as_quantity(right)
+    if first is None or second is None:
+        raise _mismatch(name, left, right)
+    other = second if second.unit in (first.unit, "1") else quantities.convert(second, first)
+    if other is None or not other.value:
+        return None
+    return _quantity(as_decimal(operation(first.value, other.value)), first)
+
+
+def truncated_divide(left: Any, right: Any) -> Any:
+    """`div`: the quotient without its fraction, of the type of the operands; null for division by zero."""
+    if type(left) is int and type(right) is int:
+        return _whole(left, right, _cut_quotient(left, right)) if right else None
+    return _of_quantities("div", _whole_quotient, left, right)
+
+
+def divide_longs(left: int, right: int) -> int | None:
+    """`div` of two Longs."""
+    return as_long(_cut_quotient(left, right)) if right else None
+
+
+def modulo(left: Any, right: Any) -> Any:
+    """`mod`: the remainder of div, with the sign of the left; null for division by zero."""
+    if type(left) is int and type(right) is int:
+        return left - right * _cut_quotient(left, right) if right else None
+    return _of_quantities("mod", _remainder, left, right)
+
+
+# --- one number --------------------------------------------------------------------------------------------------
+
+
+def absolute(value: Any) -> Any:
+    """`Abs`: null for the smallest Integer or Long, which has no positive."""
+    return negate(value) if (value.value if type(value) is Quantity else value) < 0 else value
+
+
+def negate(value: Any) -> Any:
+    """`-value`."""
+    if type(value) is Quantity:
+        return Quantity(-value.value, value.unit, value.calendar)
+    if type(value) is int:
+        return None if value in (MIN_INTEGER, MIN_LONG) else -value
+    return -value
+
+
+def negate_long(value: Any) -> Any:
+    """`-value` of a Long."""
+    return as_long(-value)
+
+
+def absolute_long(value: Any) -> Any:
+    """`Abs` of a Long."""
+    return as_long(abs(value))
+
+
+def _to_integer(rounding: str) -> Callable[[Any], int | None]:
+    def rounded(value: Any) -> int | None:
+        number = decimal(value)
+        return as_integer(int(number.to_integral_value(rounding))) if number.adjusted() < PLACES * 2 else None
+
+    return rounded
+
+
+ceiling = _to_integer(ROUND_CEILING)
+floor = _to_integer(ROUND_FLOOR)
+truncate = _to_integer(ROUND_DOWN)
+
+
+def round_to(value: Any, digits: int | None = None) -> Any:
+    """`Round`: half away from zero, to `digits` digits behind the point (CQL B.4.17)."""
+    if value is None:
+        return None
+    places = digits or 0
+    if not -PLACES * 3 <= places <= PLACES * 3:
+        raise EvaluationError("Round() takes a small number of digits")
+    number = decimal(value)
+    if -places <= number.as_tuple().exponent:  # type: ignore[operator]
+        return number
+    result = number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, ARITHMETIC)
+    return as_decimal(result if places >= 0 else result.quantize(Decimal(1)))
+
+
+def natural_log(value: Any) -> Decimal | None:
+    """`Ln`: null for a negative number; EvaluationError for zero, whose logarithm is infinite."""
+    number = decimal(value)
+    if not number:
+        raise EvaluationError("zero has no logarithm")
+    return as_decimal(ARITHMETIC.ln(number)) if number > 0 else None
+
+
+def log(value: Any, base: Any) -> Decimal | None:
+    """`Log`: null where there is none."""
+    number, radix = decimal(value), decimal(base)
+    if number <= 0 or radix <= 0 or radix == 1:
+        return None
+    return as_decimal(ARITHMETIC.divide(ARITHMETIC.ln(number), ARITHMETIC.ln(radix)))
+
+
+def exp(value: Any) -> Decimal:
+    """`Exp`; EvaluationError when the result is no Decimal."""
+    try:
+        result = as_decimal(ARITHMETIC.exp(decimal(value)))
+    except DecimalException:
+        result = None
+    if result is None:
+        raise EvaluationError("Exp() is larger than a Decimal")
+    return result
+
+
+def power_longs(value: int, exponent: int) -> Any:
+    """`Power` of two Longs."""
+    if exponent < 0 or (abs(value) > 1 and exponent > 63):
+        return power(value, exponent)
+    return as_long(value**exponent)
+
+
+def power(value: Any, exponent: Any) -> Any:
+    """`Power`: an Integer or Long for whole operands and a natural exponent, else a Decimal."""
+    if type(value) is int and type(exponent) is int and exponent >= 0:
+        if abs(value) > 1 and exponent > 63:
+            return None
+        return _whole(value, exponent, value**exponent)
+    base, number = decimal(value), decimal(exponent)
+    if not base:
+        return None if number < 0 else Decimal(0 if number else 1)
+    try:
+        return as_decimal(ARITHMETIC.power(base, number))
+    except DecimalException:
+        return None
+
+
+# --- steps and limits --------------------------------------------------------------------------------------------
+
+
+def stepped(value: Any, sign: int, kind: str | None = None) -> Any:
+    """The value after (`sign` 1) or before (-1); None when there is none. `kind` tells a Long from an Integer."""
+    if type(value) is int:
+        result = value + sign
+        return as_long(result) if kind == "System.Long" or as_integer(value) is None else as_integer(result)
+    if type(value) is Quantity:
+        return _quantity(stepped(value.value, sign), value)
+    if isinstance(value, Temporal):
+        return dates.stepped(value, sign)
+    if is_number(value):
+        return as_decimal(ARITHMETIC.add(decimal(value), STEP * sign))
+    raise EvaluationError(f"{describe(value)} has no next value")
+
+
+def _stepping(sign: int, name: str, kind: str | None = None) -> Callable[[Any], Any]:
+    def step(value: Any) -> Any:
+        result = stepped(value, sign, kind)
+        if result is None:
+            raise EvaluationError(f"there is no {name} of the {'largest' if sign > 0 else 'smallest'} value")
+        return result
+
+    return step
+
+
+successor = _stepping(1, "successor")
+predecessor = _stepping(-1, "predecessor")
+long_successor = _stepping(1, "successor", "System.Long")
+long_predecessor = _stepping(-1, "predecessor", "System.Long")
+
+
+def _limit(table: dict[str, Any], name: str) -> Callable[..., Any]:
+    def limit(*, types: tuple[str, ...]) -> Any:
+        if types[0] not in table:
+            raise EvaluationError(f"{types[0]} has no {name}")
+        return table[types[0]]
+
+    return limit
+
+
+minimum = _limit(MINIMUM, "minimum")
+maximum = _limit(MAXIMUM, "maximum")
+
+
+# --- precision ---------------------------------------------------------------------------------------------------
+
+
+def precision(value: Any) -> int:
+    """`Precision`: digits behind the point, or digits of a date or time (CQL B.4.13)."""
+    if isinstance(value, Temporal):
+        return dates.precision(value)
+    return _places(decimal(value))
+
+
+def _places(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+def _boundary(high: bool) -> Callable[[Any, int | None], Any]:
+    def boundary(value: Any, digits: int | None = None) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, (Date, DateTime, Time)):
+            return dates.boundary(value, digits, high)
+        number, places = decimal(value), PLACES if digits is None else digits
+        if not 0 <= places <= PLACES:
+            return None
+        unit = Decimal(1).scaleb(-places)
+        if places <= _places(number):
+            return number.quantize(unit, ROUND_CEILING if high else ROUND_FLOOR, ARITHMETIC)
+        outward = Decimal(1).scaleb(-_places(number)) - unit
+        if high == (number >= 0):
+            number += outward if high else -outward
+        return number.quantize(unit, context=ARITHMETIC)
+
+    return boundary
+
+
+low_boundary = _boundary(high=False)
+high_boundary = _boundary(high=True)
