@@ -26,7 +26,7 @@ def signed(value: Any, negative: bool) -> Any:
         return -value if negative else value
     if type(value) is Quantity:
         return Quantity(-value.value if negative else value.value, value.unit, value.calendar)
-    raise EvaluationError(f"a sign needs a number, not {describe(value)}", hint="put parentheses around the number")
+    raise EvaluationError(f"a sign needs a number, not {describe(value)}", hint="it comes last: write (-1).toString()")
 
 
 def _integer(value: int) -> int:
@@ -36,7 +36,12 @@ def _integer(value: int) -> int:
 
 
 def _mismatch(symbol: str, left: Any, right: Any) -> EvaluationError:
-    return EvaluationError(f"{symbol} does not go with {describe(left)} and {describe(right)}")
+    hint = None
+    if symbol == "+" and (type(left) is str or type(right) is str):
+        hint = "make the other a string with toString()"
+    elif isinstance(left, Temporal) and isinstance(right, Temporal):
+        hint = "count the time between them with difference(date, 'days')"
+    return EvaluationError(f"{symbol} does not go with {describe(left)} and {describe(right)}", hint=hint)
 
 
 def _moved(value: Temporal, amount: Quantity, sign: int, fractions: bool) -> Temporal | None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from cds.errors import EvaluationError, ExpressionSemanticError, did_you_mean
-from cds.expr import ast, focus, navigate, operators
+from cds.expr import ast, focus, hints, navigate, operators
 from cds.expr.analysis import Analysis, mentions
 from cds.expr.code import BOOLEAN, NO_SOURCES, Code, Definition, Function, Many, One, Scope, Sources, Test
 from cds.expr.evaluation import Evaluation
@@ -282,6 +282,8 @@ class Compiler:
 
     def member(self, node: ast.Member, scope: Scope, typed: bool, *, count: bool = False) -> Code:
         """A path of elements, in one closure. `count`: only the number of items matters."""
+        if node.name in hints.CONSTANTS and _is_bare(node) and self.text[node.at] != "`":
+            raise self.semantic(node, f"there is no {node.name} in FHIRPath", f"write {hints.CONSTANTS[node.name]}")
         if typed or self.analysis.member_needs_type(node, scope.primitive):
             return self._typed_member(node, scope, typed)
         names, start = [node.name], node.base
@@ -350,7 +352,8 @@ class Compiler:
             raise self.semantic(node, f"unknown element '{name}'", f"the element is '{choice}'")
         names = [element for kind in types for element in self.model.elements(kind)]
         message = f"{' or '.join(sorted(types)[:3])} has no element '{name}'"
-        raise self.semantic(node, message, did_you_mean(name, names))
+        hint = f"a function has brackets: {name}()" if name in FUNCTIONS else did_you_mean(name, names)
+        raise self.semantic(node, message, hint)
 
     # --- the rest ---
 
@@ -373,7 +376,7 @@ class Compiler:
         """A function, by its row in the table."""
         function = FUNCTIONS.get(node.name)
         if function is None:
-            raise self.semantic(node, f"unknown function '{node.name}'", did_you_mean(node.name, FUNCTIONS))
+            raise self.semantic(node, f"unknown function {node.name}()", hints.function(node.name, FUNCTIONS))
         if not function.least <= len(node.args) <= function.most:
             message = f"{node.name}() takes {function.arity}, found {len(node.args)}"
             raise self.semantic(node, message, f"it is {function.signature}" if function.most else None)
@@ -473,6 +476,11 @@ class Loop:
         self.scope = scope
         self.index = index
         self.unwrap = unwrap
+
+
+def _is_bare(node: ast.Member) -> bool:
+    """True for a name that starts a path."""
+    return isinstance(node.base, ast.Special) and node.base.implicit
 
 
 def _nth(node: ast.Node, up: int) -> ast.Node:

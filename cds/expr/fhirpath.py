@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from cds.errors import ExpressionSyntaxError
-from cds.expr import ast
-from cds.expr.lexer import Token, syntax_error, tokens
+from cds.expr import ast, hints
+from cds.expr.lexer import Token, place, syntax_error, tokens
 from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity
 from cds.expr.values import decimal
 
@@ -75,16 +75,21 @@ class Parser:
         """The expression up to the end of the text."""
         node = self.expression(0)
         if self.token.kind != "end":
-            raise self.unexpected("an operator or the end of the expression")
+            closing = self.token.kind == "operator" and self.token.value in (")", "]", "}")
+            hint = f"no bracket is open for this {self.token.value}" if closing else None
+            raise self.unexpected("an operator or the end of the expression", hint)
         return node
 
     # --- helpers ---
 
-    def unexpected(self, expected: str) -> ExpressionSyntaxError:
+    def unexpected(self, expected: str, hint: str | None = None) -> ExpressionSyntaxError:
         """An error at the next token."""
         token = self.token
-        found = "the end" if token.kind == "end" else f"'{self.text[token.at : token.end][:40]}'"
-        return syntax_error(self.text, token.at, f"expected {expected}, found {found}")
+        before = self.tokens[self.index - 1] if self.index else None
+        written = self.text[token.at : token.end][:40]
+        found = "the end" if token.kind == "end" else written if written[0] in "'`" else f"'{written}'"
+        hint = hint or hints.token(self.text, before, token)
+        return syntax_error(self.text, token.at, f"expected {expected}, found {found}", hint)
 
     def at_operator(self, operator: str) -> bool:
         """True when the next token is this operator."""
@@ -97,10 +102,12 @@ class Parser:
             return True
         return False
 
-    def require(self, operator: str) -> None:
-        """Pass over an operator that must be next."""
+    def require(self, operator: str, opened: int, expected: str = "") -> None:
+        """Pass over the bracket that must be next; the one it closes stands at `opened`."""
         if not self.accept(operator):
-            raise self.unexpected(f"'{operator}'")
+            line, column = place(self.text, opened)
+            hint = f"it closes the {self.text[opened]} at {line}:{column}" if self.token.kind == "end" else None
+            raise self.unexpected(expected or f"'{operator}'", hint)
 
     def deeper(self, *nodes: ast.Node) -> int:
         """The depth of a node above `nodes`; an error beyond MAX_DEPTH."""
@@ -168,7 +175,7 @@ class Parser:
                 at = self.token.at
                 self.index += 1
                 index = self.expression(0)
-                self.require("]")
+                self.require("]", at)
                 node = ast.Index(at, self.deeper(node, index), node, index)
             else:
                 return node
@@ -197,7 +204,8 @@ class Parser:
 
     def call(self, base: ast.Node, name: str, at: int) -> ast.Node:
         """The arguments of a function."""
-        self.require("(")
+        opened = self.token.at
+        self.index += 1
         args: list[ast.Node] = []
         if not self.accept(")"):
             if name in _TYPE_FUNCTIONS:
@@ -206,8 +214,7 @@ class Parser:
                 args.append(self.expression(0))
                 while self.accept(","):
                     args.append(self.expression(0))
-            if not self.accept(")"):
-                raise self.unexpected("',' or ')'")
+            self.require(")", opened, "',' or ')'")
         return ast.Call(at, self.deeper(base, *args), base, name, tuple(args))
 
     def term(self) -> ast.Node:
@@ -225,10 +232,11 @@ class Parser:
             return self.special(ast.Special(token.at, 1, "$this"))
         if self.accept("("):
             node = self.expression(0)
-            self.require(")")
+            self.require(")", token.at)
             return node
         if self.accept("{"):
-            self.require("}")
+            if not self.accept("}"):
+                raise self.unexpected("'}'", "braces only write the empty collection { }; join values with |")
             return ast.Literal(token.at, 1, None)
         if self.accept("%"):
             return self.variable(token.at)

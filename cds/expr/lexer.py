@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from cds.errors import ExpressionSemanticError, ExpressionSyntaxError
-from cds.expr import temporal
+from cds.expr import hints, temporal
 from cds.expr.values import MAX_DIGITS
 
 _OPERATORS = ("<=", ">=", "!=", "!~", *"()[]{}.,+-*/&|<>=~%")
@@ -85,8 +85,10 @@ def _token(text: str, at: int) -> Token:
         return _number(text, at)
     if char == "'":
         return _quoted(text, at, "literal")
-    if char in '`"':
+    if char == "`":
         return _quoted(text, at, "quoted")
+    if char == '"':
+        raise syntax_error(text, at, 'unexpected character "', "strings stand in single quotes, names in backticks")
     if char == "@":
         return _temporal(text, at)
     if char == "$":
@@ -95,7 +97,7 @@ def _token(text: str, at: int) -> Token:
     for operator in _OPERATORS:
         if text.startswith(operator, at):
             return Token("operator", operator, at, at + len(operator))
-    raise syntax_error(text, at, f"unexpected character {char!r}")
+    raise syntax_error(text, at, f"unexpected character {char}", hints.operator(text, at))
 
 
 def _while(text: str, at: int, allowed: frozenset[str]) -> int:
@@ -127,7 +129,8 @@ def _quoted(text: str, at: int, kind: str) -> Token:
     while True:
         char = text[position : position + 1]
         if not char:
-            raise syntax_error(text, at, f"this {mark} is never closed", f"close it with {mark}")
+            hint = f"close it with {mark}; inside it, write \\{mark}"
+            raise syntax_error(text, at, f"this {mark} is never closed", hint)
         if char == mark:
             parts.append(text[start:position])
             return Token(kind, _paired(text, at, "".join(parts)), at, position + 1)

@@ -429,4 +429,6 @@ def _arithmetic(compiler: Compiler, node: ast.Binary | ast.Chain, left: Code, ri
 
 def _check_date_arithmetic(compiler: Compiler, node: ast.Node, left: Types | None, right: Types | None) -> None:
     if left and right and left <= TEMPORAL and right <= {"System.Integer", "System.Decimal"}:
-        raise compiler.semantic(node, "a number cannot be added to a date", "give it a unit, such as 7 days")
+        digits = compiler.text[node.at - 1 : node.at].isdigit() and compiler.text[node.at + 1 : node.at + 2].isdigit()
+        hint = "months and days have two digits: @2020-03-31" if digits else "give it a unit, such as 7 days"
+        raise compiler.semantic(node, "a number cannot be added to a date", hint)

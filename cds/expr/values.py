@@ -97,7 +97,7 @@ def describe(item: Any) -> str:
     """What kind of item this is, for messages; never its content."""
     kind = system_type(item)
     if kind is None and isinstance(item, dict):
-        kind = str(item.get("resourceType") or "element")[:64]
+        kind = "resource" if "resourceType" in item else "element"
     return kind or type(item).__name__
 
 

@@ -153,7 +153,7 @@ def test_one_expression_serves_many_threads(patient: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "error", "hint"),
     [
-        ("name.cnt()", ExpressionSemanticError, "did you mean 'count'?"),
+        ("name.cnt()", ExpressionSemanticError, "did you mean count()?"),
         ("Patient.nam", ExpressionSemanticError, "did you mean 'name'?"),
         ("x is Quantitie", ExpressionSemanticError, "did you mean 'Quantity'?"),
         ("/* x", ExpressionSyntaxError, "close it with */"),

@@ -13,31 +13,31 @@ from cds.expr.types import Types
 from cds.expr.values import ARITHMETIC, MAX_DIGITS, bounded, decimal, describe, is_number
 
 
-def _number(value: Any) -> Decimal:
+def _number(value: Any, name: str) -> Decimal:
     if not is_number(value):
-        raise EvaluationError(f"a number is needed, not {describe(value)}")
+        raise EvaluationError(f"{name}() needs a number, not {describe(value)}")
     return decimal(value)
 
 
 def _abs(value: Any) -> Any:
     if type(value) is Quantity:
         return Quantity(abs(value.value), value.unit, value.calendar)
-    _number(value)
+    _number(value, "abs")
     return abs(value)
 
 
-def _to_whole(rounding: str) -> Callable[[Any], int]:
+def _to_whole(name: str, rounding: str) -> Callable[[Any], int]:
     def whole(value: Any) -> int:
-        return int(_number(value).to_integral_value(rounding))
+        return int(_number(value, name).to_integral_value(rounding))
 
     return whole
 
 
 def _round(value: Any, digits: Any = 0) -> Decimal:
     if type(digits) is not int or not 0 <= digits <= MAX_DIGITS:
-        raise EvaluationError(f"round() needs between 0 and {MAX_DIGITS} digits")
+        raise EvaluationError(f"the precision of round() is an integer from 0 to {MAX_DIGITS}")
     try:
-        return _number(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, ARITHMETIC)
+        return _number(value, "round").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, ARITHMETIC)
     except DecimalException:
         raise LimitError(f"a number has more than {MAX_DIGITS} digits") from None
 
@@ -54,19 +54,20 @@ def _guarded(operation: Callable[..., Decimal], *numbers: Decimal) -> Decimal | 
 
 
 def _sqrt(value: Any) -> Decimal | None:
-    return _guarded(ARITHMETIC.sqrt, _number(value))
+    return _guarded(ARITHMETIC.sqrt, _number(value, "sqrt"))
 
 
 def _exp(value: Any) -> Decimal | None:
-    return _guarded(ARITHMETIC.exp, _number(value))
+    return _guarded(ARITHMETIC.exp, _number(value, "exp"))
 
 
 def _ln(value: Any) -> Decimal | None:
-    return _guarded(ARITHMETIC.ln, _number(value)) if _number(value) > 0 else None
+    number = _number(value, "ln")
+    return _guarded(ARITHMETIC.ln, number) if number > 0 else None
 
 
 def _log(value: Any, base: Any) -> Decimal | None:
-    number, radix = _number(value), _number(base)
+    number, radix = _number(value, "log"), _number(base, "log")
     if number <= 0 or radix <= 0 or radix == 1:
         return None
     wide = ARITHMETIC.copy()
@@ -76,7 +77,7 @@ def _log(value: Any, base: Any) -> Decimal | None:
 
 
 def _power(value: Any, exponent: Any) -> Any:
-    base, power = _number(value), _number(exponent)
+    base, power = _number(value, "power"), _number(exponent, "power")
     if base == 0 and power < 0:
         return None
     result = _guarded(ARITHMETIC.power, base, power)
@@ -92,13 +93,13 @@ def _math(
 
 FUNCTIONS = (
     _math("abs", "", _abs, "Without its sign", None, "as the input"),
-    _math("ceiling", "", _to_whole(ROUND_CEILING), "The next integer up", INTEGER),
+    _math("ceiling", "", _to_whole("ceiling", ROUND_CEILING), "The next integer up", INTEGER),
     _math("exp", "", _exp, "e raised to it", DECIMAL),
-    _math("floor", "", _to_whole(ROUND_FLOOR), "The next integer down", INTEGER),
+    _math("floor", "", _to_whole("floor", ROUND_FLOOR), "The next integer down", INTEGER),
     _math("ln", "", _ln, "Its natural logarithm", DECIMAL),
     _math("log", "base", _log, "Its logarithm to a base", DECIMAL),
     _math("power", "exponent", _power, "Raised to an exponent", None, "Decimal or Integer"),
     _math("round", "precision?", _round, "Rounded half up to a number of digits", DECIMAL),
     _math("sqrt", "", _sqrt, "Its square root", DECIMAL),
-    _math("truncate", "", _to_whole(ROUND_DOWN), "Its integer part", INTEGER),
+    _math("truncate", "", _to_whole("truncate", ROUND_DOWN), "Its integer part", INTEGER),
 )

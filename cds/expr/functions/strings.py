@@ -111,7 +111,8 @@ def read_pattern(pattern: Any, text: str, flags: Any, name: str, options: Any = 
     try:
         return _compiled(f"(?{modes}){pattern}" if modes else pattern, options)
     except re2.error:
-        hint = "look-around and back-references are not supported"
+        beyond = "(?" in pattern or any(f"\\{digit}" in pattern for digit in range(1, 10))
+        hint = "look-around and back-references are not supported" if beyond else None
         raise EvaluationError(f"{name}() cannot read this regular expression", hint=hint) from None
 
 

@@ -50,11 +50,11 @@ def _kinds(compiler: Compiler, kind: ast.TypeName) -> tuple[bool, bool]:
 
 def _fault(compiler: Compiler, kind: ast.TypeName) -> tuple[str, str | None] | None:
     """What is wrong with a type name, and a hint."""
-    if any(_kinds(compiler, kind)) or kind.namespace == "System":
+    if any(_kinds(compiler, kind)) or (kind.namespace == "System" and kind.name in compiler.model):
         return None
-    if kind.namespace not in ("", "FHIR"):
+    if kind.namespace not in ("", "FHIR", "System"):
         return f"unknown namespace '{kind.namespace}'", "the namespaces are FHIR and System"
-    names = [*compiler.model.names(), *SYSTEM_TYPES]
+    names = [*SYSTEM_TYPES, *(compiler.model.names() if kind.namespace != "System" else ())]
     return f"unknown type '{kind.name}'", did_you_mean(kind.name, names)
 
 
