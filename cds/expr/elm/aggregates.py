@@ -11,9 +11,10 @@ from cds.expr import quantity as quantities
 from cds.expr.elm import numbers
 from cds.expr.elm.equality import bucket, same
 from cds.expr.elm.lists import absent, whole
+from cds.expr.elm.numbers import CONTEXT
 from cds.expr.elm.ordering import compare
 from cds.expr.quantity import Quantity
-from cds.expr.values import ARITHMETIC, decimal
+from cds.expr.values import decimal
 
 List = list[Any]
 
@@ -121,12 +122,12 @@ def _in_unit(items: list[Quantity], like: Quantity) -> list[Decimal] | None:
 def _total(items: list[Decimal]) -> Decimal:
     result = Decimal(0)
     for item in items:
-        result = ARITHMETIC.add(result, item)
+        result = CONTEXT.add(result, item)
     return result
 
 
 def _mean(items: list[Decimal]) -> Decimal:
-    return ARITHMETIC.divide(_total(items), Decimal(len(items)))
+    return CONTEXT.divide(_total(items), Decimal(len(items)))
 
 
 def _median(items: list[Decimal]) -> Decimal:
@@ -138,13 +139,13 @@ def _variance(items: list[Decimal], free: int) -> Decimal | None:
     if len(items) <= free:
         return None
     mean = _mean(items)
-    squares = [ARITHMETIC.power(ARITHMETIC.subtract(item, mean), 2) for item in items]
-    return ARITHMETIC.divide(_total(squares), Decimal(len(items) - free))
+    squares = [CONTEXT.power(CONTEXT.subtract(item, mean), 2) for item in items]
+    return CONTEXT.divide(_total(squares), Decimal(len(items) - free))
 
 
 def _deviation(items: list[Decimal], free: int) -> Decimal | None:
     found = _variance(items, free)
-    return None if found is None else ARITHMETIC.sqrt(found)
+    return None if found is None else CONTEXT.sqrt(found)
 
 
 def _geometric(items: list[Decimal]) -> Decimal | None:
@@ -152,7 +153,7 @@ def _geometric(items: list[Decimal]) -> Decimal | None:
         return None
     if not all(items):
         return Decimal(0)
-    return ARITHMETIC.exp(_mean([ARITHMETIC.ln(item) for item in items]))
+    return CONTEXT.exp(_mean([CONTEXT.ln(item) for item in items]))
 
 
 average = _statistic(_mean, "`Avg`.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from functools import cmp_to_key
 from typing import Any
 
@@ -10,6 +10,7 @@ from cds.errors import EvaluationError, LimitError
 from cds.expr import quantity as quantities
 from cds.expr.elm import dates, edges, numbers
 from cds.expr.elm.lists import alike
+from cds.expr.elm.numbers import CONTEXT
 from cds.expr.elm.values import Interval
 from cds.expr.evaluation import MAX_ITEMS
 from cds.expr.quantity import Quantity
@@ -122,23 +123,27 @@ def _number_pieces(first: Any, last: Any, per: Quantity | None, point: str | Non
     size = per or Quantity(Decimal(1))
     if size.value <= 0:
         raise EvaluationError("the size of the pieces must be more than 0")
-    digits = max(-size.value.normalize().as_tuple().exponent, 0)  # type: ignore[operator]
+    digits = max(-size.value.normalize(CONTEXT).as_tuple().exponent, 0)  # type: ignore[operator]
     step = Decimal(1).scaleb(-digits)
     if digits and type(last) is int:
-        last = last + 1 - step
+        last = CONTEXT.subtract(Decimal(last + 1), step)
     return _walk(_cut(first, step), _cut(last, step), size, step, point)
 
 
 def _cut(value: Any, step: Decimal) -> Any:
     if type(value) is Quantity:
         return Quantity(_cut(value.value, step), value.unit, value.calendar)
-    return value if type(value) is int and step == 1 else decimal(value) // step * step
+    return (
+        value
+        if type(value) is int and step == 1
+        else CONTEXT.multiply(CONTEXT.divide(decimal(value), step).to_integral_value(ROUND_FLOOR), step)
+    )
 
 
 def _walk(first: Any, last: Any, size: Quantity, step: Decimal, point: str | None) -> list[Interval]:
     """Intervals of a size from `first` as long as they end by `last`; the next one starts a step after the end."""
     pieces: list[Interval] = []
-    rest = Quantity(size.value - step, size.unit, size.calendar)
+    rest = Quantity(CONTEXT.subtract(size.value, step), size.unit, size.calendar)
     at = first
     while at is not None:
         end = _plus(at, rest)

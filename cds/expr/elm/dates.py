@@ -17,6 +17,7 @@ from cds.expr import temporal
 from cds.expr.evaluation import Evaluation
 from cds.expr.quantity import Quantity
 from cds.expr.temporal import MICRO, Date, DateTime, Temporal, Time
+from cds.expr.values import ARITHMETIC
 
 PRECISIONS = ("year", "month", "day", "hour", "minute", "second", "millisecond")
 #: How many components a DateTime needs for each precision.
@@ -138,7 +139,7 @@ def time_from(value: DateTime) -> Time | None:
 
 def offset_from(value: DateTime) -> Decimal | None:
     """`timezoneoffset from`, in hours."""
-    return None if value.offset is None else Decimal(value.offset) / 60
+    return None if value.offset is None else ARITHMETIC.divide(Decimal(value.offset), Decimal(60))
 
 
 def now(*, ev: Evaluation) -> DateTime:
@@ -234,10 +235,11 @@ def shifted(value: Temporal, amount: Quantity, sign: int = 1) -> Temporal | None
         raise EvaluationError("a date cannot be moved by this unit", hint="use a duration such as 3 months")
     number, known = amount.value, level(value)
     if unit == "second" and number != int(number):
-        number, unit = number * 1000, "millisecond"
+        number, unit = ARITHMETIC.multiply(number, Decimal(1000)), "millisecond"
     if LEVEL[unit] > known and (type(value) is Time or known == 6):
         coarse = PRECISIONS[known - 1]  # a duration finer than the value counts as far as it fills whole steps of it
-        number, unit = number * temporal.DURATIONS[unit] / temporal.DURATIONS[coarse], coarse
+        steps = temporal.DURATIONS[coarse] // temporal.DURATIONS[unit]
+        number, unit = ARITHMETIC.divide(number, Decimal(steps)), coarse
     return temporal.add(value, sign * int(number), unit)
 
 

@@ -14,10 +14,11 @@ from cds.expr import quantity as quantities
 from cds.expr import values
 from cds.expr.elm import dates, edges
 from cds.expr.elm.logic import and_
+from cds.expr.elm.numbers import CONTEXT
 from cds.expr.elm.values import Code, Concept, Interval, Ratio, Tuple, Uncertainty
 from cds.expr.quantity import Quantity
 from cds.expr.temporal import Date, DateTime, Temporal, Time
-from cds.expr.values import ARITHMETIC, decimal
+from cds.expr.values import decimal
 
 _PLAIN = frozenset({str, int, bool, Decimal})
 
@@ -155,12 +156,12 @@ def equivalent(left: Any, right: Any) -> bool:
 def _equivalent_numbers(left: Any, right: Any) -> bool:
     first, second = decimal(left), decimal(right)
     digits = Decimal(1).scaleb(-min(_places(first), _places(second)))
-    return first.quantize(digits, ROUND_HALF_UP, ARITHMETIC) == second.quantize(digits, ROUND_HALF_UP, ARITHMETIC)
+    return first.quantize(digits, ROUND_HALF_UP, CONTEXT) == second.quantize(digits, ROUND_HALF_UP, CONTEXT)
 
 
 def _places(value: Decimal) -> int:
     """Digits behind the point; zeros at the end do not count."""
-    exponent = value.normalize(ARITHMETIC).as_tuple().exponent
+    exponent = value.normalize(CONTEXT).as_tuple().exponent
     return max(-exponent, 0) if isinstance(exponent, int) else 0
 
 
@@ -200,8 +201,8 @@ def _equivalent_ratios(left: Ratio, right: Ratio) -> bool:
     denominators = quantities.convert(right.denominator, left.denominator)
     if numerators is None or denominators is None:
         return False
-    across = ARITHMETIC.multiply(left.numerator.value, denominators.value)
-    return across == ARITHMETIC.multiply(numerators.value, left.denominator.value)
+    across = CONTEXT.multiply(left.numerator.value, denominators.value)
+    return across == CONTEXT.multiply(numerators.value, left.denominator.value)
 
 
 _EQUIVALENT: dict[type, Callable[[Any, Any], bool]] = {

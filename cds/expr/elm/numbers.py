@@ -1,4 +1,4 @@
-"""Arithmetic of CQL (1.5, B.4): Integer of 32 bits, Long of 64, Decimal of 28 digits with 8 behind the point, Quantity.
+"""Arithmetic of CQL (1.5, B.4): Integer of 32 bits, Long of 64, Decimal up to 10^28 with 8 fraction digits, Quantity.
 
 A result that its type cannot hold is null. Integer and Long are both Python's int: where static types are known the
 compiler takes the handler of the type; the general ones hold two small integers to 32 bits and others to 64.
@@ -7,7 +7,18 @@ compiler takes the handler of the type; the general ones hold two small integers
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal, DecimalException
+from decimal import (
+    ROUND_CEILING,
+    ROUND_DOWN,
+    ROUND_FLOOR,
+    ROUND_HALF_UP,
+    Context,
+    Decimal,
+    DecimalException,
+    DivisionByZero,
+    InvalidOperation,
+    Overflow,
+)
 from typing import Any
 
 from cds.errors import EvaluationError
@@ -16,14 +27,18 @@ from cds.expr.elm import dates
 from cds.expr.elm.values import Uncertainty
 from cds.expr.quantity import Quantity
 from cds.expr.temporal import Date, DateTime, Temporal, Time
-from cds.expr.values import ARITHMETIC, decimal, describe, is_number
+from cds.expr.values import decimal, describe, is_number
 
 MIN_INTEGER, MAX_INTEGER = -(2**31), 2**31 - 1
 MIN_LONG, MAX_LONG = -(2**63), 2**63 - 1
 PLACES = 8
 STEP = Decimal("1E-8")
 MAX_DECIMAL = Decimal("99999999999999999999.99999999")
-MIN_DECIMAL = -MAX_DECIMAL
+MIN_DECIMAL = Decimal("-99999999999999999999.99999999")
+#: What arithmetic may reach: more than `maximum Decimal`, as the published suite has it (ValueLiteralsAndSelectors).
+_LARGEST = Decimal(10**28)
+#: Wide enough for a number of 28 digits and 8 behind the point.
+CONTEXT = Context(prec=38, traps=[InvalidOperation, DivisionByZero, Overflow])
 
 MINIMUM: dict[str, Any] = {
     "System.Integer": MIN_INTEGER,
@@ -70,8 +85,8 @@ def as_long(value: Any) -> Any:
 def as_decimal(value: Decimal) -> Decimal | None:
     """A computed decimal with at most 8 digits behind the point, or None when it is too large."""
     if value.as_tuple().exponent < -PLACES:  # type: ignore[operator]
-        value = value.quantize(STEP, ROUND_HALF_UP, ARITHMETIC) if value.adjusted() < 20 else value
-    return value if MIN_DECIMAL <= value <= MAX_DECIMAL else None
+        value = value.quantize(STEP, ROUND_HALF_UP, CONTEXT) if value.adjusted() < 29 else value
+    return value if -_LARGEST <= value <= _LARGEST else None
 
 
 def _whole(left: Any, right: Any, result: Any) -> Any:
@@ -101,7 +116,7 @@ def add_longs(left: Any, right: Any) -> Any:
 
 def add_decimals(left: Any, right: Any) -> Decimal | None:
     """`+` of two Decimals."""
-    return as_decimal(ARITHMETIC.add(decimal(left), decimal(right)))
+    return as_decimal(CONTEXT.add(decimal(left), decimal(right)))
 
 
 def subtract_integers(left: Any, right: Any) -> Any:
@@ -116,7 +131,7 @@ def subtract_longs(left: Any, right: Any) -> Any:
 
 def subtract_decimals(left: Any, right: Any) -> Decimal | None:
     """`-` of two Decimals."""
-    return as_decimal(ARITHMETIC.subtract(decimal(left), decimal(right)))
+    return as_decimal(CONTEXT.subtract(decimal(left), decimal(right)))
 
 
 def _together(left: Quantity, right: Quantity) -> tuple[Quantity, Quantity] | None:
@@ -136,7 +151,7 @@ def _add_quantities(left: Quantity, right: Quantity, sign: int) -> Quantity | No
     pair = _together(left, right)
     if pair is None:
         return None
-    operation = ARITHMETIC.add if sign > 0 else ARITHMETIC.subtract
+    operation = CONTEXT.add if sign > 0 else CONTEXT.subtract
     return _quantity(as_decimal(operation(pair[0].value, pair[1].value)), pair[0])
 
 
@@ -185,12 +200,12 @@ def multiply_longs(left: Any, right: Any) -> Any:
 
 def multiply_decimals(left: Any, right: Any) -> Decimal | None:
     """`*` of two Decimals."""
-    return as_decimal(ARITHMETIC.multiply(decimal(left), decimal(right)))
+    return as_decimal(CONTEXT.multiply(decimal(left), decimal(right)))
 
 
 def divide_decimals(left: Any, right: Any) -> Decimal | None:
     """`/` of two Decimals: null for division by zero."""
-    return as_decimal(ARITHMETIC.divide(decimal(left), decimal(right))) if right else None
+    return as_decimal(CONTEXT.divide(decimal(left), decimal(right))) if right else None
 
 
 def _as_quantity(value: Any) -> Quantity | None:
@@ -237,14 +252,15 @@ def _cut_quotient(left: int, right: int) -> int:
 
 
 def _whole_quotient(left: Any, right: Any) -> Decimal:
-    return ARITHMETIC.divide(decimal(left), decimal(right)).to_integral_value(ROUND_DOWN)
+    return CONTEXT.divide(decimal(left), decimal(right)).to_integral_value(ROUND_DOWN)
 
 
 def _remainder(left: Any, right: Any) -> Decimal:
     try:
-        return ARITHMETIC.remainder(decimal(left), decimal(right))
+        return CONTEXT.remainder(decimal(left), decimal(right))
     except DecimalException:  # the whole quotient has more than 28 digits
-        return decimal(left) - _whole_quotient(left, right) * decimal(right)
+        whole = CONTEXT.multiply(_whole_quotient(left, right), decimal(right))
+        return CONTEXT.subtract(decimal(left), whole)
 
 
 def _of_quantities(
@@ -292,10 +308,10 @@ def absolute(value: Any) -> Any:
 def negate(value: Any) -> Any:
     """`-value`."""
     if type(value) is Quantity:
-        return Quantity(-value.value, value.unit, value.calendar)
+        return Quantity(CONTEXT.minus(value.value), value.unit, value.calendar)
     if type(value) is int:
         return None if value in (MIN_INTEGER, MIN_LONG) else -value
-    return -value
+    return -value if type(value) is Uncertainty else CONTEXT.minus(decimal(value))
 
 
 def negate_long(value: Any) -> Any:
@@ -331,8 +347,8 @@ def round_to(value: Any, digits: int | None = None) -> Any:
     number = decimal(value)
     if -places <= number.as_tuple().exponent:  # type: ignore[operator]
         return number
-    result = number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, ARITHMETIC)
-    return as_decimal(result if places >= 0 else result.quantize(Decimal(1)))
+    result = number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, CONTEXT)
+    return as_decimal(result if places >= 0 else result.quantize(Decimal(1), context=CONTEXT))
 
 
 def natural_log(value: Any) -> Decimal | None:
@@ -340,7 +356,7 @@ def natural_log(value: Any) -> Decimal | None:
     number = decimal(value)
     if not number:
         raise EvaluationError("zero has no logarithm")
-    return as_decimal(ARITHMETIC.ln(number)) if number > 0 else None
+    return as_decimal(CONTEXT.ln(number)) if number > 0 else None
 
 
 def log(value: Any, base: Any) -> Decimal | None:
@@ -348,13 +364,13 @@ def log(value: Any, base: Any) -> Decimal | None:
     number, radix = decimal(value), decimal(base)
     if number <= 0 or radix <= 0 or radix == 1:
         return None
-    return as_decimal(ARITHMETIC.divide(ARITHMETIC.ln(number), ARITHMETIC.ln(radix)))
+    return as_decimal(CONTEXT.divide(CONTEXT.ln(number), CONTEXT.ln(radix)))
 
 
 def exp(value: Any) -> Decimal:
     """`Exp`; EvaluationError when the result is no Decimal."""
     try:
-        result = as_decimal(ARITHMETIC.exp(decimal(value)))
+        result = as_decimal(CONTEXT.exp(decimal(value)))
     except DecimalException:
         result = None
     if result is None:
@@ -379,7 +395,7 @@ def power(value: Any, exponent: Any) -> Any:
     if not base:
         return None if number < 0 else Decimal(0 if number else 1)
     try:
-        return as_decimal(ARITHMETIC.power(base, number))
+        return as_decimal(CONTEXT.power(base, number))
     except DecimalException:
         return None
 
@@ -397,7 +413,7 @@ def stepped(value: Any, sign: int, kind: str | None = None) -> Any:
     if isinstance(value, Temporal):
         return dates.stepped(value, sign)
     if is_number(value):
-        return as_decimal(ARITHMETIC.add(decimal(value), STEP * sign))
+        return as_decimal((CONTEXT.add if sign > 0 else CONTEXT.subtract)(decimal(value), STEP))
     raise EvaluationError(f"{describe(value)} has no next value")
 
 
@@ -456,11 +472,11 @@ def _boundary(high: bool) -> Callable[[Any, int | None], Any]:
             return None
         unit = Decimal(1).scaleb(-places)
         if places <= _places(number):
-            return number.quantize(unit, ROUND_CEILING if high else ROUND_FLOOR, ARITHMETIC)
-        outward = Decimal(1).scaleb(-_places(number)) - unit
+            return number.quantize(unit, ROUND_CEILING if high else ROUND_FLOOR, CONTEXT)
         if high == (number >= 0):
-            number += outward if high else -outward
-        return number.quantize(unit, context=ARITHMETIC)
+            outward = CONTEXT.subtract(Decimal(1).scaleb(-_places(number)), unit)
+            number = CONTEXT.add(number, outward) if high else CONTEXT.subtract(number, outward)
+        return number.quantize(unit, context=CONTEXT)
 
     return boundary
 
