@@ -39,8 +39,10 @@ def test_regular_expressions_and_subjects_are_bounded(call: str, subject: str, p
 
 
 def test_the_evaluator_uses_no_other_regular_expressions() -> None:
-    """The standard library's engine backtracks; it is not imported (E1)."""
-    lines = [line.split() for source in SOURCES for line in source.read_text().splitlines()]
+    """The standard library's engine backtracks; it is not imported (E1). Lexers may: their patterns are their own and
+    they run when content is loaded."""
+    evaluator = [source for source in SOURCES if source.name != "lexer.py"]
+    lines = [line.split() for source in evaluator for line in source.read_text().splitlines()]
     assert not [line for line in lines if line[:1] in (["import"], ["from"]) and line[1].rstrip(",") in ("re", "regex")]
 
 
