@@ -71,9 +71,10 @@ def _read_bundle(key: str, resource_type: str, bundle: Mapping[str, Any]) -> Ans
     entry = bundle.get("entry", [])
     if not isinstance(entry, list) or bundle.get("type") == "batch-response":
         return Answer(key, resource_type, Completeness.FAILED)
-    found = fhir.bundle_resources(bundle)
-    resources = [resource for resource in found if resource["resourceType"] != "OperationOutcome"]
-    asked = sum(resource["resourceType"] == resource_type for resource in resources)
+    resources = fhir.bundle_resources(bundle)
+    asked = [resource["resourceType"] for resource in resources].count(resource_type)
+    if asked < len(resources):
+        resources = [resource for resource in resources if resource["resourceType"] != "OperationOutcome"]
     if resources and not asked:
         return Answer(key, resource_type, Completeness.FAILED)
     total = bundle.get("total")
@@ -280,7 +281,8 @@ class Chart:
         get, codings = index.get, fhir.codings
         direct = path != "medication" and "." not in path
         for resource in self._record.get(resource_type, ()):
-            for coding in codings(resource.get(path) if direct else self._elements(resource, path)):
+            element = resource.get(path) if direct else self._elements(resource, path)
+            for coding in codings(element) if element is not None else ():
                 found = get(coding)
                 if found is None:
                     index[coding] = [resource]
@@ -340,25 +342,60 @@ def build(
     by_type: dict[str, dict[str, Resource]] = {}
     nameless: list[Resource] = []
     dropped = orders.dropped
-    # Nearly every subject is written this way: comparing it here saves a call per resource.
-    own, is_foreign = f"Patient/{patient.id}", patient.is_foreign
     for answer in by_key.values():
-        for resource in answer.resources:
-            subject = resource.get("subject")
-            if (subject.__class__ is not dict or subject.get("reference") != own) and is_foreign(resource):
-                dropped += 1
-                continue
-            kind, identifier = resource["resourceType"], resource.get("id")
-            if identifier.__class__ is not str:
-                nameless.append(resource)
-            elif kind not in by_type:
-                by_type[kind] = {identifier: resource}
-            else:
-                by_type[kind].setdefault(identifier, resource)
+        resources, foreign = _own(answer.resources, patient)
+        dropped += foreign
+        if not _file_alike(answer.resource_type, resources, by_type):
+            _file(resources, by_type, nameless)
     for kind, identifier in orders.ids:
         by_type.get(kind, {}).pop(identifier, None)
     record = {kind: list(found.values()) for kind, found in by_type.items()}
     for resource in nameless:
         record.setdefault(resource["resourceType"], []).append(resource)
-    by_url = {url: resource for url, resource in (urls or {}).items() if not is_foreign(resource)}
+    by_url = {url: resource for url, resource in (urls or {}).items() if not patient.is_foreign(resource)}
     return Chart(patient, orders, by_key, complete, dropped, record, _by_url=by_url)
+
+
+def _own(resources: Sequence[Resource], patient: Patient) -> tuple[Sequence[Resource], int]:
+    """The resources that name no other patient, and how many do."""
+    # Nearly every subject is written this way: comparing it here saves a call per resource.
+    own = f"Patient/{patient.id}"
+    doubtful = [
+        resource
+        for resource in resources
+        if (subject := resource.get("subject")).__class__ is not dict or subject.get("reference") != own
+    ]
+    foreign = {id(resource) for resource in doubtful if patient.is_foreign(resource)}
+    if not foreign:
+        return resources, 0
+    kept = [resource for resource in resources if id(resource) not in foreign]
+    return kept, len(resources) - len(kept)
+
+
+_TEXT = {str}
+
+
+def _file_alike(kind: str, resources: Sequence[Resource], by_type: dict[str, dict[str, Resource]]) -> bool:
+    """File the resources of the usual answer at once: all of one type, each with an id of its own. False: not done."""
+    identifiers: list[Any] = [resource.get("id") for resource in resources]
+    if (
+        kind in by_type
+        or [resource["resourceType"] for resource in resources].count(kind) < len(resources)
+        or not set(map(type, identifiers)) <= _TEXT
+    ):
+        return False
+    found = dict(zip(identifiers, resources, strict=True))
+    if len(found) < len(resources):
+        return False
+    by_type[kind] = found
+    return True
+
+
+def _file(resources: Sequence[Resource], by_type: dict[str, dict[str, Resource]], nameless: list[Resource]) -> None:
+    """File the resources by type and id; of those with the same id the first one counts."""
+    for resource in resources:
+        identifier = resource.get("id")
+        if identifier.__class__ is str:
+            by_type.setdefault(resource["resourceType"], {}).setdefault(identifier, resource)
+        else:
+            nameless.append(resource)

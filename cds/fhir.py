@@ -135,6 +135,15 @@ def contained(resource: Mapping[str, Any], fragment: str) -> Resource | None:
 
 def codings(element: Any) -> list[tuple[str, str]]:
     """(system, code) of a CodeableConcept, a Coding, or a list of either; incomplete codings are passed over."""
+    if element.__class__ is dict:
+        coding = element.get("coding")
+        if coding.__class__ is list and len(coding) == 1:  # by far the most frequent form
+            element = coding[0]
+            if element.__class__ is dict:
+                system, code = element.get("system"), element.get("code")
+                if system.__class__ is str and code.__class__ is str:
+                    return [(system, code)]
+            return []
     found = []
     for item in element if element.__class__ is list else (element,):
         if item.__class__ is not dict:

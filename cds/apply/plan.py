@@ -184,9 +184,9 @@ class Plans:
         if definition["resourceType"] == "PlanDefinition":
             compiled.plan = self.compile(definition)
         elif definition["resourceType"] == "ActivityDefinition":
-            compiled.template = resource_template(definition)
+            template, values = resource_template(definition), _dynamic_values(definition)
+            compiled.template, compiled.activity_values = _with_constants(template, values)
             compiled.activity_scope = self._scopes.of(definition)
-            compiled.activity_values = _dynamic_values(definition)
 
 
 def _carried(action: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,6 +213,28 @@ def _dynamic_values(owner: Mapping[str, Any]) -> tuple[DynamicValue, ...]:
         segments = parse_path(path.removeprefix("action.").removeprefix("resource."))
         values.append(DynamicValue(segments, on_action, _compile(item["expression"])))
     return tuple(values)
+
+
+def _with_constants(template: Resource, values: tuple[DynamicValue, ...]) -> tuple[Resource, tuple[DynamicValue, ...]]:
+    """The template with its first dynamic values set, as far as they are the same for every patient, and the others."""
+    for done, value in enumerate(values):
+        items = value.expression.constant
+        if items is None:
+            return template, values[done:]
+        try:
+            template = _with_value(template, value.path, items)
+        except EvaluationError:  # fails when it is applied, and then its own card only
+            return template, values[done:]
+    return template, ()
+
+
+def _with_value(resource: Resource, path: tuple[Segment, ...], items: list[Any]) -> Resource:
+    """The resource with the items of a dynamic value, which sets nothing when there are none."""
+    return (
+        with_items(resource, resource["resourceType"], path, [expr.to_json(item) for item in items])
+        if items
+        else resource
+    )
 
 
 def _for_each(action: Mapping[str, Any]) -> ForEach | None:
@@ -346,10 +368,9 @@ class _Walk:
         for value in values:
             resource = applied.resource
             evaluation = self.session.bound(scope, {**bindings, "action": [applied.element]}, resource)
-            items = [expr.to_json(item) for item in value.expression.items(evaluation)]
-            if not items:
-                continue
-            if value.on_action or resource is None:
+            items = value.expression.items(evaluation)
+            if not value.on_action and resource is not None:
+                applied.resource = _with_value(resource, value.path, items)
+            elif items:
+                items = [expr.to_json(item) for item in items]
                 applied.element = with_items(applied.element, "PlanDefinitionAction", value.path, items)
-            else:
-                applied.resource = with_items(resource, resource["resourceType"], value.path, items)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cds.expr import ast
 from cds.expr.code import Function
-from cds.expr.types import PRIMITIVES, Model
+from cds.expr.types import PRIMITIVES, Model, Types
 
 #: Members that a primitive has too.
 _ON_PRIMITIVES = frozenset({"id", "extension"})
@@ -23,14 +23,34 @@ class Analysis:
         """True unless the items are surely elements or resources, judged by the last name of the path."""
         if isinstance(node, ast.Member):
             if node.name in self.model.primitive_names:
-                return True
+                kinds = self._types(node)
+                return kinds is None or any(kind in PRIMITIVES for kind in kinds)
             known = node.name in self.model.choices or node.name[:1].isupper()
             return not known and node.name not in self.model.element_names
+        if isinstance(node, ast.Call) and self.by_resource_type(node):
+            return False
         if isinstance(node, ast.Call) and node.name in self.functions and self.functions[node.name].passes:
             return self.maybe_primitive(node.base, primitive)
         if isinstance(node, ast.Index):
             return self.maybe_primitive(node.base, primitive)
         return isinstance(node, ast.Chain) or (isinstance(node, ast.Special) and primitive)
+
+    def _types(self, node: ast.Node) -> Types | None:
+        """The possible types of a path from a type name or a resource type on; None when they are open."""
+        if isinstance(node, ast.Call) and self.by_resource_type(node):
+            kind = type_argument(node)
+            return frozenset({kind.name}) if kind else None
+        if isinstance(node, ast.Index):
+            return self._types(node.base)
+        if not isinstance(node, ast.Member):
+            return None
+        if isinstance(node.base, ast.Special) and node.base.implicit and node.name in self.model:
+            return frozenset({node.name}) if node.name[:1].isupper() else None
+        owners = self._types(node.base)
+        if not owners or any(self.model.is_abstract(owner) for owner in owners):
+            return None
+        found = frozenset[str]().union(*(self.model.elements(owner).get(node.name, ()) for owner in owners))
+        return found or None
 
     def member_needs_type(self, node: ast.Member, primitive: bool) -> bool:
         """True for `id` and `extension` below what may be a primitive: they live in the sibling `_name`."""

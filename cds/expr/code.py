@@ -69,9 +69,22 @@ QUANTITY: Types = frozenset({"System.Quantity"})
 class Code:
     """One compiled piece. `types` are the possible types of its items (None: unknown); `constant` its items when they
     never change; `free` is True when `$this`, `$index` and `$total` do not matter to it; `single` is True when it never
-    has more than one item; `defines` are the variables it adds to what follows, `sources` those it depends on."""
+    has more than one item; `defines` are the variables it adds to what follows, `sources` those it depends on.
+    `member` is the element of a plain `$this` that the piece is, when it is no more than that."""
 
-    __slots__ = ("_many", "_one", "_test", "constant", "defines", "error", "free", "single", "sources", "types")
+    __slots__ = (
+        "_many",
+        "_one",
+        "_test",
+        "constant",
+        "defines",
+        "error",
+        "free",
+        "member",
+        "single",
+        "sources",
+        "types",
+    )
 
     def __init__(
         self,
@@ -97,6 +110,7 @@ class Code:
         self.single = single or one is not None or test is not None
         self.sources = sources
         self.defines = defines or {}
+        self.member: str | None = None
 
     @property
     def many(self) -> Many:

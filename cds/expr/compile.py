@@ -31,7 +31,8 @@ class Expression:
 
     `variables` are the %names it mentions beyond the standard ones; `sources` those whose items feed its result,
     `criteria` those that choose among them. `boolean` is True when the result can only be a truth: it then has
-    neither, for its own emptiness says unknown. `types` are the possible types of its items, None when open."""
+    neither, for its own emptiness says unknown. `types` are the possible types of its items, None when open.
+    `constant` are its items when they are the same in every evaluation, else None."""
 
     __slots__ = (
         "_compiler_of",
@@ -39,6 +40,7 @@ class Expression:
         "_main",
         "_tree",
         "boolean",
+        "constant",
         "criteria",
         "language",
         "sources",
@@ -68,6 +70,7 @@ class Expression:
         code = compiler.code(self._tree, Scope("item", types))
         self._main = self._forms[("item", False, False)] = (code.many, compiler.slots)
         self.types = code.types
+        self.constant = code.constant
         self.variables = frozenset(compiler.mentioned)
         self.sources = code.sources.items
         self.criteria = code.sources.criteria

@@ -303,6 +303,7 @@ class Compiler:
             made = self.make(node, make(self.model, names, count=count), parts=(base,), types=types)
             if scope.this == "item" and len(names) == 1:
                 made.quicker(navigate.one_from_item(names[0], made.one))
+                made.member = names[0]
             return made
         many = navigate.from_items(self.model, base.many, names, count=count)
         return self.make(node, many, parts=(base,), types=types)
@@ -330,15 +331,20 @@ class Compiler:
         if self.strict and scope.types and not any(self.model.is_subtype(found, kind) for found in scope.types):
             raise self.semantic(node, f"the focus is no {kind}")
         base_code = self.code(start, scope)
-        check = operators.resource_test(self.model, kind)
-        many = base_code.many
-        base: Many = lambda ev, this: [item for item in many(ev, this) if check(item)]  # noqa: E731 - kept for the path
         types: Types | None = frozenset({kind})
         for position, name in enumerate(rest):
             types = self.element_types(_nth(node, len(rest) - 1 - position), types, name)
-        if rest:
-            base = navigate.from_items(self.model, base, rest, count=count)
+        if scope.this == "item" and kind in self.model.resources - operators.ABSTRACT and not self.trace:
+            base = navigate.from_resource(self.model, kind, rest, count=count)
+        else:
+            base = self._filtered(base_code.many, kind)
+            if rest:
+                base = navigate.from_items(self.model, base, rest, count=count)
         return self.make(node, base, parts=(base_code,), types=types, single=not rest and base_code.single)
+
+    def _filtered(self, many: Many, kind: str) -> Many:
+        check = operators.resource_test(self.model, kind)
+        return lambda ev, this: [item for item in many(ev, this) if check(item)]
 
     def element_types(self, node: ast.Node, types: Types | None, name: str) -> Types | None:
         """The types below `types`, or a semantic error when no type has the element."""

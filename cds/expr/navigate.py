@@ -81,24 +81,36 @@ def _sibling_getter(name: str, model: Model, missing: Get | None) -> Get:
     return sibling
 
 
+#: The types of a JSON value that is one item, for sure.
+_ONCE = frozenset({dict, str})
+
+
 def step(model: Model, name: str, *, count: bool = False) -> Step:
     """A step from many items to the items of their element `name`."""
     get = getter(model, name, count=count)
+    has_other_keys = count or name in model.choices
 
     def walk(items: list[Any]) -> list[Any]:
         if len(items) == 1:
             item = items[0]
             return get(item) if type(item) is dict else beside(item, name)
+        try:  # most often every item has the element, and once
+            values = [item[name] for item in items]
+        except (KeyError, TypeError):
+            values = []
+        if values and set(map(type, values)) <= _ONCE:
+            return values
         result: list[Any] = []
+        append = result.append
         for item in items:
-            if type(item) is dict:
-                value = item.get(name)
-                if type(value) is str:
-                    result.append(value)
-                else:
-                    result += get(item)
-            else:
+            if type(item) is not dict:
                 result += beside(item, name)
+                continue
+            value = item.get(name)
+            if type(value) in _ONCE:
+                append(value)
+            elif value is not None or has_other_keys:
+                result += get(item)
         return capped(result)
 
     return walk
@@ -147,6 +159,18 @@ def from_item(model: Model, names: Sequence[str], *, count: bool = False) -> Man
                 ev.spend(len(items))
             items = walk(items)
         return items
+
+    return path
+
+
+def from_resource(model: Model, kind: str, names: Sequence[str], *, count: bool = False) -> Many:
+    """The path `names` from `$this` when that is one plain resource of type `kind`; nothing for any other item."""
+    walk = from_item(model, names, count=count) if names else None
+
+    def path(ev: Evaluation, this: Any) -> list[Any]:
+        if type(this) is not dict or this.get("resourceType") != kind:
+            return EMPTY
+        return [this] if walk is None else walk(ev, this)
 
     return path
 

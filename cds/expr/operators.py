@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cds.errors import EvaluationError, LimitError
-from cds.expr import arithmetic, ast, values
+from cds.expr import arithmetic, ast, temporal, values
 from cds.expr.code import BOOLEAN, STRING, Code, Function, Many, One, Scope, Test
 from cds.expr.evaluation import FEW, Evaluation, capped, capped_text
+from cds.expr.temporal import Date
 from cds.expr.types import TEMPORAL, Model, Types
 from cds.expr.values import EMPTY, describe
 
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 
 Failure = Callable[[str, str | None], EvaluationError]
 
-_ORDERS: dict[str, Callable[[int], bool]] = {
-    "<": lambda order: order < 0,
-    ">": lambda order: order > 0,
-    "<=": lambda order: order <= 0,
-    ">=": lambda order: order >= 0,
+#: What each operator makes of an order of 0, 1 and -1, by index.
+_ORDERS: dict[str, tuple[bool, bool, bool]] = {
+    "<": (False, False, True),
+    ">": (False, True, False),
+    "<=": (True, False, True),
+    ">=": (True, True, False),
 }
 
 
@@ -116,10 +118,14 @@ def _with_one_list(handler: Callable[..., list[Any]], items_of: Many, argument_o
     return many
 
 
+#: The resource types that no resource names as its own.
+ABSTRACT = frozenset({"Resource", "DomainResource"})
+
+
 def resource_test(model: Model, kind: str) -> Callable[[Any], bool]:
     """A test of items against a type named at the start of a path: resources by resourceType; an element, whose type
     is not in the data, passes for any type that is no resource."""
-    if kind in ("Resource", "DomainResource"):
+    if kind in ABSTRACT:
         return lambda item: type(item) is dict and model.is_subtype(str(item.get("resourceType", "")), kind)
     if kind in model.resources:
         return lambda item: type(item) is dict and item.get("resourceType") == kind
@@ -238,6 +244,19 @@ def _equals_text(code: Code, text: str, *, negate: bool) -> Test:
             return None
         return (len(items) == 1 and items[0] == text) is not negate
 
+    return test if code.member is None else _member_equals_text(code.member, text, negate, test)
+
+
+def _member_equals_text(name: str, text: str, negate: bool, otherwise: Test) -> Test:
+    """The same for an element of `$this`, quick where that is a string: `otherwise` judges everything else."""
+
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        if type(this) is dict:
+            value = this.get(name)
+            if type(value) is str:
+                return (value == text) is not negate
+        return otherwise(ev, this)
+
     return test
 
 
@@ -253,7 +272,7 @@ def _equivalence(left: Code, right: Code, *, negate: bool) -> Test:
     return test
 
 
-def _order(left: Code, right: Code, decide: Callable[[int], bool], failure: Failure) -> Test:
+def _order(left: Code, right: Code, decide: tuple[bool, bool, bool], failure: Failure) -> Test:
     first, second = left.one, right.one
     text = _is_text(left.types) or _is_text(right.types)
 
@@ -261,15 +280,20 @@ def _order(left: Code, right: Code, decide: Callable[[int], bool], failure: Fail
         one, other = first(ev, this), second(ev, this)
         if one is None or other is None:
             return None
-        if text and type(one) is str and type(other) is str:
-            return decide((one > other) - (one < other))
+        if type(one) is str:
+            if text and type(other) is str:
+                return decide[(one > other) - (one < other)]
+            if type(other) is Date:
+                found = temporal.parse(one)
+                order = None if found is None else temporal.order(found.parts, other.parts)
+                return None if order is None else decide[order]
         try:
             order = values.compare(one, other)
         except EvaluationError as error:
             if ev.lenient:
                 return None
             raise relocated(error, failure) from error
-        return None if order is None else decide(order)
+        return None if order is None else decide[order]
 
     return test
 
@@ -284,7 +308,7 @@ def _membership(item: Code, collection: Code) -> Test:
             value = value_of(ev, this)
             return None if value is None else type(value) is str and value in words
 
-        return among_words
+        return among_words if item.member is None else _member_among(item.member, words, among_words)
 
     def test(ev: Evaluation, this: Any) -> bool | None:
         value = value_of(ev, this)
@@ -296,6 +320,19 @@ def _membership(item: Code, collection: Code) -> Test:
         if member(value, items):
             return True
         return False if ev.certain or not doubtful(ev) else None
+
+    return test
+
+
+def _member_among(name: str, words: frozenset[str], otherwise: Test) -> Test:
+    """The same for an element of `$this`, quick where that is a string: `otherwise` judges everything else."""
+
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        if type(this) is dict:
+            value = this.get(name)
+            if type(value) is str:
+                return value in words
+        return otherwise(ev, this)
 
     return test
 
@@ -313,6 +350,9 @@ def member(value: Any, items: list[Any]) -> bool:
 
 
 def _and(tests: tuple[Test, ...]) -> Test:
+    if len(tests) == 2:
+        return _both(*tests)
+
     def test(ev: Evaluation, this: Any) -> bool | None:
         answer: bool | None = True
         for part in tests:
@@ -322,6 +362,17 @@ def _and(tests: tuple[Test, ...]) -> Test:
             if value is None:
                 answer = None
         return answer
+
+    return test
+
+
+def _both(left: Test, right: Test) -> Test:
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        one = left(ev, this)
+        if one is False:
+            return False
+        other = right(ev, this)
+        return other if one is True or other is False else None
 
     return test
 

@@ -221,7 +221,8 @@ def _instant(value: Temporal) -> tuple[int, ...]:
     return (*divmod(minutes, 60), *rest[1:])[: len(value.parts) - 3]
 
 
-def _order(left: tuple[int, ...], right: tuple[int, ...]) -> int | None:
+def order(left: tuple[int, ...], right: tuple[int, ...]) -> int | None:
+    """-1, 0 or 1 of two runs of parts; None when one is the start of the other, so that precision leaves it open."""
     count = min(len(left), len(right))
     first, second = left[:count], right[:count]
     if first != second:
@@ -236,9 +237,9 @@ def _order_beside_unknown_offset(left: Temporal, right: Temporal) -> int | None:
         return None if turned is None else -turned
     earliest, latest = (_instant(DateTime(right.parts, offset)) for offset in (EASTMOST, WESTMOST))
     known = _instant(left)
-    if _order(known, earliest) == -1:
+    if order(known, earliest) == -1:
         return -1
-    return 1 if _order(known, latest) == 1 else None
+    return 1 if order(known, latest) == 1 else None
 
 
 def compare(left: Temporal, right: Temporal) -> int | None:
@@ -246,12 +247,12 @@ def compare(left: Temporal, right: Temporal) -> int | None:
     with the calendar day written there. Only call it for two Times, or for two values that are not Times."""
     if left.offset is not None or right.offset is not None:
         if left.offset == right.offset:
-            return _order(left.parts, right.parts)
+            return order(left.parts, right.parts)
         if len(left.parts) > 3 and len(right.parts) > 3:
             if left.offset is None or right.offset is None:
                 return _order_beside_unknown_offset(left, right)
-            return _order(_instant(left), _instant(right))
-    return _order(left.parts, right.parts)
+            return order(_instant(left), _instant(right))
+    return order(left.parts, right.parts)
 
 
 def comparable(left: Temporal, right: Temporal) -> bool:
@@ -263,8 +264,8 @@ def equal(left: Temporal, right: Temporal) -> bool | None:
     """FHIRPath 6.1 `=`: None when precision or offsets leave it open."""
     if not comparable(left, right):
         return False
-    order = compare(left, right)
-    return None if order is None else order == 0
+    found = compare(left, right)
+    return None if found is None else found == 0
 
 
 def equivalent(left: Temporal, right: Temporal) -> bool:

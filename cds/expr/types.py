@@ -98,6 +98,10 @@ class Model:
             name = self.base(name)
         return False
 
+    def is_abstract(self, name: str) -> bool:
+        """True for the types whose items may have elements of a type that specialises them."""
+        return name in ("Resource", "DomainResource", "Element")
+
     def choice_of(self, key: str) -> str | None:
         """The choice element a JSON key belongs to: `onsetAge` -> `onset`; None for other keys."""
         return self._choice_of.get(key)
@@ -144,7 +148,7 @@ class Model:
             return None
         found: set[str] = set()
         for kind in types:
-            if kind.startswith("System.") or kind not in self or kind in ("Resource", "DomainResource", "Element"):
+            if kind.startswith("System.") or kind not in self or self.is_abstract(kind):
                 return None
             found |= self.elements(kind).get(name, frozenset())
         return frozenset(found) if "Resource" not in found else None

@@ -8,7 +8,7 @@ evaluation, below functions that ask for either.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from fractions import Fraction
 from typing import Any
@@ -337,8 +337,10 @@ def _canonical(item: Any) -> bytes | str:
         return json.dumps(item, default=_json_default, sort_keys=True)
 
 
-def distinct(items: Iterable[Any]) -> list[Any]:
+def distinct(items: list[Any]) -> list[Any]:
     """Items without later duplicates."""
+    if set(map(type, items)) == {str}:
+        return list(dict.fromkeys(items))
     seen = set()
     result = []
     for item in items:
@@ -347,6 +349,31 @@ def distinct(items: Iterable[Any]) -> list[Any]:
             seen.add(mark)
             result.append(item)
     return result
+
+
+class Seen:
+    """Which items came by before, as `key` tells them apart. Elements that each have another id need no key."""
+
+    __slots__ = ("_by_id", "_keys")
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Any] = {}
+        self._keys: set[Hashable] = set()
+
+    def is_new(self, item: Any) -> bool:
+        """True when no equal item came by; from now on one did."""
+        element = item.value if type(item) is Node else item
+        identifier = element.get("id") if type(element) is dict else None
+        if type(identifier) is str:
+            first = self._by_id.setdefault(identifier, item)
+            if first is item:
+                return True
+            self._keys.add(key(first))
+        mark = key(item)
+        if mark in self._keys:
+            return False
+        self._keys.add(mark)
+        return True
 
 
 # --- results -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from cds.expr.code import Code, Function, Many, One, Scope, Test
 from cds.expr.evaluation import MAX_ITEMS, Evaluation, capped
 from cds.expr.functions.existence import body_part, plain_many
 from cds.expr.operators import relocated
-from cds.expr.values import EMPTY, compare, key
+from cds.expr.values import EMPTY, Seen, compare
 
 if TYPE_CHECKING:
     from cds.expr.compiler import Compiler
@@ -76,13 +76,14 @@ def _select(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Co
 def _repeat(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
     """repeat(): every new item is projected again; equal items once. repeatAll() keeps equal items."""
     loop = compiler.loop(call, scope, typed)
-    inner = loop.scope.inside(loop.scope.this if loop.scope.this != "list" else "item", None, loop.index)
+    primitive = loop.scope.primitive or compiler.analysis.maybe_primitive(call.args[0], loop.scope.primitive)
+    inner = replace(loop.scope, types=None, primitive=primitive)
     body = compiler.code(call.args[0], inner, typed or loop.scope.this == "node")
     items_of, project, slot, once = loop.base.many, body.many, loop.index, call.name == "repeat"
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
         result: list[Any] = []
-        seen: set[Any] = set()
+        seen = Seen() if once else None
         level = items_of(ev, this)
         while level:
             ev.spend(len(level))
@@ -90,11 +91,8 @@ def _repeat(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Co
             for position, item in enumerate(level):
                 if slot is not None:
                     ev.slots[slot] = position
-                for found in project(ev, item):
-                    mark = key(found) if once else None
-                    if mark is None or mark not in seen:
-                        seen.add(mark)
-                        following.append(found)
+                found = project(ev, item)
+                following += found if seen is None else filter(seen.is_new, found)
             result += following
             level = capped(following)
             capped(result)

@@ -57,7 +57,7 @@ def _take(_: Evaluation, items: list[Any], counts: list[Any]) -> list[Any]:
 def _intersect(ev: Evaluation, items: list[Any], others: list[Any]) -> list[Any]:
     ev.spend(len(items) + len(others))
     marks = {key(item) for item in others}
-    return distinct(item for item in items if key(item) in marks)
+    return distinct([item for item in items if key(item) in marks])
 
 
 def _exclude(ev: Evaluation, items: list[Any], others: list[Any]) -> list[Any]:

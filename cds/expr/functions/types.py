@@ -13,6 +13,7 @@ from cds.errors import EvaluationError, did_you_mean
 from cds.expr import ast, navigate, temporal
 from cds.expr.code import BOOLEAN, Code, Function, Many, Scope
 from cds.expr.evaluation import Evaluation
+from cds.expr.operators import ABSTRACT
 from cds.expr.types import PRIMITIVES, SYSTEM_TYPES, Model, Types
 from cds.expr.values import EMPTY, Node, TypeInfo, plain, system_type
 
@@ -125,8 +126,21 @@ def _base(compiler: Compiler, call: ast.Call, scope: Scope) -> tuple[Many, Check
     return base.many, _checker(compiler, kind, exact=exact), base
 
 
+def _of_resource_type(items_of: Many, name: str) -> Many:
+    """ofType() for a type of resource, which the data names."""
+
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        items = items_of(ev, this)
+        ev.budget -= len(items)
+        if ev.budget < 0:
+            ev.spend(0)
+        return [item for item in items if type(item) is dict and item.get("resourceType") == name]
+
+    return many
+
+
 def _resource_check(model: Model, name: str) -> Check:
-    if name in ("Resource", "DomainResource"):
+    if name in ABSTRACT:
         return lambda item: type(item) is dict and model.is_subtype(str(item.get("resourceType", "")), name)
     return lambda item: type(item) is dict and item.get("resourceType") == name
 
@@ -163,7 +177,7 @@ def _filter(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Co
         ev.spend(len(items))
         return [item for item in items if check(item)]
 
-    chosen: Many = many
+    chosen: Many = many if nodes or single or kind.name in ABSTRACT else _of_resource_type(items_of, kind.name)
     if typed and not nodes:
         chosen = lambda ev, this: [navigate.as_node(item) for item in many(ev, this)]  # noqa: E731
     elif nodes and not typed:
