@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from cds import fhir
@@ -233,6 +234,12 @@ class Patient:
         return bool(patients) and not any(self._means_patient(reference) for reference in patients)
 
 
+@lru_cache(maxsize=None)
+def _bare(codes: frozenset[Coding]) -> frozenset[str]:
+    """The codes of a value set without their systems; kept for each value set of the content."""
+    return frozenset(code for _, code in codes)
+
+
 @dataclass(slots=True)
 class Chart:
     """See the module docstring. `complete` says that nothing exists beyond the given resources (a Bundle on disk)."""
@@ -244,7 +251,7 @@ class Chart:
     dropped: int
     _record: dict[str, list[Resource]]
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
-    _by_code: dict[tuple[str, str], dict[Coding, list[Resource]]] = field(default_factory=dict)
+    _by_code: dict[tuple[str, str], dict[str, list[Resource]]] = field(default_factory=dict)
     _by_id: dict[str, dict[str, Resource]] = field(default_factory=dict)
     _by_url: dict[str, Resource] = field(default_factory=dict)
 
@@ -271,22 +278,28 @@ class Chart:
         index = self._by_code.get((resource_type, path))
         if index is None:
             index = self._by_code[resource_type, path] = self._index(resource_type, path)
-        hits = [resource for coding, resources in index.items() if coding in codes for resource in resources]
-        if len(hits) < 2:
-            return hits
-        return sorted({id(resource): resource for resource in hits}.values(), key=_sort_key)
+        bare = _bare(codes)
+        hits = {
+            id(resource): resource
+            for code, resources in index.items()
+            if code in bare
+            for resource in resources
+            if not codes.isdisjoint(fhir.codings(self._elements(resource, path)))
+        }
+        return sorted(hits.values(), key=_sort_key)
 
-    def _index(self, resource_type: str, path: str) -> dict[Coding, list[Resource]]:
-        index: dict[Coding, list[Resource]] = {}
-        get, codings = index.get, fhir.codings
+    def _index(self, resource_type: str, path: str) -> dict[str, list[Resource]]:
+        """Resources by bare code: their system is looked at only where the code is wanted."""
+        index: dict[str, list[Resource]] = {}
+        get = index.get
         direct = path != "medication" and "." not in path
         for resource in self._record.get(resource_type, ()):
             element = resource.get(path) if direct else self._elements(resource, path)
-            for coding in codings(element) if element is not None else ():
-                found = get(coding)
+            for code in fhir.bare_codes(element) if element is not None else ():
+                found = get(code)
                 if found is None:
-                    index[coding] = [resource]
-                elif found[-1] is not resource:
+                    index[code] = [resource]
+                else:
                     found.append(resource)
         return index
 

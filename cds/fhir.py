@@ -5,7 +5,7 @@ Nothing here copies or changes a resource. Wrong shapes are read as absent, beca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha1
 from typing import Any
 from uuid import UUID
@@ -135,15 +135,6 @@ def contained(resource: Mapping[str, Any], fragment: str) -> Resource | None:
 
 def codings(element: Any) -> list[tuple[str, str]]:
     """(system, code) of a CodeableConcept, a Coding, or a list of either; incomplete codings are passed over."""
-    if element.__class__ is dict:
-        coding = element.get("coding")
-        if coding.__class__ is list and len(coding) == 1:  # by far the most frequent form
-            element = coding[0]
-            if element.__class__ is dict:
-                system, code = element.get("system"), element.get("code")
-                if system.__class__ is str and code.__class__ is str:
-                    return [(system, code)]
-            return []
     found = []
     for item in element if element.__class__ is list else (element,):
         if item.__class__ is not dict:
@@ -155,6 +146,16 @@ def codings(element: Any) -> list[tuple[str, str]]:
                 if system.__class__ is str and code.__class__ is str:
                     found.append((system, code))
     return found
+
+
+def bare_codes(element: Any) -> Sequence[str]:
+    """The codes of `codings`, and perhaps more that have no system: quick, for an index."""
+    coding = element.get("coding") if element.__class__ is dict else None
+    if coding.__class__ is list and len(coding) == 1:  # by far the most frequent form
+        first = coding[0]
+        code = first.get("code") if first.__class__ is dict else None
+        return (code,) if code.__class__ is str else ()
+    return [code for _, code in codings(element)]
 
 
 _EMPTIES = (b"null", b'""', b"[]", b"{}")
