@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from cds import fhir
@@ -234,7 +234,7 @@ class Patient:
         return bool(patients) and not any(self._means_patient(reference) for reference in patients)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _bare(codes: frozenset[Coding]) -> frozenset[str]:
     """The codes of a value set without their systems; kept for each value set of the content."""
     return frozenset(code for _, code in codes)

@@ -39,13 +39,14 @@ DMD = "https://dmd.nhs.uk"
 _NAMESPACE = UUID("5b3ad1a5-6a0a-5e0c-9f65-3c7d2f1e8b40").bytes
 
 
+#: The hex digit with the two highest bits of RFC 9562's variant in place of its own.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
 def derived_id(identity: str) -> str:
     """The name-based UUID (RFC 9562, version 5) of what `identity` says: same words, same id."""
-    digest = bytearray(sha1(_NAMESPACE + identity.encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = sha1(_NAMESPACE + identity.encode(), usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 #: FHIR allows 64 characters; ids of real systems are longer.
@@ -158,14 +159,11 @@ def bare_codes(element: Any) -> Sequence[str]:
     return [code for _, code in codings(element)]
 
 
-_EMPTIES = (b"null", b'""', b"[]", b"{}")
-
-
 def without_empties(value: Any) -> Any:
     """A resource or element without members that are null or empty, which FHIR JSON does not know (G1). What holds none
     is returned as it is."""
     text = orjson.dumps(value)
-    return _filled(value) if any(empty in text for empty in _EMPTIES) else value
+    return _filled(value) if b"null" in text or b'""' in text or b"[]" in text or b"{}" in text else value
 
 
 def _filled(value: Any) -> Any:

@@ -217,4 +217,6 @@ def _markdown(text: str) -> str:
 
 def _plain(text: str) -> str:
     """One line without characters that hide or reorder text."""
+    if text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]:
+        return text
     return " ".join((text if text.isprintable() else text.translate(_UNSAFE)).split())
