@@ -10,10 +10,10 @@ from cds.expr import hints, temporal
 from cds.expr.values import MAX_DIGITS
 
 _OPERATORS = ("<=", ">=", "!=", "!~", *"()[]{}.,+-*/&|<>=~%")
-_ESCAPES = {"'": "'", '"': '"', "`": "`", "\\": "\\", "/": "/", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
-_WORD = _LETTERS | frozenset("0123456789")
-_DIGITS = frozenset("0123456789")
+ESCAPES = {"'": "'", '"': '"', "`": "`", "\\": "\\", "/": "/", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+WORD = LETTERS | frozenset("0123456789")
+DIGITS = frozenset("0123456789")
 
 
 class Token(NamedTuple):
@@ -48,7 +48,7 @@ def tokens(text: str) -> list[Token]:
     result: list[Token] = []
     at, size = 0, len(text)
     while True:
-        at = _skip(text, at)
+        at = skip(text, at)
         if at >= size:
             result.append(Token("end", "", size, size))
             return result
@@ -57,7 +57,7 @@ def tokens(text: str) -> list[Token]:
         at = token.end
 
 
-def _skip(text: str, at: int) -> int:
+def skip(text: str, at: int) -> int:
     """The offset behind white space and comments."""
     size = len(text)
     while at < size:
@@ -78,10 +78,10 @@ def _skip(text: str, at: int) -> int:
 
 def _token(text: str, at: int) -> Token:
     char = text[at]
-    if char in _LETTERS:
-        end = _while(text, at, _WORD)
+    if char in LETTERS:
+        end = run_end(text, at, WORD)
         return Token("name", text[at:end], at, end)
-    if char in _DIGITS:
+    if char in DIGITS:
         return _number(text, at)
     if char == "'":
         return _quoted(text, at, "literal")
@@ -92,7 +92,7 @@ def _token(text: str, at: int) -> Token:
     if char == "@":
         return _temporal(text, at)
     if char == "$":
-        end = _while(text, at + 1, _WORD)
+        end = run_end(text, at + 1, WORD)
         return Token("special", text[at:end], at, end)
     for operator in _OPERATORS:
         if text.startswith(operator, at):
@@ -100,7 +100,8 @@ def _token(text: str, at: int) -> Token:
     raise syntax_error(text, at, f"unexpected character {char}", hints.operator(text, at))
 
 
-def _while(text: str, at: int, allowed: frozenset[str]) -> int:
+def run_end(text: str, at: int, allowed: frozenset[str]) -> int:
+    """The offset behind the characters of `allowed` that begin at `at`."""
     size = len(text)
     while at < size and text[at] in allowed:
         at += 1
@@ -108,10 +109,10 @@ def _while(text: str, at: int, allowed: frozenset[str]) -> int:
 
 
 def _number(text: str, at: int) -> Token:
-    end = _while(text, at, _DIGITS)
+    end = run_end(text, at, DIGITS)
     value: int | Decimal
-    if text[end : end + 1] == "." and text[end + 1 : end + 2] in _DIGITS:
-        end = _while(text, end + 1, _DIGITS)
+    if text[end : end + 1] == "." and text[end + 1 : end + 2] in DIGITS:
+        end = run_end(text, end + 1, DIGITS)
         value = Decimal(text[at:end])
     else:
         if end - at > MAX_DIGITS:
@@ -133,7 +134,7 @@ def _quoted(text: str, at: int, kind: str) -> Token:
             raise syntax_error(text, at, f"this {mark} is never closed", hint)
         if char == mark:
             parts.append(text[start:position])
-            return Token(kind, _paired(text, at, "".join(parts)), at, position + 1)
+            return Token(kind, paired(text, at, "".join(parts)), at, position + 1)
         position += 1
         if char == "\\":
             parts.append(text[start : position - 1])
@@ -142,7 +143,7 @@ def _quoted(text: str, at: int, kind: str) -> Token:
             start = position
 
 
-def _paired(text: str, at: int, value: str) -> str:
+def paired(text: str, at: int, value: str) -> str:
     """`value` with escaped surrogate pairs as the characters they mean."""
     if value.isascii():
         return value
@@ -159,14 +160,14 @@ def _escape(text: str, at: int) -> tuple[str, int]:
         if len(digits) == 4 and all(digit in "0123456789abcdefABCDEF" for digit in digits):
             return chr(int(digits, 16)), at + 5
         raise syntax_error(text, at - 1, "\\u needs four hexadecimal digits")
-    if char not in _ESCAPES:
+    if char not in ESCAPES:
         known = "\\' \\\" \\` \\\\ \\/ \\f \\n \\r \\t \\uXXXX"
         raise syntax_error(text, at - 1, f"unknown escape \\{char}", f"the escapes are {known}")
-    return _ESCAPES[char], at + 1
+    return ESCAPES[char], at + 1
 
 
 def _temporal(text: str, at: int) -> Token:
-    end = _temporal_end(text, at + 1)
+    end = temporal_end(text, at + 1)
     written = text[at + 1 : end]
     value: temporal.Temporal | None
     if written.startswith("T"):
@@ -178,44 +179,44 @@ def _temporal(text: str, at: int) -> Token:
     if value is None:
         hint = "write @2020-03-31, @2020-03-31T14:05:00+02:00 or @T14:05"
         raise syntax_error(text, at, f"@{written} is not a date, dateTime or time", hint)
-    offset = _offset_end(text, end) if written.startswith("T") else end
+    offset = offset_end(text, end) if written.startswith("T") else end
     if offset > end:
         return Token("faulty", "a time has no offset", at, offset)
     return Token("literal", value, at, end)
 
 
-def _temporal_end(text: str, at: int) -> int:
+def temporal_end(text: str, at: int) -> int:
     """The longest run that has the form of a date, dateTime or time literal."""
-    end = _pattern(text, at, "9999", "-99", "-99") if text[at : at + 1] != "T" else at
+    end = pattern_end(text, at, "9999", "-99", "-99") if text[at : at + 1] != "T" else at
     if text[end : end + 1] != "T":
         return end
     is_time = end == at
     end += 1
     start = end
-    end = _pattern(text, end, "99", ":99", ":99")
-    if end - start == 8 and text[end : end + 1] == "." and text[end + 1 : end + 2] in _DIGITS:
-        end = _while(text, end + 1, _DIGITS)
+    end = pattern_end(text, end, "99", ":99", ":99")
+    if end - start == 8 and text[end : end + 1] == "." and text[end + 1 : end + 2] in DIGITS:
+        end = run_end(text, end + 1, DIGITS)
     if is_time or end == start:
         return end
-    return _offset_end(text, end)
+    return offset_end(text, end)
 
 
-def _offset_end(text: str, at: int) -> int:
+def offset_end(text: str, at: int) -> int:
     """The offset behind `Z` or `+hh:mm`, if one is next."""
     if text[at : at + 1] == "Z":
         return at + 1
     offset = text[at : at + 6]
-    return at + 6 if offset[:1] in ("+", "-") and _pattern(offset, 1, "99", ":99") == 6 else at
+    return at + 6 if offset[:1] in ("+", "-") and pattern_end(offset, 1, "99", ":99") == 6 else at
 
 
-def _pattern(text: str, at: int, *groups: str) -> int:
+def pattern_end(text: str, at: int, *groups: str) -> int:
     """The offset behind as many groups as match in turn; 9 in a group means a digit."""
     for group in groups:
         piece = text[at : at + len(group)]
         if len(piece) < len(group):
             return at
         for char, wanted in zip(piece, group, strict=True):
-            if char not in _DIGITS if wanted == "9" else char != wanted:
+            if char not in DIGITS if wanted == "9" else char != wanted:
                 return at
         at += len(group)
     return at

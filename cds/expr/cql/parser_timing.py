@@ -58,9 +58,7 @@ class TimingParser(TypeParser):
     def long(self, *, negative: bool = False) -> int:
         """The Long that is next."""
         token = self.advance()
-        return self._integer(
-            token.value[:-1], token.at, _MAX_LONG + negative, "the largest Long is 9223372036854775807L"
-        )
+        return self._integer(token.value, token.at, _MAX_LONG + negative, "the largest Long is 9223372036854775807L")
 
     def _integer(self, digits: str, at: int, largest: int, message: str) -> int:
         digits = digits.lstrip("0") or "0"
