@@ -87,14 +87,19 @@ class DefinitionError(CdsError):
 
 
 class ExpressionError(CdsError):
-    """An error in one expression. `line` and `column` are 1-based within the expression's text; 0 when unknown."""
+    """An error in one expression. `line` and `column` are 1-based within the expression's text; 0 when unknown.
+    `library` is the CQL library it stands in, "" for FHIRPath."""
 
-    def __init__(self, message: str, *, line: int = 0, column: int = 0, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, line: int = 0, column: int = 0, hint: str | None = None, library: str = ""
+    ) -> None:
         self.message = message
         self.line = line
         self.column = column
         self.hint = hint
-        place = f"{line}:{column}: " if line else ""
+        self.library = library
+        place = ":".join([*([library] if library else ()), *([f"{line}:{column}"] if line else ())])
+        place += ": " if place else ""
         super().__init__(f"{place}{message}" + (f" ({hint})" if hint else ""))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,12 +38,35 @@ class Variables(Protocol):
         it is {} for that reason; otherwise as incomplete()."""
 
 
+class Data(Protocol):
+    """The resources CQL retrieves."""
+
+    def retrieve(
+        self, resource_type: str, path: str | None, codes: frozenset[tuple[str, str]] | None, value_set: str | None
+    ) -> list[dict[str, Any]]:
+        """Resources of a type whose element at `path` has a coding in `codes`; all of the type when `codes` is None.
+        `value_set` is the canonical url the codes come from, if they do. A list that is not known to be complete comes
+        as a `Partial`. The list is not changed by the caller."""
+
+
 class Terminology(Protocol):
     """Value set membership."""
 
     def member(self, value_set: str, system: str | None, code: str) -> bool | None:
         """Whether the value set (canonical url, `|version` allowed) holds the code; `system` None means any system.
         None when the value set is not known."""
+
+    def codes(self, value_set: str) -> frozenset[tuple[str, str]] | None:
+        """Every (system, code) of the value set, None when it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the CQL operator Message reported: severity is Trace, Message, Warning or Error."""
+
+    severity: str
+    code: str
+    text: str
 
 
 class Evaluation:
@@ -54,6 +78,9 @@ class Evaluation:
     `known` holds the values of variables that are at hand; the others are asked for. `certain` says that all data
     behind the variables was obtained: then they are not asked whether items are missing. `lenient` reads data of the
     wrong JSON type (a number where text belongs) as absent instead of failing, so that one odd resource stops no rule.
+    For CQL: `data` answers retrieves, `parameters` has values by name (or `Library.name`), `results` holds the value of
+    each named expression that was asked for, `messages` what Message reported; `incomplete` is set once a retrieve
+    gave a list that may lack items.
     `trace` is told of every node and of what trace() is given. `slots` and `entries` are the engine's own."""
 
     __slots__ = (
@@ -62,12 +89,17 @@ class Evaluation:
         "budget",
         "certain",
         "context",
+        "data",
         "entries",
+        "incomplete",
         "known",
         "lenient",
+        "messages",
         "now",
+        "parameters",
         "resolve",
         "resource",
+        "results",
         "slots",
         "terminology",
         "trace",
@@ -90,6 +122,8 @@ class Evaluation:
         lenient: bool = False,
         steps: int = MAX_STEPS,
         trace: Trace | None = None,
+        data: Data | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> None:
         self.now = now
         self.zone = zone
@@ -105,6 +139,11 @@ class Evaluation:
         self.trace = trace
         self.slots: list[Any] = []
         self.entries: dict[str, dict[str, Any]] | None = None
+        self.data = data
+        self.parameters = {} if parameters is None else parameters
+        self.results: dict[Any, Any] = {}
+        self.messages: list[Message] = []
+        self.incomplete = False
         self._today: temporal.Date | None = None
         self._offset: int | None = None
 
