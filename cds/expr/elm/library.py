@@ -1,0 +1,135 @@
+"""The public door of CQL at run time: an ELM tree to a Library whose expressions any number of threads may evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cds.errors import NotFoundError, did_you_mean
+from cds.expr.elm.code import Node, Place, Run, located
+from cds.expr.elm.specifiers import Type
+from cds.expr.elm.values import Code, CodeSystem, Concept, ValueSet
+from cds.expr.evaluation import Evaluation
+
+#: Finds an included library: its name as the include has it, and its version when one is asked for.
+Resolve = Callable[[str, str | None], "Library"]
+
+_MISSING: Any = object()
+
+
+class Define:
+    """A named expression. `context` is Patient, Unfiltered or Unspecified; `type` its static type where known."""
+
+    __slots__ = ("context", "library", "name", "node", "place", "public", "run", "slots", "type")
+
+    def __init__(self, library: Library, node: Node) -> None:
+        self.library = library
+        self.name: str = node["name"]
+        self.node = node
+        self.context: str = node.get("context") or "Unspecified"
+        self.public = node.get("accessLevel") != "Private"
+        self.place = Place(library.name).of(node)
+        self.type: Type | None = None
+        self.run: Run | None = None
+        self.slots = 0
+
+    def compute(self, ev: Evaluation) -> Any:
+        """The value, noted in the evaluation: callers look there first."""
+        run = self.run
+        assert run is not None  # noqa: S101 - a Library with an uncompiled define is not handed out
+        try:
+            value = ev.results[self] = run(ev, [None] * self.slots)
+        except Exception as error:
+            raise located(error, self.place) from error
+        return value
+
+
+class Parameter:
+    """A parameter with its default. Values come with the evaluation by `Library.name` or `name`."""
+
+    __slots__ = ("library", "name", "node", "place", "run", "slots", "type")
+
+    def __init__(self, library: Library, node: Node) -> None:
+        self.library = library
+        self.name: str = node["name"]
+        self.node = node
+        self.place = Place(library.name).of(node)
+        self.type: Type | None = None
+        self.run: Run | None = None
+        self.slots = 0
+
+    def value(self, ev: Evaluation) -> Any:
+        """The value given, else the default, else null."""
+        given = ev.parameters
+        if given:
+            own = f"{self.library.name}.{self.name}"
+            if own in given:
+                return given[own]
+            if self.name in given:
+                return given[self.name]
+        if self.run is None:
+            return None
+        value = ev.results.get(self, _MISSING)
+        if value is _MISSING:
+            try:
+                value = ev.results[self] = self.run(ev, [None] * self.slots)
+            except Exception as error:
+                raise located(error, self.place) from error
+        return value
+
+
+class Function:
+    """One overload: operands with their types, and the body once it is compiled."""
+
+    __slots__ = ("fluent", "library", "name", "node", "operands", "place", "run", "slots", "type")
+
+    def __init__(self, library: Library, node: Node, operands: tuple[tuple[str, Type], ...]) -> None:
+        self.library = library
+        self.name: str = node["name"]
+        self.node = node
+        self.operands = operands
+        self.fluent = bool(node.get("fluent"))
+        self.place = Place(library.name).of(node)
+        self.type: Type | None = None
+        self.run: Run = unfinished
+        self.slots = len(operands)
+
+
+def unfinished(_ev: Evaluation, _frame: list[Any]) -> Any:
+    """The body of a function while it is being compiled."""
+    raise RecursionError
+
+
+class Library:
+    """A compiled library: its name and version, and by name its expressions, functions (with overloads), parameters
+    and terminology. Immutable for its callers and safe to share."""
+
+    def __init__(self, name: str, version: str | None) -> None:
+        self.name = name
+        self.version = version
+        self.includes: dict[str, Library] = {}
+        self.defines: dict[str, Define] = {}
+        self.functions: dict[str, list[Function]] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self.code_systems: dict[str, CodeSystem] = {}
+        self.value_sets: dict[str, ValueSet] = {}
+        self.codes: dict[str, Code] = {}
+        self.concepts: dict[str, Concept] = {}
+
+    def __repr__(self) -> str:
+        return f"Library({self.name!r}, {self.version!r})"
+
+    def evaluate(self, evaluation: Evaluation, define: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """The value of a named expression (values: see cds/expr/elm/values.py), at most once computed per Evaluation.
+
+        `parameters` replace those of the evaluation, and with them what it remembered. Raises NotFoundError when there
+        is no such expression, EvaluationError with library, line and column, LimitError when a guard stopped it."""
+        found = self.defines.get(define)
+        if found is None:
+            hint = did_you_mean(define, self.defines)
+            raise NotFoundError(f"library {self.name} has no expression '{define}'" + (f" ({hint})" if hint else ""))
+        if parameters is not None and parameters is not evaluation.parameters:
+            evaluation.parameters = parameters
+            evaluation.results = {}
+        value = evaluation.results.get(found, _MISSING)
+        return found.compute(evaluation) if value is _MISSING else value

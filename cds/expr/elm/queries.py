@@ -1,0 +1,303 @@
+"""Query: sources, let, with and without, where, return or aggregate, sort (CQL 1.5, queries).
+
+Rows are made in nested loops over slots of the frame; a let is computed when first used in a row. A query over an
+incomplete list is incomplete, and so is one whose criterion is unknown while data is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from cds.expr.elm.code import UNSET, Node, Piece, Run, Scope
+from cds.expr.elm.facts import mentions_data, mentions_names
+from cds.expr.elm.operators import OPERATORS
+from cds.expr.elm.sorting import compile_sort
+from cds.expr.elm.specifiers import ANY, ListOf, TupleOf, Type
+from cds.expr.elm.values import Partial, Tuple
+from cds.expr.evaluation import FEW, capped
+
+if TYPE_CHECKING:
+    from cds.expr.elm.compiler import Compiler
+
+#: Whether a row stays: None when that is unknown for lack of data.
+Keep = Callable[[Any, list[Any]], bool | None]
+
+
+class Rows:
+    """What makes the rows of a query: its sources with their slots, and what decides which rows stay. `lets` are unset
+    for each row, `held` (sources that do not depend on the row) once per query."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.sources: list[Run] = []
+        self.slots: list[int] = []
+        self.lets: list[int] = []
+        self.held: list[int] = []
+        self.keeps: list[Keep] = []
+
+    def hold(self, run: Run, node: Node, scope: Scope) -> Run:
+        """A source that is evaluated within the rows: once, unless it mentions the row."""
+        if mentions_names(node, self.names):
+            return run
+        slot = scope.slots.new()
+        self.held.append(slot)
+
+        def held(ev: Any, frame: list[Any]) -> Any:
+            value = frame[slot]
+            if value is UNSET:
+                value = frame[slot] = run(ev, frame)
+            return value
+
+        return held
+
+    def keep(self) -> Keep | None:
+        """All that decides about a row, in one."""
+        return _all_of(self.keeps) if len(self.keeps) > 1 else self.keeps[0] if self.keeps else None
+
+
+def _all_of(keeps: list[Keep]) -> Keep:
+    def keep(ev: Any, frame: list[Any]) -> bool | None:
+        answer: bool | None = True
+        for one in keeps:
+            kept = one(ev, frame)
+            if kept is False:
+                return False
+            if kept is None:
+                answer = None
+        return answer
+
+    return keep
+
+
+def compile_query(compiler: Compiler, node: Node, scope: Scope) -> Piece:
+    """Query."""
+    rows, kinds, plural = Rows(), list[Type | None](), False
+    for source in node["source"]:
+        piece = compiler.piece(source["expression"], scope)
+        run = rows.hold(piece.run, source["expression"], scope) if rows.sources else piece.run
+        kind = _item_type(piece.type)
+        plural = plural or piece.type is None or kind is not piece.type or piece.type == ANY
+        scope, slot = scope.bind(source["alias"], kind)
+        rows.names.append(source["alias"])
+        rows.sources.append(run)
+        rows.slots.append(slot)
+        kinds.append(kind)
+    for definition in node.get("let") or ():
+        piece = compiler.piece(definition["expression"], scope)
+        scope, slot = scope.bind(definition["identifier"], piece.type, piece)
+        rows.names.append(definition["identifier"])
+        rows.lets.append(slot)
+    for part in node.get("relationship") or ():
+        rows.keeps.append(_relationship(compiler, part, scope, rows))
+    if node.get("where") is not None:
+        rows.keeps.append(_where(compiler, node["where"], scope))
+    if node.get("aggregate") is not None:
+        return _aggregate(compiler, node["aggregate"], scope, rows)
+    select, kind, distinct = _return(compiler, node, scope, kinds)
+    sort = compile_sort(compiler, node["sort"]["by"], scope, kind) if node.get("sort") else None
+    run = _single(rows, select) if len(rows.sources) == 1 else _several(rows, select)
+    if distinct or sort is not None:
+        run = _finished(run, sort, distinct=distinct)
+    return Piece(run, ListOf(kind or ANY) if plural else kind)
+
+
+def _item_type(kind: Type | None) -> Type | None:
+    return kind.element if isinstance(kind, ListOf) else kind
+
+
+def _return(
+    compiler: Compiler, node: Node, scope: Scope, kinds: list[Type | None]
+) -> tuple[Run | None, Type | None, bool]:
+    """What a row gives (None: its only item), the type of that, and whether doubles are left out."""
+    written = node.get("return")
+    if written is not None:
+        piece = compiler.piece(written["expression"], scope)
+        return piece.run, piece.type, written.get("distinct", True)
+    if len(kinds) == 1:
+        return None, kinds[0], False
+    names = [(source["alias"], scope.names[source["alias"]].slot) for source in node["source"]]
+    kind = TupleOf(tuple((name, kind or ANY) for (name, _), kind in zip(names, kinds, strict=True)))
+    return lambda _ev, frame: Tuple({name: frame[slot] for name, slot in names}), kind, False
+
+
+# --- rows ---
+
+
+def _single(rows: Rows, select: Run | None) -> Run:
+    """A query over one source; a source that is no list gives one value or null."""
+    source, slot, keep = rows.sources[0], rows.slots[0], rows.keep()
+    lets, held = rows.lets, rows.held
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        items = source(ev, frame)
+        if items is None:
+            return None
+        plural = isinstance(items, list)
+        if not plural:
+            items = [items]
+        if len(items) > FEW:
+            ev.spend(len(items))
+        for position in held:
+            frame[position] = UNSET
+        found: list[Any] = []
+        partial = type(items) is Partial
+        for item in items:
+            frame[slot] = item
+            for position in lets:
+                frame[position] = UNSET
+            if keep is not None:
+                kept = keep(ev, frame)
+                if not kept:
+                    partial = partial or kept is None
+                    continue
+            found.append(item if select is None else select(ev, frame))
+        if plural:
+            return Partial(found) if partial else found
+        return found[0] if found else None
+
+    return run
+
+
+def _visitor(rows: Rows) -> Callable[[Any, list[Any], Callable[[], Any]], bool | None]:
+    """A function (ev, frame, each) that calls `each` for every row that stays. It answers None when a source is null,
+    else whether rows may be missing."""
+    sources, slots, lets, held, keep = rows.sources, rows.slots, rows.lets, rows.held, rows.keep()
+
+    def visit(ev: Any, frame: list[Any], each: Callable[[], Any], depth: int) -> bool | None:
+        if depth == len(sources):
+            for position in lets:
+                frame[position] = UNSET
+            kept = keep is None or keep(ev, frame)
+            if kept:
+                each()
+            return kept is None
+        items = sources[depth](ev, frame)
+        if items is None:
+            return None
+        if not isinstance(items, list):
+            items = [items]
+        ev.spend(len(items))
+        partial: bool | None = type(items) is Partial
+        for item in items:
+            frame[slots[depth]] = item
+            partial = visit(ev, frame, each, depth + 1) or partial
+        return partial
+
+    def start(ev: Any, frame: list[Any], each: Callable[[], Any]) -> bool | None:
+        for position in held:
+            frame[position] = UNSET
+        return visit(ev, frame, each, 0)
+
+    return start
+
+
+def _several(rows: Rows, select: Run | None) -> Run:
+    """A query over several sources."""
+    visit = _visitor(rows)
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        found: list[Any] = []
+        partial = visit(ev, frame, lambda: capped(found).append(select and select(ev, frame)))
+        if partial is None:
+            return None
+        return Partial(found) if partial else found
+
+    return run
+
+
+def _finished(run: Run, sort: Callable[..., list[Any]] | None, *, distinct: bool) -> Run:
+    """Doubles left out and the rest put in order."""
+
+    def finished(ev: Any, frame: list[Any]) -> Any:
+        rows = run(ev, frame)
+        if not isinstance(rows, list) or len(rows) < 2:
+            return rows
+        found = distinct_items(rows) if distinct else rows
+        if sort is not None:
+            found = sort(ev, frame, found)
+        return Partial(found) if type(rows) is Partial else found
+
+    return finished
+
+
+def distinct_items(items: list[Any]) -> list[Any]:
+    """The items without doubles, by `=`, in their order."""
+    if len(kinds := set(map(type, items))) == 1 and kinds <= {str, int, bool}:
+        return list(dict.fromkeys(items))
+    found: list[Any] = OPERATORS["Distinct"].handler(items)
+    return found
+
+
+# --- criteria ---
+
+
+def _where(compiler: Compiler, node: Node, scope: Scope) -> Keep:
+    """The where clause: true keeps a row."""
+    test = compiler.piece(node, scope).run
+    if not mentions_data(node):
+        return lambda ev, frame: test(ev, frame) is True
+
+    def keep(ev: Any, frame: list[Any]) -> bool | None:
+        answer: bool | None = test(ev, frame)
+        return answer if answer is not None or ev.incomplete else False
+
+    return keep
+
+
+def _relationship(compiler: Compiler, node: Node, scope: Scope, rows: Rows) -> Keep:
+    """With: an item of the related source meets the condition. Without: none does."""
+    related = compiler.piece(node["expression"], scope)
+    source = rows.hold(related.run, node["expression"], scope)
+    inner, slot = scope.bind(node["alias"], _item_type(related.type))
+    such = compiler.piece(node["suchThat"], inner).run
+    without: bool = node["type"] == "Without"
+
+    def keep(ev: Any, frame: list[Any]) -> bool | None:
+        items = source(ev, frame)
+        if items is None:
+            return without
+        if not isinstance(items, list):
+            items = [items]
+        if len(items) > FEW:
+            ev.spend(len(items))
+        unknown = type(items) is Partial
+        for item in items:
+            frame[slot] = item
+            answer = such(ev, frame)
+            if answer:
+                return not without
+            unknown = unknown or (answer is None and ev.incomplete)
+        return None if unknown else without
+
+    return keep
+
+
+# --- aggregate ---
+
+
+def _aggregate(compiler: Compiler, node: Node, scope: Scope, rows: Rows) -> Piece:
+    """The aggregate clause: a running value over the rows; null when rows may be missing."""
+    starting = compiler.optional(node.get("starting"), scope)
+    inner, slot = scope.bind(node["identifier"], starting.type)
+    body = compiler.piece(node["expression"], inner)
+    start, step, visit, distinct = starting.run, body.run, _visitor(rows), node.get("distinct", False)
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        frame[slot] = start(ev, frame)
+        seen: list[Any] = []
+
+        def each() -> None:
+            if distinct:
+                row = [frame[position] for position in rows.slots]
+                if len(OPERATORS["Distinct"].handler([*seen, row])) == len(seen):
+                    return
+                seen.append(row)
+            frame[slot] = step(ev, frame)
+
+        return None if visit(ev, frame, each) else frame[slot]
+
+    return Piece(run, body.type)
+
+
+HANDLERS = {"Query": compile_query}

@@ -1,0 +1,214 @@
+"""References: to expressions, functions, parameters, operands, aliases, lets, and to terminology by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cds.errors import EvaluationError
+from cds.expr.elm import fhirhelpers
+from cds.expr.elm.casts import assured
+from cds.expr.elm.code import UNSET, Node, Piece, Run, Scope, constant, located
+from cds.expr.elm.paths import step
+from cds.expr.elm.specifiers import ANY, CODE, CONCEPT, ListOf, Named, Type, of_node, read
+from cds.expr.elm.terminologies import expansion
+from cds.expr.elm.values import Code, Concept
+
+if TYPE_CHECKING:
+    from cds.expr.elm.compiler import Compiler
+    from cds.expr.elm.library import Define, Function, Library
+
+_MISSING: Any = object()
+
+
+def expression(compiler: Compiler, node: Node, _scope: Scope) -> Piece:
+    """ExpressionRef: the value of a named expression, computed once per call."""
+    library, name = compiler.owner(node), node["name"]
+    found = library.defines.get(name)
+    if found is None:
+        raise compiler.unknown("expression", name, library.defines)
+    compiler.need(found)
+    define: Define = found
+    compute = define.compute
+
+    def run(ev: Any, _frame: list[Any]) -> Any:
+        value = ev.results.get(define, _MISSING)
+        return compute(ev) if value is _MISSING else value
+
+    return Piece(run, define.type)
+
+
+def parameter(compiler: Compiler, node: Node, _scope: Scope) -> Piece:
+    """ParameterRef: the value given, or the default, computed once per call."""
+    library, name = compiler.owner(node), node["name"]
+    found = library.parameters.get(name)
+    if found is None:
+        raise compiler.unknown("parameter", name, library.parameters)
+    compiler.need(found)
+    value = found.value
+    return Piece(lambda ev, _frame: value(ev), found.type)
+
+
+def operand(compiler: Compiler, node: Node, scope: Scope) -> Piece:
+    """OperandRef: an argument of the function at hand."""
+    binding = scope.operands.get(node["name"])
+    if binding is None:
+        raise compiler.unknown("operand", node["name"], scope.operands)
+    slot = binding.slot
+    return Piece(lambda _ev, frame: frame[slot], binding.type, slot=slot)
+
+
+def alias(compiler: Compiler, node: Node, scope: Scope) -> Piece:
+    """AliasRef: the item of a query source."""
+    return compiler.alias(node["name"], scope)
+
+
+def let(compiler: Compiler, node: Node, scope: Scope) -> Piece:
+    """QueryLetRef: computed at its first use in a row. The running value of an aggregate clause too."""
+    piece = compiler.alias(node["name"], scope)
+    definition = scope.names[node["name"]].let
+    if definition is None:
+        return piece
+    slot, compute = scope.names[node["name"]].slot, definition.run
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        value = frame[slot]
+        if value is UNSET:
+            value = frame[slot] = compute(ev, frame)
+        return value
+
+    return Piece(run, piece.type)
+
+
+def identifier(compiler: Compiler, node: Node, scope: Scope) -> Piece:
+    """IdentifierRef: an element of the item a sort expression is about, or a name left unresolved."""
+    name = node["name"]
+    if scope.this is not None:
+        this = scope.this
+        piece = step(compiler, Piece(lambda _ev, frame: frame[this.slot], this.type, slot=this.slot), name)
+        written = of_node(node)
+        return Piece(piece.run, written if written is not None else piece.type)
+    if name in scope.names:
+        return let(compiler, node, scope)
+    if name in scope.operands:
+        return operand(compiler, node, scope)
+    return expression(compiler, node, scope)
+
+
+def function(compiler: Compiler, node: Node, scope: Scope) -> Piece:
+    """FunctionRef: an overload of a library, or a conversion of FHIRHelpers, which is built in."""
+    operands = compiler.pieces(node.get("operand") or (), scope)
+    name = node["name"]
+    if compiler.is_fhir_helpers(node) and name in fhirhelpers.FUNCTIONS and len(operands) == 1:
+        return _conversion(compiler, name, operands[0])
+    library = compiler.owner(node)
+    overloads = library.functions.get(name, ())
+    if not overloads:
+        raise compiler.unknown("function", name, library.functions)
+    kinds = [read(part) for part in node.get("signature") or ()]
+    if len(kinds) != len(operands):
+        kinds = [piece.type or ANY for piece in operands]
+    found = _overload(compiler, overloads, kinds)
+    if found is None:
+        raise compiler.semantic(f"no form of {name}() takes {', '.join(map(str, kinds)) or 'no arguments'}")
+    compiler.need(found)
+    return Piece(_call(found, [piece.run for piece in operands]), found.type)
+
+
+def _conversion(compiler: Compiler, name: str, source: Piece) -> Piece:
+    convert, kind = fhirhelpers.FUNCTIONS[name]
+    inner, place = source.run, compiler.place
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        try:
+            return convert(ev, inner(ev, frame))
+        except Exception as error:
+            raise located(error, place) from error
+
+    return Piece(run, kind or fhirhelpers.interval_type(source.type))
+
+
+def _overload(compiler: Compiler, overloads: Sequence[Function], kinds: Sequence[Type]) -> Function | None:
+    """The overload whose operand types are those, or take them; the only one of that length needs no look."""
+    fitting = [overload for overload in overloads if len(overload.operands) == len(kinds)]
+    if len(fitting) < 2:
+        return fitting[0] if fitting else None
+    for overload in fitting:
+        if all(str(wanted) == str(kind) for (_, wanted), kind in zip(overload.operands, kinds, strict=True)):
+            return overload
+    for overload in fitting:
+        pairs = zip(overload.operands, kinds, strict=True)
+        if all(kind == ANY or assured(compiler.model, kind, wanted) for (_, wanted), kind in pairs):
+            return overload
+    return None
+
+
+def _call(target: Function, operands: list[Run]) -> Run:
+    """The call: operands take the first slots of a frame of its own."""
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        ev.spend(1)
+        values = [operand(ev, frame) for operand in operands]
+        return target.run(ev, values + [None] * (target.slots - len(values)))
+
+    return run
+
+
+def code(compiler: Compiler, node: Node, _scope: Scope) -> Piece:
+    """CodeRef."""
+    return constant(named_code(compiler, node), CODE)
+
+
+def named_code(compiler: Compiler, node: Node) -> Code:
+    """The code that a node names."""
+    library = compiler.owner(node)
+    found = library.codes.get(node["name"])
+    if found is None:
+        raise compiler.unknown("code", node["name"], library.codes)
+    return found
+
+
+def concept(compiler: Compiler, node: Node, _scope: Scope) -> Piece:
+    """ConceptRef."""
+    library = compiler.owner(node)
+    found: Concept | None = library.concepts.get(node["name"])
+    if found is None:
+        raise compiler.unknown("concept", node["name"], library.concepts)
+    return constant(found, CONCEPT)
+
+
+def code_system(compiler: Compiler, node: Node, _scope: Scope) -> Piece:
+    """CodeSystemRef."""
+    return constant(compiler.code_system(node), Named("System.CodeSystem"))
+
+
+def value_set(compiler: Compiler, node: Node, _scope: Scope) -> Piece:
+    """ValueSetRef: the reference; in ELM before 1.5.3 (no `preserve`) where a list of codes stands, its expansion."""
+    reference = constant(compiler.value_set(node), Named("System.ValueSet"))
+    if node.get("preserve") or not isinstance(of_node(node), ListOf):
+        return reference
+    return expansion(compiler, reference)
+
+
+def missing(name: str, library: Library) -> Callable[[Any, list[Any]], Any]:
+    """What runs for a function that is declared external."""
+
+    def run(_ev: Any, _frame: list[Any]) -> Any:
+        raise EvaluationError(f"the external function {name}() is not available", library=library.name)
+
+    return run
+
+
+HANDLERS = {
+    "ExpressionRef": expression,
+    "ParameterRef": parameter,
+    "OperandRef": operand,
+    "AliasRef": alias,
+    "QueryLetRef": let,
+    "IdentifierRef": identifier,
+    "FunctionRef": function,
+    "CodeRef": code,
+    "ConceptRef": concept,
+    "CodeSystemRef": code_system,
+    "ValueSetRef": value_set,
+}
