@@ -1,7 +1,7 @@
 """Date, DateTime and Time of CQL: selectors, components, order at a precision, arithmetic, boundaries (CQL 1.5, B.6).
 
-The values are those of cds.expr.temporal. Here, unlike in FHIRPath, seconds and milliseconds are two precisions: a
-value whose second has no fraction digits does not know its milliseconds.
+The values are those of cds.expr.temporal. A value whose second was written without fraction digits is a second: it does
+not know its millisecond, and its successor is the next second.
 """
 
 from __future__ import annotations
@@ -196,20 +196,20 @@ def aligned(left: Temporal, right: Temporal) -> tuple[int, ...]:
 
 def order(left: Temporal, right: Temporal, precision: str | None = None) -> int | None:
     """-1, 0 or 1 down to `precision` (the finest of both when None); None when a side does not know enough. Offsets are
-    brought together first, for precisions from the hour (CQL B.6, comparison)."""
+    brought together first, for precisions from the hour. Without a precision a second is a decimal, whose missing
+    fraction is 0; at the millisecond it has to be known (CQL 1.5, B.5)."""
     first, second = left.parts, right.parts
-    full = _FULL_TIME if type(left) is Time else _FULL_DATETIME
     if left.offset != right.offset and (precision is None or LEVEL[precision] > 3):
         second = aligned(left, right)
-    mine = len(first) + (len(first) == full and left.digits > 0)
-    theirs = len(second) + (len(second) == full and right.digits > 0)
     if precision is None:
-        if mine == theirs:
+        if len(first) == len(second):
             return (first > second) - (first < second)
-        wanted = max(mine, theirs)
-    else:
-        wanted = LEVEL[precision] - _FULL_DATETIME + full
-    count = min(mine, theirs, wanted)
+        count = min(len(first), len(second))
+        one, other = first[:count], second[:count]
+        return None if one == other else -1 if one < other else 1
+    full = _FULL_TIME if type(left) is Time else _FULL_DATETIME
+    wanted = LEVEL[precision] - _FULL_DATETIME + full
+    count = min(level(left) - _FULL_DATETIME + full, level(right) - _FULL_DATETIME + full, wanted)
     if count > 0:
         one, other = _cut(first, count, full), _cut(second, count, full)
         if one != other:

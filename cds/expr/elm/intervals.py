@@ -83,9 +83,17 @@ def point_from(interval: Interval) -> Any:
 
 
 def contains(interval: Interval, point: Any, *, precision: str | None = None) -> bool | None:
-    """`contains` a point."""
-    from_start = not_after(low(interval), point, precision)
-    return False if from_start is False else and_(from_start, not_after(point, high(interval), precision))
+    """`contains` a point. Without a precision the point is compared with an open end itself: the step before it may be
+    coarser than the point."""
+    if precision is None and not interval.low_closed and interval.low is not None:
+        from_start = before(interval.low, point)
+    else:
+        from_start = not_after(low(interval), point, precision)
+    if from_start is False:
+        return False
+    if precision is None and not interval.high_closed and interval.high is not None:
+        return and_(from_start, before(point, interval.high))
+    return and_(from_start, not_after(point, high(interval), precision))
 
 
 def proper_contains(interval: Interval, point: Any, *, precision: str | None = None) -> bool | None:

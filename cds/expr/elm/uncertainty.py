@@ -65,13 +65,12 @@ def _date_micros(parts: Parts) -> Parts:
 
 
 def _counted(count: Count, left: Temporal, right: Temporal, unit: str, align: bool) -> int | Uncertainty:
-    """`count` over all that partial values may mean. What is finer than a second is 0 unless it is asked for."""
+    """`count` over all that partial values may mean."""
     if (type(left) is Time) != (type(right) is Time):
         raise EvaluationError("a time of day and a date have no duration between them")
     if type(left) is Time and dates.LEVEL[unit] < 4:
         raise EvaluationError(f"two times of day have no {unit}s between them")
-    coarse = unit != "millisecond"
-    ends = [_range(left, coarse), _range(right, coarse)]
+    ends = [_range(left), _range(right)]
     if align:
         ends[1] = (_aligned(left, right, ends[1][0]), _aligned(left, right, ends[1][1]))
     (first_low, first_high), (last_low, last_high) = ends
@@ -84,11 +83,11 @@ def _counted(count: Count, left: Temporal, right: Temporal, unit: str, align: bo
     return high if low == high else Uncertainty(low, high)
 
 
-def _range(value: Temporal, coarse: bool) -> tuple[Parts, Parts]:
-    if coarse and dates.level(value) == 6:
+def _range(value: Temporal) -> tuple[Parts, Parts]:
+    """The first and last moment the value may mean; the missing fraction of a second is 0 (CQL 1.5, B.6.9)."""
+    if dates.level(value) >= dates.LEVEL["second"]:
         return value.parts, value.parts
-    low = dates.filled(value, high=False)
-    return low, low if dates.level(value) == 7 else dates.filled(value, high=True)
+    return dates.filled(value, high=False), dates.filled(value, high=True)
 
 
 def _aligned(left: Temporal, right: Temporal, parts: Parts) -> Parts:
