@@ -23,11 +23,10 @@ def _days(parts: Parts) -> int:
 
 
 def _micros(parts: Parts) -> int:
-    """Microseconds since the start of the calendar, or of the day for a Time."""
-    if len(parts) == 3:
-        return parts[0] * DURATIONS["hour"] + parts[1] * DURATIONS["minute"] + parts[2]
-    clock = parts[3:]
-    return _days(parts) * DURATIONS["day"] + (_micros(clock) if clock else 0)
+    """Microseconds since the start of the calendar, or of the day for the three components of a Time."""
+    hour, minute, micros = parts[-3:]
+    days = _days(parts) if len(parts) > 3 else 0
+    return days * DURATIONS["day"] + hour * DURATIONS["hour"] + minute * DURATIONS["minute"] + micros
 
 
 def _toward_zero(number: int, divisor: int) -> int:
@@ -60,22 +59,18 @@ def _difference(start: Parts, end: Parts, unit: str) -> int:
     return _micros(end) // DURATIONS[unit] - _micros(start) // DURATIONS[unit]
 
 
-def _date_micros(parts: Parts) -> Parts:
-    return parts if len(parts) > 3 else (*parts, 0, 0, 0)
-
-
 def _counted(count: Count, left: Temporal, right: Temporal, unit: str, align: bool) -> int | Uncertainty:
     """`count` over all that partial values may mean."""
     if (type(left) is Time) != (type(right) is Time):
         raise EvaluationError("a time of day and a date have no duration between them")
     if type(left) is Time and dates.LEVEL[unit] < 4:
         raise EvaluationError(f"two times of day have no {unit}s between them")
+    if type(left) is not type(right):
+        left, right = DateTime(left.parts, left.offset, left.digits), DateTime(right.parts, right.offset, right.digits)
     ends = [_range(left), _range(right)]
     if align:
         ends[1] = (_aligned(left, right, ends[1][0]), _aligned(left, right, ends[1][1]))
     (first_low, first_high), (last_low, last_high) = ends
-    if type(left) is not type(right):
-        first_low, first_high, last_low, last_high = map(_date_micros, (first_low, first_high, last_low, last_high))
     high = count(first_low, last_high, unit)
     if first_low == first_high and last_low == last_high:
         return high
@@ -87,7 +82,8 @@ def _range(value: Temporal) -> tuple[Parts, Parts]:
     """The first and last moment the value may mean; the missing fraction of a second is 0 (CQL 1.5, B.6.9)."""
     if dates.level(value) >= dates.LEVEL["second"]:
         return value.parts, value.parts
-    return dates.filled(value, high=False), dates.filled(value, high=True)
+    low, high = dates.filled(value, high=False), dates.filled(value, high=True)
+    return ((*low, 0, 0, 0), (*high, 0, 0, 0)) if type(value) is Date else (low, high)
 
 
 def _aligned(left: Temporal, right: Temporal, parts: Parts) -> Parts:
