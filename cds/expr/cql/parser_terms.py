@@ -166,16 +166,18 @@ class TermParser(QueryParser):
 
     def _instance(self) -> ast.Expression:
         kind = self.named_type_specifier()
-        self.require("{")
-        elements = () if self._empty() else self.items(self._element, "}")
+        elements = self._elements()
         return ast.InstanceSelector(kind.at, self.end, kind, elements)
 
-    def _empty(self) -> bool:
-        """Pass over `:}`, the inside of a tuple or instance without elements."""
-        if not self.accept(":"):
-            return False
-        self.require("}")
-        return True
+    def _elements(self) -> tuple[ast.ElementSelector, ...]:
+        """The inside of a tuple or instance; `:` where it has no elements."""
+        self.require("{")
+        if self.accept(":"):
+            self.require("}")
+            return ()
+        if self.token.kind == "}":
+            raise self.unexpected("an element, or ':' for none")
+        return self.items(self._element, "}")
 
     def _element(self) -> ast.ElementSelector:
         at, name = self.token.at, self.referential_identifier("the name of an element")
@@ -257,8 +259,7 @@ class TermParser(QueryParser):
     def _tuple(self) -> ast.Expression:
         at = self.token.at
         self.accept("Tuple")
-        self.require("{")
-        elements = () if self._empty() else self.items(self._element, "}")
+        elements = self._elements()
         return ast.TupleSelector(at, self.end, elements)
 
     def _list(self) -> ast.Expression:

@@ -179,6 +179,7 @@ def test_places_span_the_text_of_each_node() -> None:
         ),
         ("if a them b", 11, "expected 'then', found 'b'", "did you mean 'then' instead of 'them'?"),
         ("Tuple { when: 1 }", 9, "expected the name of an element, found 'when'", '"when" in double quotes is a name'),
+        ("X { }", 5, "expected an element, or ':' for none, found '}'", None),
         ("a.when", 3, "expected the name of an element or function, found 'when'", '"when" in double quotes is a name'),
         (
             "singleton from [A]",
