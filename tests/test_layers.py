@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent / "cds"
 #: Layers, top to bottom. A module belongs to the most specific name that is it or a package above it.
 LAYERS = (
     ("cds.errors",),
-    ("cds.fhir", "cds.expr.values", "cds.expr.temporal", "cds.expr.quantity", "cds.expr.ucum", "cds.expr.types"),
+    ("cds.fhir", "cds.expr.values", "cds.expr.temporal", "cds.expr.quantity", "cds.expr.types"),
     ("cds.expr",),
     ("cds.terminology", "cds.chart", "cds.definitions"),
     ("cds.apply", "cds.definitions.check"),

@@ -90,6 +90,10 @@ class Model:
             return PRIMITIVES[name] or ("PrimitiveType" if "PrimitiveType" in self._raw else "Element")
         return str(self._raw[name][0]) if name in self._raw else ""
 
+    def own(self, name: str) -> dict[str, str | list[str]]:
+        """What a type adds to its base, as the data writes it: `{"onset[x]": ["Age", ...], "note": "Annotation*"}`."""
+        return self._raw[name][1] if name in self._raw else {}
+
     def is_subtype(self, name: str, ancestor: str) -> bool:
         """True when `name` is `ancestor` or specialises it."""
         while name:
