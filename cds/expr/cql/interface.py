@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +15,7 @@ from cds.expr.cql.types import (
     CODE,
     CODE_SYSTEM,
     CONCEPT,
+    FHIR_URI,
     SYSTEM,
     VALUE_SET,
     IntervalType,
@@ -139,12 +139,8 @@ def _specified(specifier: Mapping[str, Any]) -> Type:
     return _named(specifier["name"])
 
 
-_QUALIFIED = re.compile(r"\{(.*)\}(.*)")
-
-
 @lru_cache(maxsize=1024)
 def _named(qualified: str) -> Type:
-    match = _QUALIFIED.fullmatch(qualified)
-    uri, name = match.groups() if match else ("", qualified)
-    known = fhir_model().type(name) if "fhir" in uri else SYSTEM.get(name)
+    uri, _, name = qualified.removeprefix("{").rpartition("}")
+    known = fhir_model().type(name) if uri == FHIR_URI else SYSTEM.get(name)
     return known or ANY

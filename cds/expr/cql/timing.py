@@ -19,14 +19,16 @@ _BOUNDARIES = {"start": "Start", "end": "End"}
 
 
 def _timing(t: Translator, node: ast.TimingExpression) -> Elm:
-    phrase = node.phrase
+    phrase: Any = node.phrase
     left, right = t.all((node.left, node.right))
-    word = getattr(phrase, "precision", None)
+    word = None if isinstance(phrase, ast.Within) else phrase.precision
     if word == "week":
         raise t.error("weeks cannot be compared", "write 'day of', or an offset in weeks", phrase)
     members: dict[str, Any] = {"precision": precision(word)}
-    left = _boundary(t, left, getattr(phrase, "left", None))
-    right = _boundary(t, right, getattr(phrase, "right", None))
+    if isinstance(phrase, ast.ConcurrentWith | ast.IncludedIn | ast.BeforeOrAfter | ast.Within):
+        left = _boundary(t, left, phrase.left)
+    if isinstance(phrase, ast.ConcurrentWith | ast.Includes | ast.BeforeOrAfter | ast.Within):
+        right = _boundary(t, right, phrase.right)
     match phrase:
         case ast.ConcurrentWith():
             name = {"as": "SameAs", "or before": "SameOrBefore", "or after": "SameOrAfter"}[phrase.relation]

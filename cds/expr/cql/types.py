@@ -5,7 +5,6 @@ Types are values: equal types compare equal, so tables can be keyed by them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -206,20 +205,10 @@ def specifier(kind: Type) -> dict[str, Any]:
     raise ValueError(f"a type parameter has no specifier: {kind}")
 
 
-_TOKEN = re.compile(r"[A-Za-z.]+|[<>,]")
-
-
 @lru_cache(maxsize=512)
 def parse_type(text: str) -> Type:
     """A type as the tables of this package write it: `List<Interval<T>>`, `Integer`; a single letter is a parameter."""
-    return _parse(_TOKEN.findall(text))[0]
-
-
-def _parse(tokens: list[str]) -> tuple[Type, list[str]]:
-    name, rest = tokens[0], tokens[1:]
-    if rest[:1] == ["<"]:
-        inner, rest = _parse(rest[1:])
-        return (ListType(inner) if name == "List" else IntervalType(inner)), rest[1:]
-    if len(name) == 1:
-        return Parameter(name), rest
-    return SYSTEM[name.removeprefix("System.")], rest
+    if text.endswith(">"):
+        name, _, inner = text[:-1].partition("<")
+        return ListType(parse_type(inner)) if name == "List" else IntervalType(parse_type(inner))
+    return Parameter(text) if len(text) == 1 else SYSTEM[text]
