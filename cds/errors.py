@@ -136,9 +136,10 @@ class Issue:
     text: str
     expression: str | None = None
     diagnostics: str | None = None
+    severity: Severity = "error"
 
     def as_fhir(self) -> dict[str, Any]:
-        issue: dict[str, Any] = {"severity": "error", "code": self.code, "details": {"text": self.text}}
+        issue: dict[str, Any] = {"severity": self.severity, "code": self.code, "details": {"text": self.text}}
         if self.diagnostics:
             issue["diagnostics"] = self.diagnostics
         if self.expression:

@@ -6,6 +6,7 @@ Nothing here copies or changes a resource. Wrong shapes are read as absent, beca
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from hashlib import sha1
 from typing import Any
 from uuid import UUID
@@ -157,6 +158,13 @@ def bare_codes(element: Any) -> Sequence[str]:
         code = first.get("code") if first.__class__ is dict else None
         return (code,) if code.__class__ is str else ()
     return [code for _, code in codings(element)]
+
+
+def written(value: Any) -> orjson.Fragment:
+    """For orjson as its `default`: a Decimal with its own digits, which FHIR keeps."""
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 def without_empties(value: Any) -> Any:

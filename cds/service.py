@@ -18,6 +18,8 @@ from cds.config import Settings
 from cds.data import chart_of_request
 from cds.definitions.snapshot import Snapshot, load_snapshot
 from cds.errors import Issue, NotFoundError, RequestError
+from cds.fhirpath import operation
+from cds.fhirpath.question import Surroundings
 from cds.hooks import discovery
 from cds.hooks.cards import Card, Renderer
 from cds.hooks.decimals import with_written_decimals
@@ -75,6 +77,13 @@ class Engine:
         Raises NotFoundError for an unknown service, RequestError for everything else that is refused."""
         return {"cards": with_written_decimals(self.answer(service_id, body).cards, body)}
 
+    def run_fhirpath(self, body: bytes, release: str) -> dict[str, Any]:
+        """Answer a call of `$fhirpath`: a Parameters resource as JSON text to one for orjson to write.
+
+        Raises RequestError for everything that is refused."""
+        surroundings = Surroundings(self._now(), self._zone, self.snapshot.terminology)
+        return operation.answer(body, surroundings, release=release, max_depth=self.settings.max_depth)
+
     def answer(
         self,
         service_id: str,
@@ -105,7 +114,7 @@ class Engine:
         session = Session(
             chart,
             self.snapshot.terminology,
-            now=now or self.settings.fixed_now or datetime.now(UTC),
+            now=now or self._now(),
             zone=self._zone,
             hook=service.hook,
             parameters={**self._parameters, **(parameters or {})},
@@ -117,6 +126,9 @@ class Engine:
         if chart.dropped:
             _log.warning("foreign-resources-dropped", service=service.id, count=chart.dropped)
         return Answer(service, chart, applied, cards)
+
+    def _now(self) -> datetime:
+        return self.settings.fixed_now or datetime.now(UTC)
 
     def _sound(self, service: Service, cards: list[Card]) -> list[Card]:
         """The cards that keep the response schema: one that does not is left out and reported, the others are given."""

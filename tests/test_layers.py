@@ -12,11 +12,11 @@ ROOT = Path(__file__).resolve().parent.parent / "cds"
 #: Layers, top to bottom. A module belongs to the most specific name that is it or a package above it.
 LAYERS = (
     ("cds.errors",),
-    ("cds.fhir", "cds.expr.values", "cds.expr.temporal", "cds.expr.quantity", "cds.expr.types"),
+    ("cds.body", "cds.fhir", "cds.expr.values", "cds.expr.temporal", "cds.expr.quantity", "cds.expr.types"),
     ("cds.expr",),
     ("cds.terminology", "cds.chart", "cds.definitions"),
     ("cds.apply", "cds.definitions.check"),
-    ("cds.hooks",),
+    ("cds.hooks", "cds.fhirpath"),
     ("cds.config", "cds.data"),
     ("cds.service",),
     ("cds.cases", "cds.trace"),

@@ -11,11 +11,11 @@ import click
 import orjson
 
 from cds.apply.tree import AppliedAction
+from cds.body import decode
 from cds.cli.cards import render_cards
 from cds.cli.options import author_settings, output_format
 from cds.data import chart_of_bundle
 from cds.errors import ConfigurationError, RequestError, did_you_mean
-from cds.hooks.body import decode
 from cds.hooks.discovery import Service
 from cds.service import Answer, Engine
 from cds.trace import render_trace

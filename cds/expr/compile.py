@@ -19,7 +19,7 @@ from cds.expr.compiler import Compiler
 from cds.expr.evaluation import Evaluation
 from cds.expr.fhirpath import parse
 from cds.expr.trace import Item
-from cds.expr.types import Release
+from cds.expr.types import Release, Types
 from cds.expr.values import plain
 
 LANGUAGES = ("text/fhirpath",)
@@ -32,19 +32,21 @@ class Expression:
     `variables` are the %names it mentions beyond the standard ones; `sources` those whose items feed its result,
     `criteria` those that choose among them. `boolean` is True when the result can only be a truth: it then has
     neither, for its own emptiness says unknown. `types` are the possible types of its items, None when open.
-    `constant` are its items when they are the same in every evaluation, else None."""
+    `constant` are its items when they are the same in every evaluation, else None; `tree` is its syntax
+    tree."""
 
     __slots__ = (
         "_compiler_of",
+        "_focus",
         "_forms",
         "_main",
-        "_tree",
         "boolean",
         "constant",
         "criteria",
         "language",
         "sources",
         "text",
+        "tree",
         "types",
         "variables",
     )
@@ -60,14 +62,14 @@ class Expression:
     ) -> None:
         self.text = text
         self.language = language
-        self._tree = parse(text)
-        types = frozenset({focus}) if focus else None
+        self.tree = parse(text)
+        self._focus = types = frozenset({focus}) if focus else None
         self._compiler_of: Callable[..., Compiler] = lambda **options: Compiler(
             text, variables=variables, release=release, lenient=not strict, **options
         )
         self._forms: dict[tuple[str, bool, bool], tuple[Many, int]] = {}
         compiler = self._compiler_of(focused=focus is not None)
-        code = compiler.code(self._tree, Scope("item", types))
+        code = compiler.code(self.tree, Scope("item", types))
         self._main = self._forms[("item", False, False)] = (code.many, compiler.slots)
         self.types = code.types
         self.constant = code.constant
@@ -79,12 +81,18 @@ class Expression:
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
 
+    def types_by_position(self) -> dict[int, Types | None]:
+        """The possible types of each node by its offset in the text, as far as they are known without data."""
+        compiler = self._compiler_of(trace=True)
+        compiler.code(self.tree, Scope("node", self._focus))
+        return compiler.steps.types if compiler.steps is not None else {}
+
     def _form(self, this: Any, typed: bool, trace: bool) -> tuple[Many, int]:
         """The closure for a way of calling, and how many slots it needs."""
         form = self._forms.get((this, typed, trace))
         if form is None:
             compiler = self._compiler_of(trace=trace)
-            code = compiler.code(self._tree, Scope(this), typed)
+            code = compiler.code(self.tree, Scope(this), typed)
             form = self._forms[(this, typed, trace)] = (code.many, compiler.slots)
         return form
 
@@ -177,8 +185,10 @@ def compile(  # noqa: A001 - the word for it; the module is the only place it hi
     focus: str | None = None,
     release: Release = "R4",
     strict: bool = True,
+    keep: bool = True,
 ) -> Expression:
-    """Compile an expression; results are cached by the arguments.
+    """Compile an expression; results are cached by the arguments unless `keep` is False, as it must be for text that
+    anyone may send.
 
     `variables` are the %names that exist beyond the standard ones (None: any; a mapping gives their FHIR types and so
     has paths below them checked). `focus` is the FHIR type the expression will be called on: its paths are then
@@ -191,4 +201,4 @@ def compile(  # noqa: A001 - the word for it; the module is the only place it hi
         key = ("types", tuple(sorted(variables.items())))
     elif variables is not None:
         key = ("names", frozenset(variables))
-    return _compile(text, language, key, focus, release, strict)
+    return (_compile if keep else _compile.__wrapped__)(text, language, key, focus, release, strict)

@@ -16,7 +16,7 @@ from cds.expr.functions.types import type_of
 from cds.expr.lexer import Token, tokens
 from cds.expr.navigate import as_node
 from cds.expr.quantity import Quantity
-from cds.expr.types import model
+from cds.expr.types import Model, Release, Types, model
 from cds.expr.values import Node, plain
 
 
@@ -69,12 +69,13 @@ class Trace:
         self,
         resource: Any = None,
         *,
+        release: Release = "R4",
         step: Callable[[Step], None] | None = None,
         log: Callable[[str, list[Item]], None] | None = None,
     ) -> None:
         self.step = step
         self._log = log
-        self._places = _places(resource)
+        self._places = _places(resource, model(release))
 
     def tell(self, name: str, items: list[Any]) -> None:
         """Hand on what trace() is given."""
@@ -90,9 +91,9 @@ class Trace:
         return nodes
 
 
-def _places(resource: Any) -> dict[int, str]:
+def _places(resource: Any, choices: Model) -> dict[int, str]:
     """The path of every object below a resource, by its id()."""
-    choices, places = model(), {}
+    places: dict[int, str] = {}
     pending: list[tuple[Any, str]] = []
     if type(resource) is dict:
         pending.append((resource, str(resource.get("resourceType", "Element"))))
@@ -119,7 +120,7 @@ class Steps:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.types: dict[ast.Node, frozenset[str] | None] = {}
+        self.types: dict[int, Types | None] = {}
         self._tokens = {token.at: (token, following) for token, following in _pairs(tokens(text))}
         self._slots: dict[ast.Node, int] = {}
 
@@ -127,7 +128,7 @@ class Steps:
         """The items of `made`, told to the trace of the evaluation; plain ones unless `typed`. They stay in `slot` for
         the node that is called on them."""
         many, index = made.many, scope.index
-        self._slots[node], self.types[node] = slot, made.types
+        self._slots[node], self.types[node.at] = slot, made.types
         base = self._slots.get(node.base) if isinstance(node, (ast.Member, ast.Call, ast.Index)) else None
         told = node.at, self.length(node), self.name(node)
         shown = not isinstance(node, ast.Special) or self.text[node.at] == "$"
@@ -166,6 +167,10 @@ class Steps:
             return node.name
         if isinstance(node, (ast.Unary, ast.Binary, ast.Chain)):
             return node.operator
+        return self.text_of(node)
+
+    def text_of(self, node: ast.Node) -> str:
+        """The name, literal or operator at the node as it is written."""
         return self.text[node.at : node.at + self.length(node)]
 
 

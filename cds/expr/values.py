@@ -400,16 +400,18 @@ def json_number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() and value.as_tuple().exponent == 0 else float(value)
 
 
-def to_json(item: Any) -> Any:
-    """An item as FHIR JSON: dates and times as strings, a Quantity as a Quantity element, decimals as numbers."""
+def to_json(item: Any, *, exact: bool = False) -> Any:
+    """An item as FHIR JSON: dates and times as strings, a Quantity as a Quantity element, decimals as numbers, or as
+    they are when `exact`."""
     if type(item) is str or type(item) is dict:
         return item
     if isinstance(item, Temporal):
         return str(item)
     if type(item) is Decimal:
-        return json_number(item)
+        return item if exact else json_number(item)
     if type(item) is Quantity:
-        element: dict[str, Any] = {"value": json_number(item.value), "unit": item.unit}
+        value = item.value if exact else json_number(item.value)
+        element: dict[str, Any] = {"value": value, "unit": item.unit}
         code = _ucum(item)
         return {**element, "system": "http://unitsofmeasure.org", "code": code} if code else element
     if type(item) is TypeInfo:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds import fhir
+from cds.body import decode
 from cds.errors import Issue, RequestError
-from cds.hooks.body import decode
 from cds.hooks.envelope import pointer, request_problems
 
 _MOST_ENTRIES = 10_000

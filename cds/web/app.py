@@ -6,17 +6,18 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from cds.config import Settings
-from cds.web import calls, cors, errors, hooks, system
-from cds.web.seam import HookEngine
+from cds.web import calls, cors, errors, fhirpath, hooks, system
+from cds.web.seam import WebEngine
 
 
-def create_app(engine: HookEngine, settings: Settings) -> Flask:
+def create_app(engine: WebEngine, settings: Settings) -> Flask:
     """The WSGI application that answers for `engine`. It authenticates nobody: `cds serve` decides who may reach it."""
     app = Flask("cds", static_folder=None)
     # A client that was given the base URL with a slash calls `//`; a redirect would lose its POST (cds-hooks.md J).
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.register_blueprint(hooks.blueprint(engine, settings))
+    app.register_blueprint(fhirpath.blueprint(engine, settings))
     app.register_blueprint(system.blueprint(engine))
     errors.register(app)
     finish = cors.Policy.of(settings)

@@ -29,3 +29,15 @@ class HookEngine(Protocol):
     def run_hook(self, service_id: str, body: bytes) -> dict[str, Any]:
         """The answer to a call. Raises NotFoundError for an unknown service, RequestError for a call it refuses."""
         ...
+
+
+class FhirPathEngine(Protocol):
+    """Answers calls of the operation `$fhirpath`."""
+
+    def run_fhirpath(self, body: bytes, release: str) -> dict[str, Any]:
+        """The Parameters resource that answers the one in `body`. Raises RequestError for a call it refuses."""
+        ...
+
+
+class WebEngine(HookEngine, FhirPathEngine, Protocol):
+    """All that the routes need."""

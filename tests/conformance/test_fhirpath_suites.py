@@ -58,7 +58,9 @@ def test_a_trace_changes_no_answer(release: Release) -> None:
             continue
         steps: list[expr.Step] = []
         plain = expr.Evaluation(now=NOW, context=context)
-        traced = expr.Evaluation(now=NOW, context=context, trace=expr.Trace(context, step=steps.append))
+        traced = expr.Evaluation(
+            now=NOW, context=context, trace=expr.Trace(context, step=steps.append, release=release)
+        )
         found = outcome(lambda ev=traced, e=expression: [(item.type, item.value) for item in e.traced(ev)])  # type: ignore[misc]
         assert found == outcome(lambda ev=plain, e=expression: e.typed(ev)), case.expression  # type: ignore[misc]
         assert steps or not isinstance(found, str), case.expression

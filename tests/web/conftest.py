@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from structlog.testing import capture_logs
 
 from cds.config import Settings
 from cds.errors import NotFoundError
+from cds.fhirpath import operation
+from cds.fhirpath.question import Surroundings
 from cds.hooks.request import parse
 from cds.web import create_app
 
@@ -38,6 +41,9 @@ class SmallEngine:
             raise NotFoundError(f"no service '{service_id}'")
         parse(body)
         return self.then()
+
+    def run_fhirpath(self, body: bytes, release: str) -> dict[str, Any]:
+        return operation.answer(body, Surroundings(datetime(2026, 3, 3, tzinfo=UTC), UTC), release=release)
 
 
 @pytest.fixture

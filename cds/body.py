@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -28,9 +29,15 @@ _SHORTEST_LONG = 19  # digits of the smallest integer that may not fit in 64 bit
 _ONLY_SHORT_INTEGERS = re2.compile(rb'(?s)(?:[0-9]{0,18}(?:[^"0-9.]|\.[0-9]*|"(?:[^"\\]|\\.)*"))*[0-9]{0,18}', _BYTES)
 
 
-def decode(body: bytes, *, max_depth: int = 64) -> Any:
+#: A decimal written longer, or further from the point, is read as a float: nobody means its digits.
+_LONGEST_DECIMAL = 64
+
+
+def decode(body: bytes, *, max_depth: int = 64, exact: bool = False) -> Any:
     """The JSON value that `body` holds. Raises RequestError (400) when it is no JSON, is nested deeper than `max_depth`
-    arrays and objects, or holds a NUL character or an integer beyond 64 bits."""
+    arrays and objects, or holds a NUL character or an integer beyond 64 bits.
+
+    `exact` gives decimals as Decimal with the digits they were written with, in some times the time."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -41,7 +48,12 @@ def decode(body: bytes, *, max_depth: int = 64) -> Any:
         raise _refused("nul-character", "The body holds the character U+0000")
     if _may_have_long_integer(body) and _has_long_integer(body):
         raise _refused("long-integer", "The body holds an integer beyond 64 bits")
-    return value
+    return json.loads(body, parse_float=_written) if exact else value
+
+
+def _written(text: str) -> Decimal | float:
+    value = Decimal(text)
+    return value if len(text) <= _LONGEST_DECIMAL and abs(value.adjusted()) <= _LONGEST_DECIMAL else float(text)
 
 
 def too_deep(value: Any, limit: int) -> bool:

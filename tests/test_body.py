@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cds.body import decode, too_deep
 from cds.errors import RequestError
-from cds.hooks.body import decode, too_deep
 
 
 def _refusal(body: bytes) -> str | None:

@@ -1,0 +1,203 @@
+"""`cds fhirpath`: what an expression gives on a resource, and why."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import orjson
+
+from cds.body import decode
+from cds.cli.items import render_items, render_steps
+from cds.cli.options import author_settings, output_format
+from cds.config import Settings
+from cds.definitions.read_yaml import read_yaml
+from cds.definitions.source import ReadError, SourceText
+from cds.errors import (
+    ConfigurationError,
+    EvaluationError,
+    ExpressionSyntaxError,
+    LimitError,
+    Location,
+    Problem,
+    RequestError,
+)
+from cds.expr import Item, Step, Terminology, to_json
+from cds.expr.lexer import place
+from cds.expr.types import RELEASES, Release
+from cds.fhir import written
+from cds.fhirpath.question import Question, QuestionError, Result, Surroundings, evaluate
+
+
+@click.command("fhirpath")
+@click.argument("expression")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--context", default="", help="Evaluate on each item that this expression finds, instead of FILE itself.")
+@click.option(
+    "--variable",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Define %NAME; VALUE is JSON, or else text. May be repeated.",
+)
+@click.option(
+    "--release", type=click.Choice(RELEASES), default="R4", show_default=True, help="The FHIR release of FILE."
+)
+@click.option("--trace", is_flag=True, help="Show each step of the evaluation.")
+@output_format
+def command(
+    expression: str, file: Path, context: str, variables: tuple[str, ...], release: Release, trace: bool, form: str
+) -> None:
+    """Evaluate a FHIRPath EXPRESSION on FILE, a resource or Bundle in JSON or YAML (- reads standard input).
+
+    Prints each item with its type and where it stands. References resolve within FILE; memberOf() knows the value sets
+    of the content. What trace() is given goes to standard error. Exit status 1 when the expression fails."""
+    settings = author_settings()
+    question = Question(expression, _read(file), context, dict(map(_variable, variables)), release)
+    now = settings.fixed_now or datetime.now(UTC)
+    surroundings = Surroundings(now, ZoneInfo(settings.timezone), _Content(settings))
+    try:
+        results = evaluate(question, surroundings, steps=trace)
+    except QuestionError as error:
+        _fail(error, form)
+    if form == "json":
+        _write({"results": [_record(result, expression, trace) for result in results]})
+    else:
+        _print(results, expression, context)
+
+
+class _Content(Terminology):
+    """The value sets of the content, which is loaded when the first is asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _loaded(self) -> Terminology:
+        from cds.definitions.snapshot import load_snapshot
+
+        return load_snapshot(self._settings.content).terminology
+
+    def member(self, value_set: str, system: str | None, code: str) -> bool | None:
+        return self._loaded.member(value_set, system, code)
+
+    def codes(self, value_set: str) -> frozenset[tuple[str, str]] | None:
+        return self._loaded.codes(value_set)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The resource in a file, or on standard input. Raises ConfigurationError."""
+    body = sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    try:
+        value = decode(body, exact=True) if body.lstrip()[:1] in (b"{", b"[") else _yaml(body, file)
+    except RequestError as error:
+        raise ConfigurationError(f"{file}: {error.issues[0].text.replace('The body', 'the file')}") from None
+    if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
+        raise ConfigurationError(f"{file}: this is no FHIR resource: it has no resourceType")
+    return value
+
+
+def _yaml(body: bytes, file: Path) -> Any:
+    try:
+        text = body.decode()
+        return next((value for value, _ in read_yaml(text)), None)
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file}: the file is not UTF-8") from None
+    except ReadError as error:
+        line, column = SourceText(text).position(error.offset)
+        raise ConfigurationError(f"{file}:{line}:{column}: {error.message}") from None
+
+
+def _variable(argument: str) -> tuple[str, list[Any]]:
+    """`NAME=VALUE` as a name and its items."""
+    name, equals, text = argument.partition("=")
+    if not name or not equals:
+        raise click.BadParameter(f"'{argument}' is not NAME=VALUE", param_hint="--variable")
+    try:
+        value = json.loads(text, parse_float=Decimal)
+    except ValueError:
+        value = text
+    return name.removeprefix("%"), value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _fail(error: QuestionError, form: str) -> None:
+    """Print how far the evaluation came and what is wrong with the expression, and end."""
+    problem = _problem(error)
+    if form == "json":
+        _write({"problems": [problem.as_dict()]})
+    else:
+        _print_logs(error.result)
+        for line in render_steps(error.text, error.result.steps):
+            click.echo(line)
+        click.echo(problem.render(), err=True)
+    sys.exit(1)
+
+
+def _problem(failed: QuestionError) -> Problem:
+    error = failed.error
+    kinds = {
+        ExpressionSyntaxError: "expression-syntax",
+        LimitError: "expression-limit",
+        EvaluationError: "expression-evaluation",
+    }
+    code = next((code for kind, code in kinds.items() if isinstance(error, kind)), "expression-semantic")
+    source = failed.text.split("\n")[error.line - 1] if error.line else None
+    return Problem(code, error.message, Location(failed.part, error.line, error.column), error.hint, source=source)
+
+
+def _print(results: list[Result], text: str, context: str) -> None:
+    for index, result in enumerate(results):
+        _print_logs(result)
+        steps = list(render_steps(text, result.steps))
+        lines = [*steps, *(["..."] if result.cut else []), *([""] if steps else []), *render_items(result.items)]
+        if result.context is not None:
+            click.echo(result.context.path or f"{context}[{index}]")
+            lines = [textwrap.indent(line, "  ") for line in lines]
+        for line in lines:
+            click.echo(line)
+    count = sum(len(result.items) for result in results)
+    among = f" in {len(results)} context{'s' * (len(results) != 1)}" if context else ""
+    click.echo(f"{count} item{'s' * (count != 1)}{among}", err=True)
+
+
+def _print_logs(result: Result) -> None:
+    for name, items in result.logs:
+        click.echo(f"trace {name}:", err=True)
+        for line in render_items(items):
+            click.echo(f"  {line}", err=True)
+
+
+def _record(result: Result, text: str, trace: bool) -> dict[str, Any]:
+    """A result for machines."""
+    return {
+        **({} if result.context is None else {"context": _item(result.context)}),
+        "items": list(map(_item, result.items)),
+        "trace": [{"name": name, "items": list(map(_item, items))} for name, items in result.logs],
+        **({"steps": list(_steps(result.steps, text)), "cut": result.cut} if trace else {}),
+    }
+
+
+def _item(item: Item) -> dict[str, Any]:
+    return {"type": item.type, "value": to_json(item.value, exact=True), **({"path": item.path} if item.path else {})}
+
+
+def _steps(steps: list[Step], text: str) -> Iterator[dict[str, Any]]:
+    for step in steps:
+        line, column = place(text, step.position)
+        index = {} if step.index is None else {"index": step.index}
+        yield {"line": line, "column": column, "name": step.name, **index, "items": list(map(_item, step.items))}
+
+
+def _write(record: dict[str, Any]) -> None:
+    text = orjson.dumps(record, default=written, option=orjson.OPT_INDENT_2)
+    sys.stdout.buffer.write(text + b"\n")
