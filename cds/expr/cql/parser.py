@@ -5,11 +5,11 @@ from __future__ import annotations
 from cds.errors import DefinitionError, ExpressionSyntaxError, Location, Problem
 from cds.expr.cql import ast
 from cds.expr.cql.lexer import END, MAX_ERRORS
+from cds.expr.cql.parser_base import DEFINITION_WORDS
 from cds.expr.cql.parser_expressions import ExpressionParser
 from cds.expr.lexer import place, syntax_error
 
 _DECLARATIONS = frozenset({"using", "include", "codesystem", "valueset", "code", "concept", "parameter"})
-_FOLLOWING = _DECLARATIONS | {"define", "context", "public", "private", "library", END}
 
 
 def parse_library(text: str) -> ast.Library:
@@ -31,7 +31,10 @@ def parse_expression(text: str) -> ast.Expression:
     parser = LibraryParser(text)
     if parser.errors:
         raise parser.errors[0]
-    node = parser.expression()
+    try:
+        node = parser.expression()
+    except RecursionError:
+        raise parser.too_deep() from None
     if parser.token.kind != END:
         raise parser.unexpected("an operator or the end of the expression")
     if parser.errors:
@@ -69,6 +72,8 @@ class LibraryParser(ExpressionParser):
                     definitions.append(self._definition(after_statement=bool(statements)))
             except ExpressionSyntaxError as error:
                 self._resynchronise(start, error)
+            except RecursionError:  # the caller's stack was deep already
+                self._resynchronise(start, self.too_deep())
         return ast.Library(0, len(self.text), self.text, name, version, tuple(definitions), tuple(statements))
 
     def _resynchronise(self, start: int, error: ExpressionSyntaxError) -> None:
@@ -86,7 +91,7 @@ class LibraryParser(ExpressionParser):
 
     def _seems_to_begin(self, index: int) -> bool:
         """True for the word of a definition in front of a line: good enough to go on behind an error."""
-        return self.tokens[index].kind in _FOLLOWING and self.first_of_line(index)
+        return self.tokens[index].kind in DEFINITION_WORDS and self.first_of_line(index)
 
     # --- definitions ---
 
@@ -200,5 +205,5 @@ class LibraryParser(ExpressionParser):
 
     def _complete(self) -> None:
         """An error unless the expression that was read ends its definition."""
-        if self.token.kind not in _FOLLOWING:
+        if self.token.kind != END and self.token.kind not in DEFINITION_WORDS:
             raise self.unexpected("an operator or the next definition")

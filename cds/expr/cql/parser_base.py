@@ -17,6 +17,10 @@ MAX_DEPTH = 100
 _CALLED = {STRING: "a string in single quotes", NAME: "a name", QUOTED: "a name", END: "the end"}
 _DECLARATIONS = frozenset({"codesystem", "valueset", "code", "concept"})
 _NAMES = frozenset({NAME, QUOTED})
+#: Keywords that begin a definition or statement.
+DEFINITION_WORDS = _DECLARATIONS | frozenset(
+    {"library", "using", "include", "parameter", "context", "define", "public", "private"}
+)
 _LOWER = {word.lower(): word for word in sorted(KEYWORDS)}
 #: Kinds that are names where a reference may stand (referentialIdentifier).
 REFERENTIAL = _NAMES | KEYWORD_IDENTIFIERS
@@ -124,6 +128,8 @@ class TokenStream:
 
     def definition_begins(self, index: int) -> bool:
         """True when the token at `index` begins a definition or statement, not an expression of that name."""
+        if self.tokens[index].kind not in DEFINITION_WORDS:
+            return False
         kinds = [token.kind for token in self.tokens[index : index + 5]] + [END] * 5
         first = kinds.pop(0)
         if first in ("public", "private"):
@@ -150,7 +156,8 @@ class TokenStream:
     def unexpected(self, expected: str, hint: str | None = None) -> ExpressionSyntaxError:
         """An error at the next token."""
         token = self.token
-        found = "the end" if token.kind == END else f"'{self.text[token.at : token.end][:40]}'"
+        written = self.text[token.at : token.end][:40].partition("\n")[0]
+        found = "the end" if token.kind == END else written if token.kind == STRING else f"'{written}'"
         return syntax_error(self.text, token.at, f"expected {expected}, found {found}", hint or self._hint(expected))
 
     def _hint(self, expected: str) -> str | None:

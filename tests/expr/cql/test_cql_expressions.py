@@ -211,3 +211,16 @@ def test_errors_say_where_and_what_was_expected(text: str, column: int, message:
 def test_deep_nesting_is_refused(text: str) -> None:
     with pytest.raises(ExpressionSyntaxError, match="nested deeper than 100 levels"):
         parse_expression(text)
+
+
+def test_deep_nesting_on_a_deep_stack_is_refused_too() -> None:
+    """Where the stack of the caller leaves no room for what is allowed."""
+
+    def below(frames: int) -> None:
+        if frames:
+            below(frames - 1)
+        else:
+            parse_expression("Tuple { a: " * 90 + "1" + "}" * 90)
+
+    with pytest.raises(ExpressionSyntaxError, match="nested deeper"):
+        below(400)

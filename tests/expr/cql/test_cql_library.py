@@ -130,8 +130,8 @@ define "h": if a then b
 def test_reading_goes_on_at_the_next_line_that_begins_like_a_definition() -> None:
     assert problems("library A version 1\nvalueset 'a'\nusing 'b'\ndefine: 1") == [
         (1, 19, "expected a string in single quotes, found '1'"),
-        (2, 10, "expected a name, found ''a''"),
-        (3, 7, "expected a name, found ''b''"),
+        (2, 10, "expected a name, found 'a'"),
+        (3, 7, "expected a name, found 'b'"),
         (4, 7, "expected the name of the definition, found ':'"),
     ]
 
