@@ -1,154 +1,114 @@
-"""Properties over random expressions and data: only our own errors, and the input is never changed."""
+"""Properties over random expressions and data: only our own errors, no input changed, and one answer however asked."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
+from expr_grammar_support import JSON, RESOURCES, WILD, calls, expressions
 from expr_support import NOW, Codes, Values
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds import expr
-from cds.errors import ExpressionError
-from cds.expr.functions import FUNCTIONS
+from cds.errors import ExpressionError, LimitError
 
-ATOMS = st.sampled_from(
-    [
-        "1",
-        "-2.50",
-        "true",
-        "{}",
-        "'a'",
-        "'2020-05'",
-        "@2020-05",
-        "@2020-02-29T10:00:00+02:00",
-        "@T10:30",
-        "$this",
-        "name",
-        "name.given",
-        "birthDate",
-        "onset",
-        "value",
-        "Patient",
-        "%x",
-        "%context",
-        "code",
-        "extension",
-        "contained",
-        "today()",
-        "descendants()",
-        "value.ofType(Quantity)",
-        "'(a+)+'",
-        "10",
-        "'day'",
-        "1'mg'",
-        "(4days)",
-        "$this.id",
+VALUES = st.lists(JSON.filter(lambda value: value is not None), max_size=2)
+
+
+def surroundings(resource: dict[str, Any], values: list[Any], **options: Any) -> expr.Evaluation:
+    """An evaluation with little to spend, %x from data that is not all there, and a terminology."""
+    variables = Values({"x": values}, {"x"})
+    return expr.Evaluation(now=NOW, context=resource, variables=variables, terminology=Codes(), steps=20_000, **options)
+
+
+def outcome(ask: Callable[[], list[Any]]) -> str:
+    """The answer, or the error without its place, as text that tells 1 from 1.0 and from true."""
+    try:
+        return repr([(type(item).__name__, expr.to_json(item)) for item in ask()])
+    except LimitError as error:
+        return f"limit: {error.message}"
+    except ExpressionError as error:
+        return f"error: {error.message}"
+
+
+def surprises(text: str, resource: dict[str, Any], values: list[Any]) -> list[str]:
+    """What went wrong in any other way than an error of ours: wrapped errors, and inputs that were changed."""
+    before = copy.deepcopy((resource, values))
+    found: list[str] = []
+    ways: list[Callable[[expr.Expression], Any]] = [
+        lambda e: [expr.to_json(item) for item in e(surroundings(resource, values))],
+        lambda e: e(surroundings(resource, values), values),
+        lambda e: e.typed(surroundings(resource, values)),
+        lambda e: e(surroundings(resource, values, trace=expr.Trace(resource, step=lambda step: None))),
     ]
-)
-OPERATORS = st.sampled_from(
-    [
-        "+",
-        "-",
-        "*",
-        "/",
-        "div",
-        "mod",
-        "&",
-        "|",
-        "=",
-        "!=",
-        "~",
-        "!~",
-        "<",
-        ">",
-        "<=",
-        ">=",
-        "in",
-        "contains",
-        "and",
-        "or",
-        "xor",
-        "implies",
-    ]
-)
-CALLS = st.sampled_from(sorted(set(FUNCTIONS) - {"is", "as", "ofType", "defineVariable"}))
-KINDS = st.sampled_from(["Quantity", "string", "code", "System.String", "dateTime", "Patient", "Element", "boolean"])
+    for way in ways:
+        try:
+            way(expr.compile(text))
+        except ExpressionError as error:
+            if not isinstance(error.__cause__, ExpressionError | None):
+                found.append(f"{text}: {error.__cause__!r}")
+    if (resource, values) != before:
+        found.append(f"{text}: changed its input")
+    return found
 
 
-def grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Expressions made of smaller ones."""
-    return st.one_of(
-        st.builds("({} {} {})".format, inner, OPERATORS, inner),
-        st.builds("{}.{}({})".format, inner, CALLS, st.lists(inner, max_size=2).map(", ".join)),
-        st.builds("({} {} {})".format, inner, st.sampled_from(["is", "as"]), KINDS),
-        st.builds("{}.ofType({})".format, inner, KINDS),
-        st.builds("{}[{}]".format, inner, inner),
-        st.builds("{}.{}".format, inner, st.sampled_from(["given", "value", "code", "id", "extension", "start"])),
-    )
-
-
-EXPRESSIONS = st.recursive(ATOMS, grown, max_leaves=6)
-FLOATS = st.floats(allow_nan=False, allow_infinity=False)
-SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), FLOATS, st.text(max_size=8), st.dates().map(str))
-NAMES = st.sampled_from(
-    [
-        "name",
-        "_name",
-        "given",
-        "_given",
-        "birthDate",
-        "_birthDate",
-        "onsetDateTime",
-        "valueQuantity",
-        "value",
-        "code",
-        "extension",
-        "resourceType",
-        "contained",
-        "url",
-        "start",
-        "coding",
-        "system",
-        "id",
-        "reference",
-    ]
-)
-JSON = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=12
-)
-RESOURCES = st.dictionaries(NAMES, JSON, max_size=5).map(lambda extra: {**extra, "resourceType": "Patient"})
-QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-@QUICK
-@given(EXPRESSIONS, RESOURCES, st.lists(JSON.filter(lambda value: value is not None), max_size=3))
+@given(expressions(), WILD, VALUES)
 def test_random_expressions_raise_only_our_errors(text: str, resource: dict[str, Any], values: list[Any]) -> None:
-    """Whatever an author writes and a client sends, the outcome is a list or an ExpressionError; nothing is wrapped
-    surprise, no input is changed, and typed results agree with plain ones."""
-    before = copy.deepcopy(resource), copy.deepcopy(values)
+    """Whatever an author writes and a client sends, the outcome is a list or an ExpressionError; nothing is a wrapped
+    surprise, and no input is changed."""
+    assert not surprises(text, resource, values)
 
-    def evaluation() -> expr.Evaluation:
-        return expr.Evaluation(
-            now=NOW, context=resource, variables=Values({"x": values}, {"x"}), terminology=Codes(), steps=20_000
-        )
 
+@settings(max_examples=4)
+@given(calls(), WILD, RESOURCES)
+def test_every_function_raises_only_our_errors(
+    texts: list[str], wild: dict[str, Any], resource: dict[str, Any]
+) -> None:
+    """The same for each function of the table, on data of any form and on what FHIR has."""
+    assert not [surprise for text in texts for surprise in surprises(text, wild, [resource])]
+
+
+@given(expressions(), RESOURCES, st.lists(RESOURCES, max_size=1))
+def test_one_answer_however_it_is_asked(text: str, resource: dict[str, Any], values: list[Any]) -> None:
+    """The plain form, the form for a list, the typed form and a traced evaluation agree, in answers and in errors; only
+    how much work they may do differs."""
     try:
         expression = expr.compile(text)
-        result = expression(evaluation())
-        expression.typed(evaluation())
-        [expr.to_json(item) for item in result]
-    except ExpressionError as error:
-        wrapped = error.__cause__
-    else:
-        wrapped = None
-    assert wrapped is None or isinstance(wrapped, ExpressionError), text
-    assert (resource, values) == before
+    except ExpressionError:
+        return
+    trace = expr.Trace(resource, step=lambda step: None)
+    plain = outcome(lambda: expression(surroundings(resource, values)))
+    others = {
+        "list": outcome(lambda: expression(surroundings(resource, values), [resource])),
+        "typed": outcome(lambda: [value for _, value in expression.typed(surroundings(resource, values))]),
+        "traced": outcome(lambda: expression(surroundings(resource, values, trace=trace))),
+    }
+    limited = [answer for answer in (plain, *others.values()) if answer.startswith("limit")]
+    assert limited or others == dict.fromkeys(others, plain), text
 
 
-@QUICK
+def test_threads_share_compiled_expressions() -> None:
+    """Eight threads that run one expression at once each get the answer of a run alone."""
+    pool = ThreadPoolExecutor(8)
+
+    @given(expressions(), st.lists(RESOURCES, min_size=2, max_size=2))
+    def check(text: str, resources: list[dict[str, Any]]) -> None:
+        try:
+            expression = expr.compile(text)
+        except ExpressionError:
+            return
+        ask = lambda resource: outcome(lambda: expression(surroundings(resource, [resource])))  # noqa: E731
+        wanted = [ask(resource) for resource in resources]
+        assert list(pool.map(ask, resources * 4)) == wanted * 4, text
+
+    with pool:
+        check()
+
+
 @given(st.text(max_size=40))
 def test_random_text_compiles_or_says_why(text: str) -> None:
     """The parser has no other way out than its errors, each with a place (E4)."""
@@ -160,7 +120,6 @@ def test_random_text_compiles_or_says_why(text: str) -> None:
     assert min(place) >= 1
 
 
-@QUICK
 @given(st.text(max_size=60))
 def test_escaping_json_is_the_inverse_of_unescaping(text: str) -> None:
     """escape('json') makes a JSON string of any text, and unescape('json') reads it back."""
