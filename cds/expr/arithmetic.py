@@ -78,12 +78,10 @@ def _quantities(symbol: str, sign: int, left: Any, right: Quantity) -> Quantity 
     first = as_quantity(left)
     if first is None:
         raise _mismatch(symbol, left, right)
-    if first.unit != right.unit:
-        second = quantities.convert(right, first)
-        if second is None:
-            return None
-        right = second
-    return Quantity(bounded(ARITHMETIC.add(first.value, right.value * sign)), first.unit, first.calendar)
+    pair = quantities.to_finer(first, right)
+    if pair is None:
+        return None
+    return Quantity(bounded(ARITHMETIC.add(pair[0].value, pair[1].value * sign)), pair[0].unit, pair[0].calendar)
 
 
 def add(left: Any, right: Any, *, fractions: bool = False) -> Any:
@@ -108,7 +106,7 @@ def multiply(left: Any, right: Any) -> Any:
     if first is None or second is None:
         raise _mismatch("*", left, right)
     value = bounded(ARITHMETIC.multiply(first.value, second.value))
-    return _with_unit(value, quantities.unit_product(first.unit, second.unit), first, second)
+    return _with_unit(value, quantities.unit_product(first, second), first, second)
 
 
 def divide(left: Any, right: Any) -> Any:
@@ -121,11 +119,13 @@ def divide(left: Any, right: Any) -> Any:
     value = bounded(ARITHMETIC.divide(first.value, second.value))
     if is_number(left) and is_number(right):
         return value
-    return _with_unit(value, quantities.unit_quotient(first.unit, second.unit), first, second)
+    return _with_unit(value, quantities.unit_product(first, second, inverse=True), first, second)
 
 
-def _with_unit(value: Decimal, unit: str, first: Quantity, second: Quantity) -> Quantity:
+def _with_unit(value: Decimal, unit: str | None, first: Quantity, second: Quantity) -> Quantity | None:
     """A calendar word survives a plain factor only."""
+    if unit is None:
+        return None
     kept = first if second.unit == "1" else second if first.unit == "1" else None
     return Quantity(value, unit, kept.calendar if kept is not None and kept.unit == unit else None)
 

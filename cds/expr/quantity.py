@@ -1,17 +1,20 @@
 """Quantity of FHIRPath: a decimal with a UCUM unit or a calendar word, exact conversion between comparable units.
 
-Units are reduced to a factor and dimensions over a small table of UCUM atoms and prefixes; a unit outside the table is
-comparable with itself only.
+Units that measure the same are comparable; a unit that is no UCUM is comparable with itself only. Calendar years and
+months are no definite durations: they compare with calendar units, and with UCUM's only under `~` (FHIRPath 3.0,
+Time-valued Quantities).
 """
 
 from __future__ import annotations
 
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
-from functools import lru_cache
+
+from cds.expr import ucum
+from cds.expr.ucum import Unit
 
 _DIVISION = Context(prec=28)
-Dimensions = tuple[tuple[str, int], ...]
+_WIDE = Context(prec=200)
 
 #: Calendar words, each with its singular.
 CALENDAR = {
@@ -21,58 +24,11 @@ CALENDAR = {
 }
 #: Definite UCUM time units that may stand for a calendar unit in date arithmetic (FHIRPath 4.1.8).
 TIME_UNITS = {"wk": "week", "d": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond"}
-
-_PREFIXES = {
-    "G": Fraction(10**9),
-    "M": Fraction(10**6),
-    "k": Fraction(1000),
-    "h": Fraction(100),
-    "d": Fraction(1, 10),
-    "c": Fraction(1, 100),
-    "m": Fraction(1, 1000),
-    "u": Fraction(1, 10**6),
-    "n": Fraction(1, 10**9),
-    "p": Fraction(1, 10**12),
-    "f": Fraction(1, 10**15),
-}
-
-_MAX_EXPONENT = 30
-_SECOND, _METRE, _GRAM = {"s": 1}, {"m": 1}, {"g": 1}
-#: atom -> (factor, base dimensions, takes prefixes)
-_ATOMS: dict[str, tuple[Fraction, dict[str, int], bool]] = {
-    "1": (Fraction(1), {}, False),
-    "%": (Fraction(1, 100), {}, False),
-    "10*": (Fraction(10), {}, False),
-    "10^": (Fraction(10), {}, False),
-    "s": (Fraction(1), _SECOND, True),
-    "min": (Fraction(60), _SECOND, False),
-    "h": (Fraction(3600), _SECOND, False),
-    "d": (Fraction(86400), _SECOND, False),
-    "wk": (Fraction(604800), _SECOND, False),
-    "mo": (Fraction(31557600, 12), _SECOND, False),
-    "a": (Fraction(31557600), _SECOND, False),
-    "m": (Fraction(1), _METRE, True),
-    "[in_i]": (Fraction(254, 10000), _METRE, False),
-    "[ft_i]": (Fraction(3048, 10000), _METRE, False),
-    "g": (Fraction(1), _GRAM, True),
-    "[lb_av]": (Fraction(45359237, 100000), _GRAM, False),
-    "[oz_av]": (Fraction(45359237, 1600000), _GRAM, False),
-    "l": (Fraction(1, 1000), {"m": 3}, True),
-    "L": (Fraction(1, 1000), {"m": 3}, True),
-    "mol": (Fraction(1), {"mol": 1}, True),
-    "eq": (Fraction(1), {"mol": 1}, True),
-    "K": (Fraction(1), {"K": 1}, True),
-    "A": (Fraction(1), {"A": 1}, True),
-    "N": (Fraction(1000), {"g": 1, "m": 1, "s": -2}, True),
-    "J": (Fraction(1000), {"g": 1, "m": 2, "s": -2}, True),
-    "cal": (Fraction(4184), {"g": 1, "m": 2, "s": -2}, True),
-    "W": (Fraction(1000), {"g": 1, "m": 2, "s": -3}, True),
-    "Pa": (Fraction(1000), {"g": 1, "m": -1, "s": -2}, True),
-    "Hz": (Fraction(1), {"s": -1}, True),
-    "m[Hg]": (Fraction(133322387, 1), {"g": 1, "m": -1, "s": -2}, True),
-    "[iU]": (Fraction(1), {"[iU]": 1}, True),
-    "U": (Fraction(1), {"U": 1}, True),
-}
+#: Calendar word -> the UCUM unit that is equal to it, or for years and months equivalent.
+UCUM_OF = {word: code for code, word in TIME_UNITS.items()} | {"year": "a", "month": "mo"}
+_MONTHS = {"year": 12, "month": 1}
+#: What years and months count beside the other calendar words.
+_DAYS = {"year": 365, "month": 30}
 
 
 class Quantity:
@@ -95,8 +51,9 @@ class Quantity:
         return isinstance(other, Quantity) and equal(self, other) is True
 
     def __hash__(self) -> int:
-        reduced = _reduce(self)
-        return hash((reduced[0] * Fraction(self.value), reduced[1]) if reduced else (self.value, self.unit))
+        unit = _unit(self)
+        base = unit.to_base(Fraction(self.value)) if unit else None
+        return hash((base, unit.dimensions) if unit and base is not None else (self.value, self.unit))
 
 
 def repr_unit(unit: str) -> str:
@@ -109,157 +66,147 @@ def calendar_quantity(value: Decimal, word: str) -> Quantity:
     return Quantity(value, word, CALENDAR[word])
 
 
-def _atom(symbol: str) -> tuple[Fraction, dict[str, int]] | None:
-    entry = _ATOMS.get(symbol)
-    if entry is not None:
-        return entry[0], entry[1]
-    prefix, rest = _PREFIXES.get(symbol[:1]), _ATOMS.get(symbol[1:])
-    if prefix is not None and rest is not None and rest[2]:
-        return prefix * rest[0], rest[1]
-    return None
-
-
-def _component(text: str) -> tuple[Fraction, dict[str, int]] | None:
-    """One unit with its exponent and annotation: `m2`, `10*3`, `mg{total}`."""
-    if "{" in text:
-        text = text[: text.index("{")] or "1"
-    symbol = text.rstrip("0123456789")
-    if symbol.endswith(("-", "+")) and len(symbol) > 1:
-        symbol = symbol[:-1]
-    exponent_text = text[len(symbol) :]
-    if not symbol or _atom(symbol) is None:
-        symbol, exponent_text = text, ""
-    if not symbol and text.isdigit():
-        symbol = text
-    if symbol.isascii() and symbol.isdigit() and symbol != "1" and len(symbol) < 10:
-        return Fraction(int(symbol)), {}
-    atom = _atom(symbol)
-    if atom is None or (not exponent_text.lstrip("+-").isdigit() and exponent_text):
-        return None
-    exponent = int(exponent_text or 1) if len(exponent_text) < 4 else _MAX_EXPONENT + 1
-    if abs(exponent) > _MAX_EXPONENT:
-        return None
-    return atom[0] ** exponent, {name: power * exponent for name, power in atom[1].items()}
-
-
-@lru_cache(maxsize=2048)
-def reduce_unit(unit: str) -> tuple[Fraction, Dimensions] | None:
-    """A UCUM unit of multiplied and divided components as (factor, dimensions); None when it is not in the table."""
-    if not unit or len(unit) > 100 or "(" in unit:
-        return None
-    factor, powers, sign = Fraction(1), dict[str, int](), 1
-    for index, piece in enumerate(unit.replace("/", "./").split(".")):
-        sign = -1 if piece.startswith("/") else 1
-        text = piece.removeprefix("/")
-        if not text and index == 0:
-            continue
-        component = _component(text)
-        if component is None:
-            return None
-        factor *= component[0] ** sign
-        for name, power in component[1].items():
-            powers[name] = powers.get(name, 0) + power * sign
-    return factor, tuple(sorted((name, power) for name, power in powers.items() if power))
-
-
-def _reduce(quantity: Quantity) -> tuple[Fraction, Dimensions] | None:
-    """Factor and dimensions; calendar years and months keep a dimension of their own (FHIRPath 4.1.8)."""
+def _unit(quantity: Quantity) -> Unit | None:
+    """Its unit; a calendar year or month has a dimension of its own."""
     word = quantity.calendar
-    if word in ("year", "month"):
-        return Fraction(12 if word == "year" else 1), (("calendar-month", 1),)
-    if word is not None:
-        word = next(code for code, name in TIME_UNITS.items() if name == word)
-    return reduce_unit(word or quantity.unit)
+    if word in _MONTHS:
+        return Unit(Fraction(_MONTHS[word]), (("calendar-month", 1),))
+    return ucum.reduce(quantity.unit if word is None else UCUM_OF[word])
 
 
-def _pair(left: Quantity, right: Quantity) -> tuple[Fraction, Fraction] | None:
-    """Both values in one unit, or None when the units are not comparable."""
-    if left.unit == right.unit:
-        return Fraction(left.value), Fraction(right.value)
-    first, second = _reduce(left), _reduce(right)
-    if first is None or second is None or first[1] != second[1]:
-        return None
-    return Fraction(left.value) * first[0], Fraction(right.value) * second[0]
+def _units(left: Quantity, right: Quantity) -> tuple[Unit, Unit] | None:
+    """Both units when they measure the same. Where a calendar year or month meets a shorter calendar word, it counts
+    as 365 or 30 days."""
+    first, second = _unit(left), _unit(right)
+    if left.calendar and right.calendar and (left.calendar in _MONTHS) is not (right.calendar in _MONTHS):
+        first, second = _in_days(left), _in_days(right)
+    return (first, second) if first and second and first.dimensions == second.dimensions else None
+
+
+def _in_days(quantity: Quantity) -> Unit | None:
+    days = _DAYS.get(quantity.calendar or "")
+    return Unit(Fraction(days * 86400), (("s", 1),)) if days else _unit(quantity)
 
 
 def comparable(left: Quantity, right: Quantity) -> bool:
     """True when the units measure the same."""
-    return _pair(left, right) is not None
-
-
-def convert(value: Quantity, like: Quantity) -> Quantity | None:
-    """`value` in the unit of `like`, or None when the units are not comparable."""
-    first, second = _reduce(value), _reduce(like)
-    if first is None or second is None or first[1] != second[1]:
-        return None
-    ratio = Fraction(value.value) * first[0] / second[0]
-    converted = _DIVISION.divide(Decimal(ratio.numerator), Decimal(ratio.denominator))
-    return Quantity(converted, like.unit, like.calendar)
+    return left.unit == right.unit or _units(left, right) is not None
 
 
 def compare(left: Quantity, right: Quantity) -> int | None:
     """-1, 0 or 1; None when the units are not comparable."""
-    pair = _pair(left, right)
-    if pair is None:
+    if left.unit == right.unit:
+        return (left.value > right.value) - (left.value < right.value)
+    units = _units(left, right)
+    if units is None:
         return None
-    return (pair[0] > pair[1]) - (pair[0] < pair[1])
+    first, second = units[0].to_base(Fraction(left.value)), units[1].to_base(Fraction(right.value))
+    return None if first is None or second is None else (first > second) - (first < second)
 
 
 def equal(left: Quantity, right: Quantity) -> bool | None:
-    """`=`: None when the units are not comparable but both measure time (a year is not a definite duration), false
-    when they measure different things (FHIRPath 6.1.1)."""
+    """`=`: None when the units are not comparable (FHIRPath 6.1.1)."""
     order = compare(left, right)
-    if order is not None:
-        return order == 0
-    times = [reduced is not None and _is_time(reduced[1]) for reduced in (_reduce(left), _reduce(right))]
-    return None if all(times) else False
-
-
-def _is_time(dimensions: Dimensions) -> bool:
-    return dimensions in ((("s", 1),), (("calendar-month", 1),))
+    return None if order is None else order == 0
 
 
 def equivalent(left: Quantity, right: Quantity) -> bool:
-    """`~`: equal after rounding to the precision of the value with the coarser unit (FHIRPath 6.1.2); calendar years
-    and months equal their definite UCUM units."""
-    left, right = _definite(left), _definite(right)
-    first, second = _reduce(left), _reduce(right)
+    """`~`: equal in the coarser unit, rounded to the fewer decimals; calendar years and months count as their definite
+    UCUM units (FHIRPath 6.1.2). False when the units are not comparable."""
     if left.unit == right.unit:
-        first = second = (Fraction(1), ())
-    if first is None or second is None or first[1] != second[1]:
+        return same_rounded(left.value, right.value)
+    left, right = _definite(left), _definite(right)
+    units = _units(left, right)
+    if units is None:
         return False
-    coarse = max(first[0], second[0])
-    values = (Fraction(left.value) * first[0] / coarse, Fraction(right.value) * second[0] / coarse)
-    digits = min(_places(left.value), _places(right.value))
-    return round(values[0], digits) == round(values[1], digits)
+    if units[0].factor < units[1].factor:
+        left, right = right, left
+    converted = convert(right, left)
+    return converted is not None and same_rounded(left.value, converted.value)
 
 
-def _definite(quantity: Quantity) -> Quantity:
-    code = {"year": "a", "month": "mo"}.get(quantity.calendar or "")
-    return Quantity(quantity.value, code) if code else quantity
+def same_rounded(left: Decimal, right: Decimal) -> bool:
+    """True when two numbers are equal after rounding to the fewer of their decimals; final zeros do not count."""
+    unit = Decimal(1).scaleb(-min(_places(left), _places(right)))
+    return left.quantize(unit, ROUND_HALF_UP, _WIDE) == right.quantize(unit, ROUND_HALF_UP, _WIDE)
 
 
 def _places(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
+    exponent = value.normalize(_WIDE).as_tuple().exponent
     return max(-exponent, 0) if isinstance(exponent, int) else 0
 
 
-def unit_product(left: str, right: str) -> str:
-    """The unit of a product, `1` dropped and equal units joined into a power: `cm` and `m` give `cm.m`."""
-    if left == "1":
-        return right
-    return left if right == "1" else f"{left}.{right}"
+def _definite(quantity: Quantity) -> Quantity:
+    return Quantity(quantity.value, UCUM_OF[quantity.calendar]) if quantity.calendar in _MONTHS else quantity
 
 
-def unit_quotient(left: str, right: str) -> str:
-    """The unit of a quotient: `g` by `m` gives `g/m`, `m` by `m` gives `1`."""
-    if left == right:
-        return "1"
-    if right == "1":
-        return left
-    inverted = "".join("." + part[1:] if part[0] == "/" else "/" + part for part in _pieces(right))
-    return ("" if left == "1" else left) + inverted
+def _decimal(value: Fraction) -> Decimal:
+    return _DIVISION.divide(Decimal(value.numerator), Decimal(value.denominator))
 
 
-def _pieces(unit: str) -> list[str]:
-    return [piece for piece in unit.replace("/", "./").split(".") if piece]
+# --- conversion --------------------------------------------------------------------------------------------------
+
+
+def convert(value: Quantity, like: Quantity) -> Quantity | None:
+    """`value` in the unit of `like`, or None when the units are not comparable."""
+    units = _units(value, like)
+    base = units[0].to_base(Fraction(value.value)) if units else None
+    found = units[1].of_base(base) if units and base is not None else None
+    return None if found is None else Quantity(_decimal(found), like.unit, like.calendar)
+
+
+def convert_explicitly(value: Quantity, like: Quantity) -> Quantity | None:
+    """As convert(), for toQuantity(unit): between calendar words and UCUM the value is converted within its own system
+    and then renamed, so that a year is an `a` (FHIRPath 3.0 5.5.7)."""
+    if (value.calendar is None) is (like.calendar is None):
+        return convert(value, like)
+    if like.calendar is not None:
+        step = Quantity(Decimal(1), UCUM_OF[like.calendar])
+    else:
+        word = {code: word for word, code in UCUM_OF.items()}.get(like.unit)
+        if word is None:
+            return convert(value, like)
+        step = calendar_quantity(Decimal(1), word)
+    found = convert(value, step)
+    return None if found is None else Quantity(found.value, like.unit, like.calendar)
+
+
+def to_finer(left: Quantity, right: Quantity) -> tuple[Quantity, Quantity] | None:
+    """Both in the finer of their units, for a sum (FHIRPath 6.6), and in calendar words when one is in such a word.
+    None when the units are not comparable, special, or different ones of which one is a calendar year or month."""
+    if left.unit == right.unit or (left.calendar and left.calendar == right.calendar):
+        return left, Quantity(right.value, left.unit, left.calendar)
+    units = _units(left, right)
+    if units is None or left.calendar in _MONTHS or right.calendar in _MONTHS or units[0].scale or units[1].scale:
+        return None
+    like = left if units[0].factor <= units[1].factor else right
+    if (left.calendar or right.calendar) and like.unit in TIME_UNITS:
+        like = calendar_quantity(Decimal(1), TIME_UNITS[like.unit] + "s")
+    first, second = convert(left, like), convert(right, like)
+    return None if first is None or second is None else (first, second)
+
+
+# --- products ----------------------------------------------------------------------------------------------------
+
+
+def unit_product(left: Quantity, right: Quantity, *, inverse: bool = False) -> str | None:
+    """The unit of a product, or of a quotient when `inverse`, with the powers of each unit joined: `cm` by `cm` is
+    `cm2`, `m/s` by `s` is `m`. None for calendar words, special units and what is no UCUM."""
+    if right.unit == "1" or (left.unit == "1" and not inverse):
+        return left.unit if right.unit == "1" else right.unit
+    for quantity in (left, right):
+        unit = None if quantity.calendar else ucum.reduce(quantity.unit)
+        if unit is None or unit.scale is not None:
+            return None
+    first, second = ucum.powers(left.unit), ucum.powers(right.unit)
+    if first is None or second is None:
+        return f"({left.unit}){'/' if inverse else '.'}({right.unit})"
+    for symbol, power in second.items():
+        first[symbol] = first.get(symbol, 0) + (-power if inverse else power)
+    above = [_written(symbol, power) for symbol, power in first.items() if power > 0]
+    below = ["/" + _written(symbol, -power) for symbol, power in first.items() if power < 0]
+    return ".".join(above) + "".join(below) or "1"
+
+
+def _written(symbol: str, power: int) -> str:
+    return symbol if power == 1 else f"{symbol}{power}"

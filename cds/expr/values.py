@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
-from fractions import Fraction
 from typing import Any
 
 import orjson
@@ -225,9 +224,7 @@ def equivalent(left: Any, right: Any) -> bool:
         pair = temporal_pair(left, right)
         return temporal.equivalent(*pair) if pair else folded(left) == folded(right)
     if is_number(left) and is_number(right):
-        first, second = decimal(left), decimal(right)
-        digits = min(_places(first), _places(second))
-        return round(Fraction(first), digits) == round(Fraction(second), digits)
+        return quantities.same_rounded(decimal(left), decimal(right))
     if type(left) is dict and type(right) is dict and as_quantity(left) is None:
         return _equivalent_elements(left, right)
     if type(left) is Quantity or type(right) is Quantity or type(left) is dict:
@@ -264,11 +261,6 @@ def _as_list(value: Any) -> list[Any]:
 def folded(text: str) -> str:
     """Text without differences of case and of space."""
     return " ".join(text.casefold().split())
-
-
-def _places(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
-    return max(-exponent, 0) if isinstance(exponent, int) else 0
 
 
 # --- order -------------------------------------------------------------------------------------------------------
@@ -422,8 +414,7 @@ def to_json(item: Any, *, exact: bool = False) -> Any:
 def _ucum(item: Quantity) -> str | None:
     if item.calendar is None:
         return item.unit
-    codes = {word: code for code, word in quantities.TIME_UNITS.items()} | {"year": "a", "month": "mo"}
-    return codes.get(item.calendar)
+    return quantities.UCUM_OF[item.calendar]
 
 
 def text_of(item: Any) -> str | None:

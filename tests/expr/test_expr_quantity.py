@@ -28,6 +28,12 @@ def read(text: str) -> Quantity:
         ("1 week", "168 'h'", 0),
         ("1 year", "12 months", 0),
         ("1 year", "1 'a'", None),
+        ("1 month", "30 days", 0),
+        ("1 year", "360 days", 1),
+        ("12 weeks", "3 months", -1),
+        ("23 'Cel'", "73.4 '[degF]'", 0),
+        ("37.6 'Cel'", "99.7 '[degF]'", -1),
+        ("1 'pg'", "1 '[arb'U]'", None),
         ("1 'mg'", "1 'mL'", None),
         ("1 'zorks'", "2 'zorks'", -1),
         ("1 'zorks'", "1 'mg'", None),
@@ -47,23 +53,24 @@ def test_comparison_converts_exactly(left: str, right: str, order: int | None) -
         ("1 month", "1 'mo'", None, True),
         ("1 day", "1 'd'", True, True),
         ("4 'g'", "4040 'mg'", False, True),
-        ("4 'g'", "4 's'", False, False),
-        ("1 'mg'", "1 'zorks'", False, False),
+        ("2.1 'cm'", "22 'mm'", False, False),
+        ("2 'cm'", "21 'mm'", False, True),
+        ("1 '[in_i]'", "2.5 'cm'", False, True),
+        ("23 'Cel'", "73.4 '[degF]'", True, True),
+        ("1 year", "12 'mo'", None, True),
+        ("1 year", "11 months", False, True),
+        ("4 'g'", "4 's'", None, False),
+        ("1 'mg'", "1 'zorks'", None, False),
     ],
 )
 def test_equality_and_equivalence(left: str, right: str, equal: bool | None, equivalent: bool) -> None:
-    """A calendar month is no definite duration; equivalence rounds to the coarser unit."""
+    """A calendar month is no definite duration; units that measure different things are unknown to `=`; `~` rounds in
+    the coarser unit."""
     assert quantity.equal(read(left), read(right)) is equal
     assert quantity.equivalent(read(left), read(right)) is equivalent
-
-
-@pytest.mark.parametrize("unit", ["", "x" * 200, "(m)", "m-", "10*999999999", "m99999", "//", "mg/", "."])
-def test_units_from_data_are_read_or_refused(unit: str) -> None:
-    """No unit text fails or grows without bound (E5)."""
-    reduced = quantity.reduce_unit(unit)
-    assert reduced is None or reduced[0] > 0
 
 
 def test_equal_quantities_hash_alike() -> None:
     """Values that are equal across units are one set member."""
     assert len({read("1 'g'"), read("1000 'mg'"), read("1.0 'g'")}) == 1
+    assert len({read("23 'Cel'"), read("73.4 '[degF]'")}) == 1

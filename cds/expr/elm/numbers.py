@@ -214,9 +214,9 @@ def _as_quantity(value: Any) -> Quantity | None:
     return Quantity(decimal(value)) if is_number(value) else None
 
 
-def _scaled(left: Quantity, right: Quantity, value: Decimal | None, unit: str) -> Quantity | None:
+def _scaled(left: Quantity, right: Quantity, value: Decimal | None, unit: str | None) -> Quantity | None:
     """A product or quotient; a calendar word survives a plain factor only."""
-    if value is None:
+    if value is None or unit is None:
         return None
     kept = left if right.unit == "1" else right if left.unit == "1" else None
     return Quantity(value, unit, kept.calendar if kept is not None and kept.unit == unit else None)
@@ -232,7 +232,7 @@ def multiply(left: Any, right: Any) -> Any:
     if first is None or second is None:
         raise _mismatch("*", left, right)
     value = multiply_decimals(first.value, second.value)
-    return _scaled(first, second, value, quantities.unit_product(first.unit, second.unit))
+    return _scaled(first, second, value, quantities.unit_product(first, second))
 
 
 def divide(left: Any, right: Any) -> Any:
@@ -243,7 +243,7 @@ def divide(left: Any, right: Any) -> Any:
     if first is None or second is None:
         raise _mismatch("/", left, right)
     value = divide_decimals(first.value, second.value)
-    return _scaled(first, second, value, quantities.unit_quotient(first.unit, second.unit))
+    return _scaled(first, second, value, quantities.unit_product(first, second, inverse=True))
 
 
 def _cut_quotient(left: int, right: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cds.expr import temporal
 from cds.expr.code import BOOLEAN, DATE, DATETIME, DECIMAL, INTEGER, QUANTITY, STRING, TIME, Function
-from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity, convert, repr_unit
+from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity, convert_explicitly, repr_unit
 from cds.expr.temporal import Date, DateTime, Time
 from cds.expr.types import Types
 from cds.expr.values import MAX_DIGITS, as_quantity, decimal, is_number, text_of
@@ -80,7 +80,7 @@ def _to_quantity(value: Any, unit: Any = None) -> Quantity | None:
     if unit is None or found is None:
         return found
     like = calendar_quantity(Decimal(1), unit) if unit in CALENDAR else Quantity(Decimal(1), str(unit))
-    return found if found.unit == like.unit else convert(found, like)
+    return found if found.unit == like.unit else convert_explicitly(found, like)
 
 
 def to_date(value: Any) -> Date | None:
