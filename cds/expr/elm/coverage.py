@@ -42,9 +42,11 @@ def _plus(value: Any, per: Quantity) -> Any:
 # --- collapse ----------------------------------------------------------------------------------------------------
 
 
-def collapse(intervals: list[Interval | None], per: Quantity | None = None) -> list[Interval]:
+def collapse(intervals: list[Interval | None] | None, per: Quantity | None = None) -> list[Interval] | None:
     """`collapse`: intervals that overlap or meet become one, sorted by start; with `per` those that are no further
     apart than it too. Intervals with an end that is not known are left out."""
+    if intervals is None:
+        return None
     spans: list[Span] = []
     for interval in intervals:
         if interval is not None:
