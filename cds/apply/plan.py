@@ -161,13 +161,13 @@ class Plans:
             scope=scope,
             hooks=_hooks(action),
             conditions=tuple(
-                Condition(_compile(item["expression"]), document.locate((*path, "condition", index, "expression")))
+                Condition(scope.compile(item["expression"]), document.locate((*path, "condition", index, "expression")))
                 for index, item in enumerate(fhir.as_list(action.get("condition")))
                 if item.get("kind") == "applicability"
             ),
-            dynamic_values=_dynamic_values(action),
-            for_each=_for_each(action),
-            target=_target(action),
+            dynamic_values=_dynamic_values(action, scope),
+            for_each=_for_each(action, scope),
+            target=_target(action, scope),
             kind=_action_type(action),
         )
         canonical = action.get("definitionCanonical")
@@ -184,9 +184,9 @@ class Plans:
         if definition["resourceType"] == "PlanDefinition":
             compiled.plan = self.compile(definition)
         elif definition["resourceType"] == "ActivityDefinition":
-            template, values = resource_template(definition), _dynamic_values(definition)
-            compiled.template, compiled.activity_values = _with_constants(template, values)
             compiled.activity_scope = self._scopes.of(definition)
+            values = _dynamic_values(definition, compiled.activity_scope)
+            compiled.template, compiled.activity_values = _with_constants(resource_template(definition), values)
 
 
 def _carried(action: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,22 +196,18 @@ def _carried(action: Mapping[str, Any]) -> dict[str, Any]:
     return element
 
 
-def _compile(expression: Mapping[str, Any]) -> expr.Expression:
-    return expr.compile(expression["expression"], expression["language"])
-
-
 def _hooks(action: Mapping[str, Any]) -> frozenset[str] | None:
     triggers = [t for t in fhir.as_list(action.get("trigger")) if t.get("type") == "named-event" and t.get("name")]
     return frozenset(trigger["name"] for trigger in triggers) if triggers else None
 
 
-def _dynamic_values(owner: Mapping[str, Any]) -> tuple[DynamicValue, ...]:
+def _dynamic_values(owner: Mapping[str, Any], scope: Scope) -> tuple[DynamicValue, ...]:
     values = []
     for item in fhir.as_list(owner.get("dynamicValue")):
         path = item["path"].removeprefix("%")
         on_action = path.startswith("action.")
         segments = parse_path(path.removeprefix("action.").removeprefix("resource."))
-        values.append(DynamicValue(segments, on_action, _compile(item["expression"])))
+        values.append(DynamicValue(segments, on_action, scope.compile(item["expression"])))
     return tuple(values)
 
 
@@ -237,14 +233,14 @@ def _with_value(resource: Resource, path: tuple[Segment, ...], items: list[Any])
     )
 
 
-def _for_each(action: Mapping[str, Any]) -> ForEach | None:
+def _for_each(action: Mapping[str, Any], scope: Scope) -> ForEach | None:
     found = fhir.extension(action, fhir.FOR_EACH)
-    return ForEach(found["valueExpression"]["name"], _compile(found["valueExpression"])) if found else None
+    return ForEach(found["valueExpression"]["name"], scope.compile(found["valueExpression"])) if found else None
 
 
-def _target(action: Mapping[str, Any]) -> expr.Expression | None:
+def _target(action: Mapping[str, Any], scope: Scope) -> expr.Expression | None:
     found = fhir.extension(action, fhir.TARGET)
-    return _compile(found["valueExpression"]) if found else None
+    return scope.compile(found["valueExpression"]) if found else None
 
 
 def _action_type(action: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ Each name of a library is computed at most once per call, when first asked for, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
@@ -40,12 +40,18 @@ class Parameter:
 
 class Scope:
     """The names a definition sees. A name maps to where it is defined, so that one library used by many plans is
-    computed once per call."""
+    computed once per call. `constants` holds the strings of names that are the same in every call: the scope's
+    expressions are compiled with them."""
 
-    __slots__ = ("names",)
+    __slots__ = ("constants", "names")
 
-    def __init__(self, names: Mapping[str, Name]) -> None:
+    def __init__(self, names: Mapping[str, Name], constants: Mapping[str, Sequence[str]] | None = None) -> None:
         self.names = dict(names)
+        self.constants = dict(constants or {})
+
+    def compile(self, expression: Mapping[str, Any]) -> expr.Expression:
+        """A FHIR Expression of the definition."""
+        return expr.compile(expression["expression"], expression["language"], constants=self.constants)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -286,9 +292,21 @@ class Scopes:
         return Retrieve(requirement["type"], path, codes, bool(optional.get("valueBoolean")))
 
     def _variables(self, definition: fhir.Resource, scope: Scope) -> dict[str, Name]:
+        # A name has one meaning among all that a definition sees: the checks of definitions hold that.
+        for name, known in scope.names.items():
+            if (strings := _strings(known.meaning)) is not None:
+                scope.constants[name] = strings
         names = {}
         for item in fhir.extensions(definition, fhir.VARIABLE):
             expression = item["valueExpression"]
-            compiled = expr.compile(expression["expression"], expression["language"])
-            names[expression["name"]] = Name(expression["name"], compiled, scope)
+            name, compiled = expression["name"], scope.compile(expression)
+            names[name] = Name(name, compiled, scope)
+            if (strings := _strings(compiled)) is not None:
+                scope.constants[name] = strings
         return names
+
+
+def _strings(meaning: Retrieve | Parameter | expr.Expression) -> list[str] | None:
+    """The strings that a name always stands for; None when it may stand for something else."""
+    items = meaning.constant if isinstance(meaning, expr.Expression) else None
+    return items if items and all(type(item) is str for item in items) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -59,13 +59,14 @@ class Expression:
         focus: str | None,
         release: Release,
         strict: bool,
+        constants: Mapping[str, Sequence[str]],
     ) -> None:
         self.text = text
         self.language = language
         self.tree = parse(text)
         self._focus = types = frozenset({focus}) if focus else None
         self._compiler_of: Callable[..., Compiler] = lambda **options: Compiler(
-            text, variables=variables, release=release, lenient=not strict, **options
+            text, variables=variables, release=release, lenient=not strict, constants=constants, **options
         )
         self._forms: dict[tuple[str, bool, bool], tuple[Many, int]] = {}
         compiler = self._compiler_of(focused=focus is not None)
@@ -164,13 +165,21 @@ def _surprise(error: Exception) -> EvaluationError:
 
 
 @lru_cache(maxsize=4096)
-def _compile(text: str, language: str, variables: Any, focus: str | None, release: Release, strict: bool) -> Expression:
+def _compile(
+    text: str,
+    language: str,
+    variables: Any,
+    focus: str | None,
+    release: Release,
+    strict: bool,
+    constants: tuple[tuple[str, tuple[str, ...]], ...],
+) -> Expression:
     if language not in LANGUAGES:
         known = ", ".join(LANGUAGES)
         raise ExpressionSemanticError(f"unknown language '{language}'", line=1, column=1, hint=f"known: {known}")
     known_names = dict(variables[1]) if variables and variables[0] == "types" else variables and variables[1]
     try:
-        return Expression(text, language, known_names, focus, release, strict)
+        return Expression(text, language, known_names, focus, release, strict, dict(constants))
     except ExpressionError:
         raise
     except RecursionError:
@@ -185,6 +194,7 @@ def compile(  # noqa: A001 - the word for it; the module is the only place it hi
     focus: str | None = None,
     release: Release = "R4",
     strict: bool = True,
+    constants: Mapping[str, Sequence[str]] | None = None,
     keep: bool = True,
 ) -> Expression:
     """Compile an expression; results are cached by the arguments unless `keep` is False, as it must be for text that
@@ -194,11 +204,14 @@ def compile(  # noqa: A001 - the word for it; the module is the only place it hi
     has paths below them checked). `focus` is the FHIR type the expression will be called on: its paths are then
     checked. `release` is the FHIR release the data is of. Without `strict`, faults that the language lets an evaluator
     find late wait until they are evaluated (unknown types, times with an offset), and without `focus` choices may then
-    be called by their JSON name (`valueQuantity`). Raises ExpressionSyntaxError and ExpressionSemanticError with line,
+    be called by their JSON name (`valueQuantity`). `constants` are the strings of variables that have the same in every
+    evaluation, which is then not asked for them. Raises ExpressionSyntaxError and ExpressionSemanticError with line,
     column and a hint."""
     key: Any = None
     if isinstance(variables, Mapping):
         key = ("types", tuple(sorted(variables.items())))
     elif variables is not None:
         key = ("names", frozenset(variables))
-    return (_compile if keep else _compile.__wrapped__)(text, language, key, focus, release, strict)
+    fixed = tuple((name, tuple(items)) for name, items in sorted((constants or {}).items()))
+    make = _compile if keep else _compile.__wrapped__
+    return make(text, language, key, focus, release, strict, fixed)

@@ -6,7 +6,7 @@ primitive, the pieces below it are compiled typed: the same closures, over Nodes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
@@ -45,8 +45,10 @@ class Compiler:
         lenient: bool = False,
         trace: bool = False,
         release: Release = "R4",
+        constants: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.text = text
+        self.constants = constants or {}
         self.known = variables
         self.lenient = lenient
         self.strict = focused and not lenient
@@ -163,17 +165,15 @@ class Compiler:
 
     def literal(self, node: ast.Literal, _scope: Scope, _typed: bool) -> Code:
         """A constant."""
-        items = EMPTY if node.value is None else [node.value]
-        value = node.value
-        kind = None if value is None else frozenset({f"System.{system_type(value)}"})
-        return Code(
-            lambda _ev, _this: items,
-            one=lambda _ev, _this: value,
-            error=self.failure(node),
-            types=kind,
-            constant=items,
-            free=True,
-        )
+        return self._constant(node, EMPTY if node.value is None else [node.value])
+
+    def _constant(self, node: ast.Node, items: list[Any]) -> Code:
+        """Items that never change."""
+        value = items[0] if items else None
+        one = (lambda _ev, _this: value) if len(items) < 2 else None
+        types = frozenset(f"System.{system_type(item)}" for item in items) or None
+        error = self.failure(node)
+        return Code(lambda _ev, _this: items, one=one, error=error, types=types, constant=items, free=True)
 
     def special(self, node: ast.Special, scope: Scope, typed: bool) -> Code:
         """`$this`, `$index` or `$total`."""
@@ -210,6 +210,8 @@ class Compiler:
             return self.literal(ast.Literal(node.at, 1, constant), scope, typed)
         if name in focus.SURROUNDINGS:
             return self._surrounding(node, typed)
+        if name in self.constants:
+            return self._constant(node, list(self.constants[name]))
         if "" in scope.names and not self.is_taken(name):
             return self._late(node, scope.names[""], typed)
         return self._outer(node, scope, typed)

@@ -343,6 +343,39 @@ def test_parameters_have_defaults_that_a_site_overrides(load: Load) -> None:
     assert applied(snapshot, limit=4)[0].outcome is Outcome.NOT_APPLICABLE
 
 
+def test_strings_that_never_change_are_built_into_what_uses_them(load: Load) -> None:
+    """A library's constant, and one made of constants, need not be asked for; a site's parameter must be."""
+    variables = [variable("word", "'back'"), variable("words", "%word | 'neck'")]
+    rule = action("a", condition=[condition("%word in %words")])
+    snapshot = load(value_set("1"), logic(*variables), using_logic(rule))
+    ready = compiled(snapshot)
+    assert ready.actions[0].conditions[0].expression.constant == [True]
+    assert [a.outcome for a in ready.apply(session_of(snapshot))] == [Outcome.FIRED]
+
+
+def test_constant_values_of_an_activity_are_set_when_content_is_loaded(load: Load) -> None:
+    """Values that are the same for every patient, up to the first that is not; one that does not fit fails its card."""
+    values = [
+        dynamic("patientInstruction", "'walk'"),
+        dynamic("note.text", "%patient.id"),
+        dynamic("priority", "'stat'"),
+    ]
+    activity = {
+        "resourceType": "ActivityDefinition",
+        "url": f"{BASE}/ActivityDefinition/act",
+        "status": "active",
+        "kind": "ServiceRequest",
+        "dynamicValue": values,
+    }
+    snapshot = load(activity, plan(action("a", definitionCanonical=activity["url"])))
+    made = compiled(snapshot).actions[0]
+    assert made.template is not None
+    assert (made.template["patientInstruction"], "priority" in made.template) == ("walk", False)
+    (found,) = applied(snapshot)
+    assert found.resource is not None
+    assert (found.resource["priority"], found.resource["note"]) == ("stat", [{"text": "p1"}])
+
+
 def test_a_name_is_computed_once_per_call(load: Load) -> None:
     """Two rules that ask for a variable evaluate it once; the next call computes it anew."""
     rules = [action(name, condition=[condition("%derived.exists()")]) for name in "ab"]

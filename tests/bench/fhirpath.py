@@ -111,8 +111,8 @@ class Ours(InProcess):
 def caches() -> Iterator[Any]:
     """The lru_caches of the engine's modules."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("cds.expr."):
-            yield from (v for k, v in vars(module).items() if hasattr(v, "cache_clear") and k != "model")
+        if name.startswith("cds.expr.") and name != "cds.expr.types":  # where the element model is
+            yield from (v for k, v in vars(module).items() if hasattr(v, "cache_clear"))
 
 
 class ByHand(InProcess):
