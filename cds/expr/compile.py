@@ -93,7 +93,10 @@ class Expression:
         form = self._forms.get((this, typed, trace))
         if form is None:
             compiler = self._compiler_of(trace=trace)
-            code = compiler.code(self.tree, Scope(this), typed)
+            try:
+                code = compiler.code(self.tree, Scope(this), typed)
+            except RecursionError as error:  # a long path is one piece in the main form, and nested in others
+                raise _surprise(error) from None
             form = self._forms[(this, typed, trace)] = (code.many, compiler.slots)
         return form
 

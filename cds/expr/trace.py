@@ -11,7 +11,7 @@ from typing import Any
 
 from cds.expr import ast
 from cds.expr.code import Code, Many, Scope
-from cds.expr.evaluation import Evaluation
+from cds.expr.evaluation import FEW, Evaluation
 from cds.expr.functions.types import type_of
 from cds.expr.lexer import Token, tokens
 from cds.expr.navigate import as_node
@@ -139,6 +139,8 @@ class Steps:
             found = many(ev, this)
             trace = ev.trace
             if trace is not None:
+                if len(found) > FEW:
+                    ev.spend(len(found))
                 found = ev.slots[slot] = trace.placed(found)
                 if shown and trace.step is not None:
                     around = this if type(this) is list else [] if this is None else [this]

@@ -3,10 +3,10 @@ brianpos/fhirpath-lab)."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
-
-import orjson
 
 from cds import __version__
 from cds.errors import (
@@ -94,7 +94,7 @@ def _checked(call: Call, results: list[Result]) -> tuple[Expression, list[Issue]
 
 
 def _analysis(expression: Expression) -> Iterator[Part]:
-    tree = orjson.dumps(lab_tree(expression), option=orjson.OPT_INDENT_2)
-    yield {"name": "parseDebugTree", "valueString": tree.decode()}
+    with suppress(RecursionError):  # a tree so deep is of no use to anyone
+        yield {"name": "parseDebugTree", "valueString": json.dumps(lab_tree(expression), indent=2, ensure_ascii=False)}
     if label := type_label(expression.types):
         yield {"name": "expectedReturnType", "valueString": label}

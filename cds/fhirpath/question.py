@@ -148,5 +148,6 @@ class _Evaluator:
         self.room -= len(step.items) + len(step.focus) + len(step.this)
         if self.told > MAX_STEPS or self.room < 0:
             self.current.cut = True
+            self.trace.step = None
         else:
             self.current.steps.append(step)

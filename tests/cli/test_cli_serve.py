@@ -96,6 +96,23 @@ def test_both_lengths_are_refused(serving: Serving) -> None:
     assert _status(answer) == 400
 
 
+def test_the_fhirpath_lab_is_answered(serving: Serving) -> None:
+    """A call as a browser sends it from the public lab, in chunks, with its preflight before it."""
+    preflight = serving.send(
+        b"OPTIONS /fhir/$fhirpath HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: https://fhirpath-lab.com\r\n"
+        b"Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type\r\n\r\n"
+    )
+    assert (_status(preflight), b"Access-Control-Allow-Headers: " in preflight) == (200, True)
+    patient = {"resourceType": "Patient", "name": [{"family": "Cole"}]}
+    call = [{"name": "expression", "valueString": "name.family"}, {"name": "resource", "resource": patient}]
+    body = json.dumps({"resourceType": "Parameters", "parameter": call}).encode()
+    answer = serving.send(_post(b"Transfer-Encoding: chunked", path=b"/fhir/$fhirpath") + _chunked(body, 50))
+    assert _status(answer) == 200
+    head, _, text = answer.partition(b"\r\n\r\n")
+    assert b"Content-Type: application/fhir+json" in head
+    assert json.loads(text)["parameter"][1]["part"][0]["valueString"] == "Cole"
+
+
 def test_depth_bombs_leave_the_worker_alive(serving: Serving) -> None:
     """100,000 brackets are 400, and the next call is answered (B3)."""
     for bomb in (b"[" * 100_000, b'{"a":' * 100_000):
