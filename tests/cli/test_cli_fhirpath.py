@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import structlog
-from cli_process import environment
+from cli_process import ROOT, environment
+from click import Context
 from click.testing import CliRunner, Result
 
 from cds.cli import group
@@ -225,6 +226,14 @@ def test_a_terminal_is_not_told_what_to_do(ask: Ask) -> None:
     """Control characters in data are escaped."""
     ended = ask("name.family", file={"resourceType": "Patient", "name": [{"family": "\x1b[31m\x9b\u202e"}]})
     assert ended.stdout == 'string  "\\u001b[31m\\u009b\\u202e"  Patient.name[0].family\n'
+
+
+def test_the_documentation_names_each_option() -> None:
+    """docs/fhirpath-lab.md cannot fall behind the verb."""
+    page = (ROOT / "docs" / "fhirpath-lab.md").read_text(encoding="utf-8")
+    command = group.get_command(Context(group), "fhirpath")
+    assert command is not None
+    assert all(f"`{option.opts[0]} " in page or f"`{option.opts[0]}`" in page for option in command.params[2:])
 
 
 def test_a_process_reads_standard_input() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from cds.config import Settings
 from cds.web import create_app
 
 URL = "/fhir/$fhirpath"
+SAMPLE = Path(__file__).resolve().parents[2] / "docs" / "samples" / "fhirpath.json"
 LAB = {"Origin": "https://fhirpath-lab.com"}
 Log = list[MutableMapping[str, Any]]
 
@@ -70,6 +72,13 @@ def test_json_has_several_names(client: FlaskClient, kind: str) -> None:
 def test_the_release_is_in_the_address(client: FlaskClient, url: str, release: str) -> None:
     """`fhirVersion` chooses, R4 is the default, and the lab's own addresses work."""
     assert evaluator(post(client, call(), url)).endswith(f"({release})")
+
+
+def test_the_sample_of_the_documentation_works(client: FlaskClient) -> None:
+    """docs/fhirpath-lab.md sends it with curl."""
+    answer = json.loads(post(client, SAMPLE.read_bytes()).data)
+    found = [(p["valueString"], p["part"][0]["valueString"]) for p in answer["parameter"] if p["name"] == "result"]
+    assert found == [("Patient.name[0]", "Ann Cole"), ("Patient.name[1]", "Ann Dean")]
 
 
 def test_decimals_keep_their_digits(client: FlaskClient) -> None:
