@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from cds.expr import types as fhir_types
+from cds.expr.cql.model_codes import CODE_TYPES
 from cds.expr.cql.types import ANY, SYSTEM, ListType, Named, Type, choice_of, parse_type
 
 #: Elements of the System classes (CQL 1.5.3, Appendix B "Types").
@@ -106,7 +107,7 @@ class FhirModel(Model):
         self._raw: dict[str, str] = {}
 
     def type(self, name: str) -> Named | None:
-        raw = _PROFILES.get(name, name).replace(".", "")
+        raw = "code" if name in CODE_TYPES else _PROFILES.get(name, name).replace(".", "")
         known = self._types.get(raw)
         if known is None and raw in self._source:
             base = self._source.base(raw)
@@ -136,8 +137,8 @@ class FhirModel(Model):
         while name:
             for element, kinds in self._source.own(name).items():
                 found.setdefault(element.removesuffix("[x]"), self._element_type(kinds))
-            if name in fhir_types.PRIMITIVES:
-                found.setdefault("value", SYSTEM[_VALUES.get(name, "String")])
+            if fhir_types.PRIMITIVES.get(name) == "":
+                found["value"] = SYSTEM[_VALUES.get(name, "String")]
             name = self._source.base(name)
         return found
 

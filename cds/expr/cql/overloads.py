@@ -6,7 +6,7 @@ one with the simpler types.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -15,6 +15,11 @@ from cds.expr.cql.conversions import Conversion, conversions_from, find_conversi
 from cds.expr.cql.signatures import Overload, system_overloads
 from cds.expr.cql.types import (
     ANY,
+    CONCEPT,
+    DATETIME,
+    DECIMAL,
+    QUANTITY,
+    STRING,
     ChoiceType,
     IntervalType,
     ListType,
@@ -29,6 +34,8 @@ from cds.expr.cql.types import (
 )
 
 _SUBTYPE, _COMPATIBLE = 1, 2
+#: What values of different types often convert to.
+_COMMON = (STRING, DECIMAL, DATETIME, QUANTITY, CONCEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +68,32 @@ def resolve_system(name: str, arguments: tuple[Type, ...], *, promote: bool = Fa
 
 def resolve(overloads: Iterable[Overload], arguments: tuple[Type, ...], *, promote: bool = False) -> Resolution | None:
     """The overload that a call with arguments of these types means, or None when none fits. Raises AmbiguousError."""
-    best: list[Resolution] = []
-    seen: set[tuple[Type, ...]] = set()
-    for overload in overloads:
-        if len(overload.operands) != len(arguments):
-            continue
-        for candidate in _instances(overload, arguments, promote):
-            if candidate.operands in seen:
-                continue
-            seen.add(candidate.operands)
-            found = _fit(candidate, arguments, promote)
-            if found is None or (best and found.score > best[0].score):
-                continue
-            if best and found.score < best[0].score:
-                best.clear()
-            best.append(found)
+    same = [overload for overload in overloads if len(overload.operands) == len(arguments)]
+    best = _cheapest((own for overload in same for own in _instances(overload, arguments, promote)), arguments, promote)
+    if not best:
+        best = _cheapest((own for overload in same for own in _system_instances(overload)), arguments, promote)
     if len(best) > 1:
         simplest = min(found.precedence for found in best)
         best = [found for found in best if found.precedence == simplest]
     if len(best) > 1:
         raise AmbiguousError(found.overload for found in best)
     return best[0] if best else None
+
+
+def _cheapest(candidates: Iterable[Overload], arguments: tuple[Type, ...], promote: bool) -> list[Resolution]:
+    best: list[Resolution] = []
+    seen: set[tuple[Type, ...]] = set()
+    for candidate in candidates:
+        if candidate.operands in seen:
+            continue
+        seen.add(candidate.operands)
+        found = _fit(candidate, arguments, promote)
+        if found is None or (best and found.score > best[0].score):
+            continue
+        if best and found.score < best[0].score:
+            best.clear()
+        best.append(found)
+    return best
 
 
 def _fit(overload: Overload, arguments: tuple[Type, ...], promote: bool) -> Resolution | None:
@@ -115,9 +127,18 @@ def _instances(overload: Overload, arguments: tuple[Type, ...], promote: bool) -
             yield Overload(overload.name, operands, _filled(overload.result, bound))
 
 
-def _filled(kind: Type, bound: dict[str, Type]) -> Type:
+def _system_instances(overload: Overload) -> Iterator[Overload]:
+    """The overload for System types: arguments of different types, such as an instant and an interval of dates, may
+    all convert to one of these."""
+    if overload.is_generic:
+        for kind in _COMMON:
+            operands = tuple(_filled(operand, {"T": kind}) for operand in overload.operands)
+            yield Overload(overload.name, operands, _filled(overload.result, {"T": kind}))
+
+
+def _filled(kind: Type, bound: Mapping[str, Type]) -> Type:
     if isinstance(kind, Parameter):
-        return bound[kind.name]
+        return bound.get(kind.name, kind)
     if isinstance(kind, ListType):
         return ListType(_filled(kind.element, bound))
     return IntervalType(_filled(kind.point, bound)) if isinstance(kind, IntervalType) else kind

@@ -134,6 +134,7 @@ def test_common_types() -> None:
          "Includes(Interval<System.Decimal>, Interval<System.Decimal>)"),
         ("Exists", (ANY,), "Exists(List<System.Any>)"),
         ("Max", (ListType(fhir("integer")),), "Max(List<System.Integer>)"),
+        ("In", (fhir("instant"), IntervalType(DATE)), "In(System.DateTime, Interval<System.DateTime>)"),
     ],
 )  # fmt: skip
 def test_the_cheapest_overload_wins(name: str, arguments: tuple[Type, ...], chosen: str) -> None:
@@ -188,3 +189,14 @@ def test_specifiers_as_elm_writes_them() -> None:
             },
         }
     ]
+
+
+def test_codes_with_a_required_binding_have_names_of_their_own() -> None:
+    """`FHIR.AdministrativeGender` is what authors write where the engine has a code."""
+    assert fhir_model().type("AdministrativeGender") == fhir("code")
+
+
+def test_a_specialised_primitive_has_the_value_of_its_base() -> None:
+    """A positiveInt's value is an Integer, an id's a String."""
+    assert elements(fhir("positiveInt"))["value"] == INTEGER
+    assert elements(fhir("id"))["value"] == STRING
