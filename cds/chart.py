@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from cds import fhir
+from cds.expr.elm.values import Partial
 from cds.fhir import Resource
 
 #: The statuses in which a draft order or appointment is still to be decided on (decisions.md, "draft order").
@@ -338,6 +339,22 @@ class Chart:
         drafted = (*orders.others, *orders.drafts, *orders.appointments)
         every = (*self._record.get(resource_type, ()), *(r for r in drafted if r["resourceType"] == resource_type))
         return {resource["id"]: resource for resource in every if isinstance(resource.get("id"), str)}
+
+
+class Retrieves:
+    """A Chart as the data behind the retrieves of CQL: a list that is not known to be complete is a Partial."""
+
+    __slots__ = ("_chart",)
+
+    def __init__(self, chart: Chart) -> None:
+        self._chart = chart
+
+    def retrieve(
+        self, resource_type: str, path: str | None, codes: frozenset[Coding] | None, _value_set: str | None
+    ) -> list[Resource]:
+        """As Chart.retrieve()."""
+        found = self._chart.retrieve(resource_type, path or "", codes)
+        return found if self._chart.is_complete(resource_type) else Partial(found)
 
 
 def build(

@@ -1,34 +1,44 @@
-"""What is known of a library without running it: names a node mentions, and the data each define needs."""
+"""What is known of a library without running it: names a node mentions, and the data each expression retrieves."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from cds.expr.elm.code import Node
+from cds.expr.elm.specifiers import fhir_name, named
 
-
-def nodes(node: Any) -> Iterator[Node]:
-    """Every node below and including this one."""
-    stack = [node]
-    while stack:
-        found = stack.pop()
-        if isinstance(found, dict):
-            yield found
-            stack.extend(value for key, value in found.items() if key not in _TYPES)
-        elif isinstance(found, list):
-            stack.extend(found)
-
+if TYPE_CHECKING:
+    from cds.expr.elm.library import Library
 
 _TYPES = frozenset({"resultTypeSpecifier", "signature", "annotation", "asTypeSpecifier", "isTypeSpecifier"})
 _DATA = frozenset({"Retrieve", "ExpressionRef", "FunctionRef"})
+
+
+def _parts(node: Node) -> Iterator[tuple[str, Node]]:
+    """The nodes right below this one, each with the name of its member."""
+    for name, value in node.items():
+        if name not in _TYPES:
+            for part in value if isinstance(value, list) else (value,):
+                if isinstance(part, dict):
+                    yield name, part
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    """This node and every node below."""
+    stack = [node]
+    while stack:
+        found = stack.pop()
+        yield found
+        stack.extend(part for _, part in _parts(found))
 
 
 def mentions_data(node: Node) -> bool:
     """True when the value may hang on data beyond the row at hand."""
     return any(
         found.get("type") in _DATA and found.get("libraryName") != "FHIRHelpers" and found.get("name") != "Patient"
-        for found in nodes(node)
+        for found in _nodes(node)
     )
 
 
@@ -37,5 +47,112 @@ def mentions_names(node: Node, names: Collection[str]) -> bool:
     return any(
         found.get("scope") in names
         or (found.get("type") in ("AliasRef", "QueryLetRef", "IdentifierRef") and found.get("name") in names)
-        for found in nodes(node)
+        for found in _nodes(node)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What one retrieve asks for: resources of a type, whose element at `code_path` is in the value set (canonical
+    url) or among the codes, and whose `date_path` is in a range. `absence` is True when something is concluded from
+    there being no such resource."""
+
+    resource_type: str
+    code_path: str | None = None
+    value_set: str | None = None
+    codes: tuple[tuple[str | None, str], ...] = ()
+    date_path: str | None = None
+    absence: bool = False
+
+
+#: Which way a list bears on the result: items in it do, its lack of items does, or both.
+_Bearing = Literal["presence", "absence", "both"]
+_OTHER: dict[_Bearing, _Bearing] = {"presence": "absence", "absence": "presence", "both": "both"}
+#: Operators that bear on the result as their operands do: what they say, they say from items that are there.
+_SAME = frozenset(
+    "Query Clause With Exists And Or IsTrue First Last SingletonFrom Indexer Union "
+    "Intersect Distinct Flatten Filter ForEach Repeat Slice Property As Tuple List ToList Start End Retrieve".split()
+)
+#: Sources, lets, returns and case items have no type of their own.
+_CLAUSE = "Clause"
+#: Those that say it from what is not there.
+_OPPOSITE = frozenset({"Not", "IsNull", "IsFalse", "Without"})
+
+
+def retrievals(library: Library, define: str) -> tuple[Retrieval, ...]:
+    """Every retrieve that a named expression may evaluate, through references and includes; doubles joined."""
+    found: dict[Retrieval, bool] = {}
+    walk = _Walk(found)
+    walk.reference(library, library.defines[define].node, "presence")
+    return tuple(replace(retrieval, absence=absence) for retrieval, absence in found.items())
+
+
+class _Walk:
+    """One walk over a define and all it refers to; each definition once for each bearing."""
+
+    def __init__(self, found: dict[Retrieval, bool]) -> None:
+        self.found = found
+        self.seen: set[tuple[int, _Bearing]] = set()
+
+    def reference(self, library: Library, definition: Node, bearing: _Bearing) -> None:
+        key = (id(definition), bearing)
+        if key not in self.seen:
+            self.seen.add(key)
+            if definition.get("expression") is not None:
+                self.node(library, definition["expression"], bearing)
+
+    def node(self, library: Library, node: Node, bearing: _Bearing) -> None:
+        kind = node.get("type", _CLAUSE)
+        if kind == "Retrieve":
+            retrieval = _retrieval(library, node)
+            self.found[retrieval] = self.found.get(retrieval, False) or bearing != "presence"
+        elif kind == "ExpressionRef":
+            owner = _owner(library, node)
+            if node["name"] in owner.defines:
+                self.reference(owner, owner.defines[node["name"]].node, bearing)
+        elif kind == "FunctionRef":
+            owner = _owner(library, node)
+            for overload in owner.functions.get(node["name"], ()):
+                self.reference(owner, overload.node, "both")
+        for name, part in _parts(node):
+            self.node(library, part, _bearing(kind, name, bearing))
+
+
+def _bearing(kind: str, name: str, bearing: _Bearing) -> _Bearing:
+    """How the member `name` of a node bears on the result when the node does as `bearing`."""
+    if kind in _OPPOSITE:
+        return _OTHER[bearing]
+    if kind in _SAME or (kind in ("If", "Case") and name not in ("condition", "comparand")):
+        return bearing
+    return "both"
+
+
+def _owner(library: Library, node: Node) -> Library:
+    alias = node.get("libraryName")
+    return library.includes[alias] if alias is not None else library
+
+
+def _retrieval(library: Library, node: Node) -> Retrieval:
+    kind = fhir_name(named(node["dataType"])) or node["dataType"]
+    date_path = node.get("dateProperty") if node.get("dateRange") is not None else None
+    codes = node.get("codes")
+    if codes is None:
+        return Retrieval(kind, date_path=date_path)
+    if codes.get("type") == "ExpandValueSet":
+        codes = codes["operand"]
+    if codes.get("type") == "ValueSetRef":
+        value_set = _owner(library, codes).value_sets[codes["name"]].canonical
+        return Retrieval(kind, node.get("codeProperty"), value_set, date_path=date_path)
+    return Retrieval(kind, node.get("codeProperty"), None, tuple(_codes(library, codes)), date_path)
+
+
+def _codes(library: Library, node: Node) -> Iterator[tuple[str | None, str]]:
+    """The codes that a node names, as far as it names them."""
+    for part in _nodes(node):
+        owner = _owner(library, part)
+        codes: Any = ()
+        if part.get("type") == "CodeRef":
+            codes = (owner.codes[part["name"]],)
+        elif part.get("type") == "ConceptRef":
+            codes = owner.concepts[part["name"]].codes
+        yield from ((code.system, code.code) for code in codes)

@@ -7,6 +7,7 @@ from typing import Any
 
 from cds.errors import NotFoundError, did_you_mean
 from cds.expr.elm.code import Node, Place, Run, located
+from cds.expr.elm.facts import Retrieval, retrievals
 from cds.expr.elm.specifiers import Type
 from cds.expr.elm.values import Code, CodeSystem, Concept, ValueSet
 from cds.expr.evaluation import Evaluation
@@ -119,15 +120,24 @@ class Library:
     def __repr__(self) -> str:
         return f"Library({self.name!r}, {self.version!r})"
 
+    def retrieves(self, define: str) -> tuple[Retrieval, ...]:
+        """What a named expression may ask of the data, through references and includes, known without running it."""
+        return retrievals(self, self.define(define).name)
+
+    def define(self, name: str) -> Define:
+        """The named expression; NotFoundError when there is none."""
+        found = self.defines.get(name)
+        if found is None:
+            hint = did_you_mean(name, self.defines)
+            raise NotFoundError(f"library {self.name} has no expression '{name}'" + (f" ({hint})" if hint else ""))
+        return found
+
     def evaluate(self, evaluation: Evaluation, define: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """The value of a named expression (values: see cds/expr/elm/values.py), at most once computed per Evaluation.
 
         `parameters` replace those of the evaluation, and with them what it remembered. Raises NotFoundError when there
         is no such expression, EvaluationError with library, line and column, LimitError when a guard stopped it."""
-        found = self.defines.get(define)
-        if found is None:
-            hint = did_you_mean(define, self.defines)
-            raise NotFoundError(f"library {self.name} has no expression '{define}'" + (f" ({hint})" if hint else ""))
+        found = self.define(define)
         if parameters is not None and parameters is not evaluation.parameters:
             evaluation.parameters = parameters
             evaluation.results = {}
