@@ -52,7 +52,7 @@ def mentions_names(node: Node, names: Collection[str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieval:
+class Need:
     """What one retrieve asks for: resources of a type, whose element at `code_path` is in the value set (canonical
     url) or among the codes, and whose `date_path` is in a range. `absence` is True when something is concluded from
     there being no such resource."""
@@ -79,18 +79,18 @@ _CLAUSE = "Clause"
 _OPPOSITE = frozenset({"Not", "IsNull", "IsFalse", "Without"})
 
 
-def retrievals(library: Library, define: str) -> tuple[Retrieval, ...]:
+def needs(library: Library, define: str) -> tuple[Need, ...]:
     """Every retrieve that a named expression may evaluate, through references and includes; doubles joined."""
-    found: dict[Retrieval, bool] = {}
+    found: dict[Need, bool] = {}
     walk = _Walk(found)
     walk.reference(library, library.defines[define].node, "presence")
-    return tuple(replace(retrieval, absence=absence) for retrieval, absence in found.items())
+    return tuple(replace(need, absence=absence) for need, absence in found.items())
 
 
 class _Walk:
     """One walk over a define and all it refers to; each definition once for each bearing."""
 
-    def __init__(self, found: dict[Retrieval, bool]) -> None:
+    def __init__(self, found: dict[Need, bool]) -> None:
         self.found = found
         self.seen: set[tuple[int, _Bearing]] = set()
 
@@ -104,8 +104,8 @@ class _Walk:
     def node(self, library: Library, node: Node, bearing: _Bearing) -> None:
         kind = node.get("type", _CLAUSE)
         if kind == "Retrieve":
-            retrieval = _retrieval(library, node)
-            self.found[retrieval] = self.found.get(retrieval, False) or bearing != "presence"
+            need = _need_of(library, node)
+            self.found[need] = self.found.get(need, False) or bearing != "presence"
         elif kind == "ExpressionRef":
             owner = _owner(library, node)
             if node["name"] in owner.defines:
@@ -132,18 +132,18 @@ def _owner(library: Library, node: Node) -> Library:
     return library.includes[alias] if alias is not None else library
 
 
-def _retrieval(library: Library, node: Node) -> Retrieval:
+def _need_of(library: Library, node: Node) -> Need:
     kind = fhir_name(named(node["dataType"])) or node["dataType"]
     date_path = node.get("dateProperty") if node.get("dateRange") is not None else None
     codes = node.get("codes")
     if codes is None:
-        return Retrieval(kind, date_path=date_path)
+        return Need(kind, date_path=date_path)
     if codes.get("type") == "ExpandValueSet":
         codes = codes["operand"]
     if codes.get("type") == "ValueSetRef":
         value_set = _owner(library, codes).value_sets[codes["name"]].canonical
-        return Retrieval(kind, node.get("codeProperty"), value_set, date_path=date_path)
-    return Retrieval(kind, node.get("codeProperty"), None, tuple(_codes(library, codes)), date_path)
+        return Need(kind, node.get("codeProperty"), value_set, date_path=date_path)
+    return Need(kind, node.get("codeProperty"), None, tuple(_codes(library, codes)), date_path)
 
 
 def _codes(library: Library, node: Node) -> Iterator[tuple[str | None, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cds.errors import NotFoundError, did_you_mean
 from cds.expr.elm.code import Node, Place, Run, located
-from cds.expr.elm.facts import Retrieval, retrievals
+from cds.expr.elm.facts import Need, needs
 from cds.expr.elm.specifiers import Type
 from cds.expr.elm.values import Code, CodeSystem, Concept, ValueSet
 from cds.expr.evaluation import Evaluation
@@ -120,9 +120,9 @@ class Library:
     def __repr__(self) -> str:
         return f"Library({self.name!r}, {self.version!r})"
 
-    def retrieves(self, define: str) -> tuple[Retrieval, ...]:
+    def retrieves(self, define: str) -> tuple[Need, ...]:
         """What a named expression may ask of the data, through references and includes, known without running it."""
-        return retrievals(self, self.define(define).name)
+        return needs(self, self.define(define).name)
 
     def define(self, name: str) -> Define:
         """The named expression; NotFoundError when there is none."""

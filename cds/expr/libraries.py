@@ -1,0 +1,81 @@
+"""The public door of CQL: text or ELM to Libraries, each translated and compiled once, with what they include."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from threading import RLock
+from typing import Any
+
+from cds.errors import DefinitionError, ExpressionSemanticError, NotFoundError
+from cds.expr.cql.parser import parse_library
+from cds.expr.cql.translate import translate
+from cds.expr.elm.build import compile_library
+from cds.expr.elm.library import Library
+
+Elm = Mapping[str, Any]
+#: The source of a library by name, and version where one is asked for: CQL text or ELM; None when there is none.
+Find = Callable[[str, str | None], "str | Elm | None"]
+
+
+class Libraries:
+    """A set of libraries that include each other, by what `find` gives. Safe to share between threads."""
+
+    def __init__(self, find: Find | None = None) -> None:
+        self._find: Find = find or (lambda _name, _version: None)
+        self._lock = RLock()
+        self._elm: dict[tuple[str, str | None], Elm] = {}
+        self._compiled: dict[tuple[str, str | None], Library] = {}
+        self._open: list[str] = []
+
+    def library(self, name: str, version: str | None = None) -> Library:
+        """The compiled library. Raises NotFoundError, and otherwise as compile()."""
+        with self._lock:
+            found = self._compiled.get((name, version))
+            if found is None:
+                elm = self._translated(name, version)
+                if elm is None:
+                    raise NotFoundError(f"there is no library '{name}'" + (f" version {version}" if version else ""))
+                found = self._compiled[name, version] = self._closures(elm)
+            return found
+
+    def compile(self, source: str | Elm) -> Library:
+        """The library of a CQL text or of ELM as JSON, which `find` need not know.
+
+        Raises DefinitionError with all problems of the library (or of one it includes); each location has the name of
+        the library as its file."""
+        with self._lock:
+            return self._closures(self._to_elm(source, ""))
+
+    def _closures(self, elm: Elm) -> Library:
+        return compile_library(dict(elm), self.library)
+
+    def _translated(self, name: str, version: str | None) -> Elm | None:
+        """The ELM of a library that `find` knows."""
+        found = self._elm.get((name, version))
+        if found is None:
+            source = self._find(name, version)
+            if source is None:
+                return None
+            if name in self._open:
+                path = " includes ".join([*self._open[self._open.index(name) :], name])
+                raise ExpressionSemanticError(f"libraries include each other: {path}", library=name)
+            self._open.append(name)
+            try:
+                found = self._elm[name, version] = self._to_elm(source, name)
+            finally:
+                self._open.pop()
+        return found
+
+    def _to_elm(self, source: str | Elm, name: str) -> Elm:
+        if not isinstance(source, str):
+            return source
+        try:
+            tree = parse_library(source)
+            return translate(tree, resolve=self._translated)
+        except DefinitionError as error:
+            problems = [
+                replace(problem, location=replace(problem.location, file=problem.location.file or name))
+                for problem in error.problems
+            ]
+            raise DefinitionError(problems) from None
