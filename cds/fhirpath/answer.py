@@ -52,6 +52,7 @@ class Renderer:
     def _result(self, result: Result, label: Part) -> Part:
         parts = [self._item(item) for item in result.items]
         for name, items in result.logs:
+            self._spend(_OVERHEAD)
             parts.append({"name": "trace", "valueString": name, **_parts([self._item(item) for item in items])})
         return {"name": "result", **label, **_parts(parts)}
 

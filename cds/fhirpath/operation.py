@@ -70,7 +70,7 @@ def _refused(failed: QuestionError, call: Call) -> RequestError:
     error = failed.error
     evaluated = isinstance(error, EvaluationError)
     code = "too-costly" if isinstance(error, LimitError) else "processing" if evaluated else "invalid"
-    return RequestError(422 if evaluated else 400, _issue(code, error, call.pointers[failed.part]))
+    return RequestError(422 if evaluated else 400, _issue(code, error, call.pointers[failed.part][0]))
 
 
 def _issue(code: str, error: ExpressionError, pointer: str, severity: Severity = "error") -> Issue:
@@ -89,7 +89,7 @@ def _checked(call: Call, results: list[Result]) -> tuple[Expression, list[Issue]
         try:
             return question.compiled(question.expression, focus), []
         except ExpressionSemanticError as error:
-            issues = [_issue("invalid", error, call.pointers["expression"], "warning")]
+            issues = [_issue("invalid", error, call.pointers["expression"][0], "warning")]
     return question.compiled(question.expression), issues if call.validate else []
 
 

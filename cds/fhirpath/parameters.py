@@ -27,12 +27,12 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the operation. `sent` are the parameters to echo, as they came; `pointers` say where the texts of
-    `context` and `expression` stand in them. `validate` wants static checks, `debug` the steps."""
+    """One call of the operation. `sent` are its parameters as they came, by name, and `pointers` say where they stand.
+    `validate` wants static checks, `debug` the steps."""
 
     question: Question
     sent: dict[str, list[dict[str, Any]]]
-    pointers: dict[str, str]
+    pointers: dict[str, list[str]]
     validate: bool
     debug: bool
 
@@ -47,7 +47,7 @@ class _Reader:
     def __init__(self, max_depth: int) -> None:
         self.max_depth = max_depth
         self.sent: dict[str, list[dict[str, Any]]] = {}
-        self.pointers: dict[str, str] = {}
+        self.pointers: dict[str, list[str]] = {}
 
     def call(self, parameters: Any, release: Release) -> Call:
         if not isinstance(parameters, dict) or parameters.get("resourceType") != "Parameters":
@@ -68,10 +68,10 @@ class _Reader:
             if name in self.sent and name != "variables":
                 raise _refused("structure", f"The parameter '{_known(name)}' is there twice", f"{pointer}/{index}")
             self.sent.setdefault(name, []).append(parameter)
-            self.pointers.setdefault(name, f"{pointer}/{index}")
+            self.pointers.setdefault(name, []).append(f"{pointer}/{index}")
 
     def _at(self, name: str) -> str:
-        return self.pointers.get(name, "/parameter")
+        return self.pointers.get(name, ["/parameter"])[0]
 
     def _one(self, name: str) -> dict[str, Any]:
         return self.sent.get(name, [{}])[0]
@@ -126,11 +126,11 @@ class _Reader:
     def _variables(self) -> dict[str, list[Any]]:
         """The items of each variable; one that is named again adds to them."""
         found: dict[str, list[Any]] = {}
-        for parameter in self.sent.get("variables", []):
-            pointer = f"{self._at('variables')}/part"
-            for index, part in enumerate(_list(parameter.get("part"), pointer)):
-                name = _named(part, f"{pointer}/{index}")
-                found.setdefault(name, []).extend(self._items(part, f"{pointer}/{index}"))
+        places = self.pointers.get("variables", [])
+        for parameter, place in zip(self.sent.get("variables", []), places, strict=True):
+            for index, part in enumerate(_list(parameter.get("part"), f"{place}/part")):
+                pointer = f"{place}/part/{index}"
+                found.setdefault(_named(part, pointer), []).extend(self._items(part, pointer))
         return found
 
     def _items(self, part: dict[str, Any], pointer: str) -> list[Any]:

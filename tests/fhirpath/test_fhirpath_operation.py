@@ -291,6 +291,17 @@ def test_variables_have_any_value(given: dict[str, Any], expression: str, expect
     assert values(expression, variables={"part": [{"name": "x", **given}]}) == expected
 
 
+def test_variables_may_be_spread() -> None:
+    """Several `variables` parameters, and several values of one name."""
+    sent = parameters(
+        "%x | %y", variables={"part": [{"name": "x", "valueInteger": 1}, {"name": "x", "valueInteger": 2}]}
+    )
+    sent["parameter"].append({"name": "variables", "part": [{"name": "y", "valueInteger": 3}]})
+    assert [item["valueInteger"] for item in results(ask(sent))[0]["part"]] == [1, 2, 3]
+    sent["parameter"][-1]["part"] = [{}]
+    assert refused(sent)[1]["expression"] == ["/parameter/3/part/0/name"]
+
+
 def test_the_resource_may_come_as_json_text() -> None:
     """A json-value extension instead of a resource."""
     sent = parameters("name.family")

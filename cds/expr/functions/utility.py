@@ -54,7 +54,7 @@ def _logged(base: Code, name: Code, shown: Code | None) -> Many:
     def many(ev: Evaluation, this: Any) -> list[Any]:
         items = items_of(ev, this)
         if ev.trace is not None:
-            title = str(name_of(ev, this))
+            title = str(name_of(ev, this) or "")
             ev.trace.tell(title, items if project is None else [shown for item in items for shown in project(ev, item)])
         return items
 
