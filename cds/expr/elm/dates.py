@@ -9,6 +9,7 @@ from __future__ import annotations
 from calendar import monthrange
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from cds.errors import EvaluationError
@@ -101,14 +102,19 @@ def make_datetime(
 ) -> DateTime | None:
     """`DateTime(year, ... millisecond, timezoneOffset)`: null without a year; the evaluation's offset where none is
     given (CQL B.6.8). EvaluationError for components that are no date."""
-    parts = _given(PRECISIONS, (year, month, day, hour, minute, second, millisecond))
+    minutes = ev.offset() if offset is None else int(offset * 60)
+    return _datetime((year, month, day, hour, minute, second, millisecond), minutes)
+
+
+@lru_cache(maxsize=4096)
+def _datetime(components: tuple[int | None, ...], offset: int) -> DateTime | None:
+    parts = _given(PRECISIONS, components)
     if not parts:
         return None
     _check_day(parts)
-    minutes = ev.offset() if offset is None else int(offset * 60)
-    if abs(minutes) > 14 * 60:
+    if abs(offset) > 14 * 60:
         raise EvaluationError("a time zone offset is between -14 and 14 hours")
-    return DateTime((*parts[:3], *_clock(parts[3:])), minutes, 3 if len(parts) == 7 else 0)
+    return DateTime((*parts[:3], *_clock(parts[3:])), offset, 3 if len(parts) == 7 else 0)
 
 
 def make_time(hour: Any, minute: Any = None, second: Any = None, millisecond: Any = None) -> Time | None:
@@ -209,11 +215,14 @@ def order(left: Temporal, right: Temporal, precision: str | None = None) -> int 
         return None if one == other else -1 if one < other else 1
     full = _FULL_TIME if type(left) is Time else _FULL_DATETIME
     wanted = LEVEL[precision] - _FULL_DATETIME + full
-    count = min(level(left) - _FULL_DATETIME + full, level(right) - _FULL_DATETIME + full, wanted)
-    if count > 0:
-        one, other = _cut(first, count, full), _cut(second, count, full)
-        if one != other:
-            return -1 if one < other else 1
+    if wanted < full:
+        first, second = first[: max(wanted, 0)], second[: max(wanted, 0)]
+        count = min(len(first), len(second))
+    else:
+        count = min(level(left) - _FULL_DATETIME + full, level(right) - _FULL_DATETIME + full, wanted)
+    one, other = _cut(first, count, full), _cut(second, count, full)
+    if one != other:
+        return -1 if one < other else 1
     return 0 if count == wanted else None
 
 

@@ -90,6 +90,8 @@ def _equal_intervals(left: Interval, right: Interval) -> bool | None:
 
 
 def _equal_codes(left: Code, right: Code) -> bool | None:
+    if left.code != right.code and left.code is not None and right.code is not None:
+        return False
     return _all_equal(
         (
             (left.code, right.code),
@@ -265,12 +267,18 @@ class Items:
             self.add(item)
 
     def __contains__(self, item: Any) -> bool:
-        return any(same(item, other) for other in self._buckets.get(bucket(item), ()))
+        held = self._buckets.get(bucket(item))
+        return held is not None and any(same(item, other) for other in held)
 
     def add(self, item: Any) -> bool:
         """Put an item in; False when it was there."""
-        held = self._buckets.setdefault(bucket(item), [])
-        if any(same(item, other) for other in held):
-            return False
+        key = bucket(item)
+        held = self._buckets.get(key)
+        if held is None:
+            self._buckets[key] = [item]
+            return True
+        for other in held:
+            if same(item, other):
+                return False
         held.append(item)
         return True

@@ -11,6 +11,7 @@ from cds.errors import EvaluationError
 from cds.expr.elm import numbers
 from cds.expr.elm.edges import Unknown, before, follows, high, known, low, not_after, same
 from cds.expr.elm.logic import and_, negated, or_
+from cds.expr.elm.ordering import compare
 from cds.expr.elm.values import Interval
 from cds.expr.temporal import Temporal
 
@@ -85,15 +86,17 @@ def point_from(interval: Interval) -> Any:
 def contains(interval: Interval, point: Any, *, precision: str | None = None) -> bool | None:
     """`contains` a point. Without a precision the point is compared with an open end itself: the step before it may be
     coarser than the point."""
-    if precision is None and not interval.low_closed and interval.low is not None:
-        from_start = before(interval.low, point)
-    else:
+    first, last = interval.low, interval.high
+    if first is None or last is None or precision is not None:
         from_start = not_after(low(interval), point, precision)
-    if from_start is False:
+        return False if from_start is False else and_(from_start, not_after(point, high(interval), precision))
+    early = compare(first, point)
+    if early == 1 or (early == 0 and not interval.low_closed):
         return False
-    if precision is None and not interval.high_closed and interval.high is not None:
-        return and_(from_start, before(point, interval.high))
-    return and_(from_start, not_after(point, high(interval), precision))
+    late = compare(point, last)
+    if late == 1 or (late == 0 and not interval.high_closed):
+        return False
+    return None if early is None or late is None else True
 
 
 def proper_contains(interval: Interval, point: Any, *, precision: str | None = None) -> bool | None:

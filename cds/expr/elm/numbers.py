@@ -86,7 +86,11 @@ def as_decimal(value: Decimal) -> Decimal | None:
     """A computed decimal with at most 8 digits behind the point, or None when it is too large."""
     if value.as_tuple().exponent < -PLACES:  # type: ignore[operator]
         value = value.quantize(STEP, ROUND_HALF_UP, CONTEXT) if value.adjusted() < 29 else value
-    return value if -_LARGEST <= value <= _LARGEST else None
+    return _in_range(value)
+
+
+def _in_range(value: Decimal) -> Decimal | None:
+    return value if value.adjusted() < 28 or -_LARGEST <= value <= _LARGEST else None
 
 
 def _whole(left: Any, right: Any, result: Any) -> Any:
@@ -115,8 +119,8 @@ def add_longs(left: Any, right: Any) -> Any:
 
 
 def add_decimals(left: Any, right: Any) -> Decimal | None:
-    """`+` of two Decimals."""
-    return as_decimal(CONTEXT.add(decimal(left), decimal(right)))
+    """`+` of two Decimals: no more digits behind the point than they have."""
+    return _in_range(CONTEXT.add(decimal(left), decimal(right)))
 
 
 def subtract_integers(left: Any, right: Any) -> Any:
@@ -131,7 +135,7 @@ def subtract_longs(left: Any, right: Any) -> Any:
 
 def subtract_decimals(left: Any, right: Any) -> Decimal | None:
     """`-` of two Decimals."""
-    return as_decimal(CONTEXT.subtract(decimal(left), decimal(right)))
+    return _in_range(CONTEXT.subtract(decimal(left), decimal(right)))
 
 
 def _together(left: Quantity, right: Quantity) -> tuple[Quantity, Quantity] | None:

@@ -40,13 +40,11 @@ def _same_types(handler: Handler, *kinds: str) -> dict[Types, Handler]:
     return {(kind, kind): handler for kind in kinds}
 
 
-def _either(of_intervals: Handler, of_lists: Handler, container: int) -> Handler:
-    """One handler for two overloads: `container` is the operand that is the interval or the list."""
+def _either(of_intervals: Handler, of_lists: Handler) -> Handler:
+    """One handler for the overloads of intervals and of lists."""
 
     def handler(left: Any, right: Any, *, precision: str | None = None) -> Any:
-        if type((left, right)[container]) is Interval:
-            return of_intervals(left, right, precision=precision)
-        return of_lists(left, right)
+        return of_lists(left, right) if isinstance(left, list) else of_intervals(left, right, precision=precision)
 
     return handler
 
@@ -58,17 +56,21 @@ def _swapped(handler: Handler) -> Handler:
     return swapped
 
 
-def _membership(handler: Handler) -> Handler:
+def _contains(container: Any, item: Any, *, precision: str | None = None) -> bool | None:
     """In a null container there is nothing; whether an interval holds null is null (CQL B.7.3, B.8.1)."""
+    if type(container) is Interval:
+        return None if item is None else intervals.contains(container, item, precision=precision)
+    return False if container is None else lists.contains(container, item)
 
-    def member(container: Any, item: Any, *, precision: str | None = None) -> bool | None:
-        if container is None:
-            return False
-        if item is None and type(container) is Interval:
-            return None
-        return handler(container, item, precision=precision)  # type: ignore[no-any-return]
 
-    return member
+def _proper_contains(container: Any, item: Any, *, precision: str | None = None) -> bool | None:
+    if type(container) is Interval:
+        return None if item is None else intervals.proper_contains(container, item, precision=precision)
+    return False if container is None else lists.proper_contains(container, item)
+
+
+def _in(item: Any, container: Any, *, precision: str | None = None) -> bool | None:
+    return _contains(container, item, precision=precision)
 
 
 def _set(of_intervals: Handler, of_lists: Handler) -> Handler:
@@ -220,14 +222,12 @@ def _intervals() -> Iterable[Operator]:
 
 
 def _containers() -> Iterable[Operator]:
-    contains = _membership(_either(intervals.contains, lists.contains, 0))
-    proper_contains = _membership(_either(intervals.proper_contains, lists.proper_contains, 0))
-    includes = _either(intervals.includes, lists.includes, 0)
-    proper_includes = _either(intervals.proper_includes, lists.proper_includes, 0)
-    yield Operator("Contains", 2, contains, "custom", needs_precision=True)
-    yield Operator("In", 2, _swapped(contains), "custom", needs_precision=True)
-    yield Operator("ProperContains", 2, proper_contains, "custom", needs_precision=True)
-    yield Operator("ProperIn", 2, _swapped(proper_contains), "custom", needs_precision=True)
+    includes = _either(intervals.includes, lists.includes)
+    proper_includes = _either(intervals.proper_includes, lists.proper_includes)
+    yield Operator("Contains", 2, _contains, "custom", needs_precision=True)
+    yield Operator("In", 2, _in, "custom", needs_precision=True)
+    yield Operator("ProperContains", 2, _proper_contains, "custom", needs_precision=True)
+    yield Operator("ProperIn", 2, _swapped(_proper_contains), "custom", needs_precision=True)
     yield Operator("Includes", 2, includes, needs_precision=True)
     yield Operator("IncludedIn", 2, _swapped(includes), needs_precision=True)
     yield Operator("ProperIncludes", 2, proper_includes, needs_precision=True)

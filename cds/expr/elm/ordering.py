@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -10,23 +11,31 @@ from cds.expr import quantity as quantities
 from cds.expr.elm import dates
 from cds.expr.elm.values import Uncertainty
 from cds.expr.quantity import Quantity
-from cds.expr.temporal import Temporal, Time
+from cds.expr.temporal import Date, DateTime, Time
 from cds.expr.values import decimal, describe, is_number
+
+_ORDER: dict[type, Callable[[Any, Any], int | None]] = {
+    Date: dates.order,
+    DateTime: dates.order,
+    Time: dates.order,
+    Quantity: quantities.compare,
+}
 
 
 def compare(left: Any, right: Any) -> int | None:
     """-1, 0 or 1 for two values that are not null, None where it is open. EvaluationError for types without order."""
     kind = type(left)
-    if kind is type(right) and (kind is int or kind is str or kind is Decimal):
-        return (left > right) - (left < right)  # type: ignore[no-any-return]
-    if isinstance(left, Temporal) and isinstance(right, Temporal):
-        if (kind is Time) == (type(right) is Time):
-            return dates.order(left, right)
-    elif kind is Quantity and type(right) is Quantity:
-        return quantities.compare(left, right)
-    elif is_number(left) and is_number(right):
+    if kind is type(right):
+        if kind is int or kind is str or kind is Decimal:
+            return (left > right) - (left < right)  # type: ignore[no-any-return]
+        handler = _ORDER.get(kind)
+        if handler is not None:
+            return handler(left, right)
+    if is_number(left) and is_number(right):
         first, second = decimal(left), decimal(right)
         return (first > second) - (first < second)
+    if {kind, type(right)} == {Date, DateTime}:
+        return dates.order(left, right)
     raise EvaluationError(f"{describe(left)} and {describe(right)} have no order")
 
 

@@ -13,6 +13,8 @@ from cds.expr.temporal import DURATIONS, Date, DateTime, Temporal, Time
 
 Parts = tuple[int, ...]
 Count = Callable[[Parts, Parts, str], int]
+#: How many components a value has that knows all of them.
+_COMPLETE: dict[type, int] = {Date: 3, DateTime: 6, Time: 3}
 
 
 def _days(parts: Parts) -> int:
@@ -67,10 +69,10 @@ def _counted(count: Count, left: Temporal, right: Temporal, unit: str, align: bo
         raise EvaluationError(f"two times of day have no {unit}s between them")
     if type(left) is not type(right):
         left, right = DateTime(left.parts, left.offset, left.digits), DateTime(right.parts, right.offset, right.digits)
-    ends = [_range(left), _range(right)]
-    if align:
-        ends[1] = (_aligned(left, right, ends[1][0]), _aligned(left, right, ends[1][1]))
-    (first_low, first_high), (last_low, last_high) = ends
+    first_low, first_high = _range(left)
+    last_low, last_high = _range(right)
+    if align and left.offset != right.offset:
+        last_low, last_high = _aligned(left, right, last_low), _aligned(left, right, last_high)
     high = count(first_low, last_high, unit)
     if first_low == first_high and last_low == last_high:
         return high
@@ -80,8 +82,9 @@ def _counted(count: Count, left: Temporal, right: Temporal, unit: str, align: bo
 
 def _range(value: Temporal) -> tuple[Parts, Parts]:
     """The first and last moment the value may mean; the missing fraction of a second is 0 (CQL 1.5, B.6.9)."""
-    if dates.level(value) >= dates.LEVEL["second"]:
-        return value.parts, value.parts
+    if len(value.parts) == _COMPLETE[type(value)]:
+        parts = (*value.parts, 0, 0, 0) if type(value) is Date else value.parts
+        return parts, parts
     low, high = dates.filled(value, high=False), dates.filled(value, high=True)
     return ((*low, 0, 0, 0), (*high, 0, 0, 0)) if type(value) is Date else (low, high)
 
