@@ -219,6 +219,20 @@ def test_choices_are_read_by_their_element_name(run: Run) -> None:
     assert run("%x.value is Quantity", x=[{"resourceType": "Extension", "valueAge": {"value": 2}}]) == [True]
 
 
+def test_a_plain_element_is_judged_by_its_own_type_where_another_type_has_a_choice_of_the_name(run: Run) -> None:
+    """`start` is a choice in Goal and a dateTime in Period; `value` of a telecom is a string."""
+    patient = {
+        "resourceType": "Patient",
+        "address": [{"period": {"start": "2020-01-01"}}],
+        "telecom": [{"value": "1"}],
+        "extension": [{"url": "u", "valueString": "2"}],
+    }
+    assert run("address.period.start.ofType(dateTime)", patient) == ["2020-01-01"]
+    assert run("address.period.start.ofType(string)", patient) == []
+    assert run("telecom.value.ofType(string)", patient) == ["1"]
+    assert run("extension.value.ofType(string)", patient) == ["2"]
+
+
 def test_member_of_takes_codes_codings_and_concepts(run: Run) -> None:
     """A concept is a member when any coding is; an unknown value set is unknown."""
     concept = {"coding": [{"system": "sys", "code": "b"}, {"system": "sys", "code": "a"}]}

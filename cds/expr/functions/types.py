@@ -15,7 +15,7 @@ from cds.expr.code import BOOLEAN, Code, Function, Many, Scope
 from cds.expr.evaluation import Evaluation
 from cds.expr.operators import ABSTRACT
 from cds.expr.types import PRIMITIVES, SYSTEM_TYPES, Model, Types
-from cds.expr.values import EMPTY, Node, TypeInfo, plain, system_type
+from cds.expr.values import Node, TypeInfo, plain, system_type
 
 if TYPE_CHECKING:
     from cds.expr.compiler import Compiler
@@ -194,25 +194,24 @@ def _choice(compiler: Compiler, call: ast.Call, kind: ast.TypeName, scope: Scope
     compiler.element_types(member, base.types, name)
     table = model.choices[name]
     keys = tuple(key for key, found in table.items() if _is_fhir(model, found, kind.name, exact=True))
-    check, items_of = _checker(compiler, kind, exact=True), base.many
-
-    def of_item(item: Any) -> list[Any]:
-        if type(item) is not dict:
-            return EMPTY
-        for key in keys:
-            value = item.get(key)
-            if value is not None:
-                return [value]
-        if name in item:
-            return [child.value for child in navigate.typed_children(item, name, model) if check(child)]
-        return EMPTY
+    items_of = base.many
+    # Some types have a plain element of the name (`start` of Period and of Goal): its type hangs on the whole path.
+    check, typed_items_of = _checker(compiler, kind, exact=True), compiler.code(member, scope, True).many
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
         items = items_of(ev, this)
-        if len(items) == 1:
-            return of_item(items[0])
         ev.spend(len(items))
-        return [value for item in items for value in of_item(item)]
+        result = []
+        for item in items:
+            if type(item) is dict:
+                if name in item:
+                    return plain([child for child in typed_items_of(ev, this) if check(child)])
+                for key in keys:
+                    value = item.get(key)
+                    if value is not None:
+                        result.append(value)
+                        break
+        return result
 
     return compiler.make(call, many, parts=(base,), types=frozenset({kind.name}), single=base.single)
 
