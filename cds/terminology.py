@@ -50,9 +50,15 @@ class Finding:
 
 
 class Terminology:
-    """Immutable. Answers membership with one dictionary look-up and one set look-up."""
+    """Immutable. Answers membership with one dictionary look-up and one set look-up. `parents` holds each code of the
+    code systems whose hierarchy is loaded, with the codes right above it."""
 
-    def __init__(self, value_sets: Iterable[ValueSet] = (), displays: Mapping[Code, str] | None = None) -> None:
+    def __init__(
+        self,
+        value_sets: Iterable[ValueSet] = (),
+        displays: Mapping[Code, str] | None = None,
+        parents: Mapping[Code, frozenset[str]] | None = None,
+    ) -> None:
         sets: dict[str, ValueSet] = {}
         for value_set in value_sets:
             sets.setdefault(value_set.url, value_set)
@@ -60,6 +66,7 @@ class Terminology:
                 sets[f"{value_set.url}|{value_set.version}"] = value_set
         self._sets: Mapping[str, ValueSet] = MappingProxyType(sets)
         self._displays: Mapping[Code, str] = MappingProxyType(dict(displays or {}))
+        self._parents: Mapping[Code, frozenset[str]] = MappingProxyType(dict(parents or {}))
 
     def member(self, value_set: str, system: str | None, code: str) -> bool | None:
         """Whether a coding is in a value set (canonical url, `|version` ignored when that version is not loaded); None
@@ -78,6 +85,20 @@ class Terminology:
         """The expanded value set of a canonical, or None when it is unknown."""
         found = self._sets.get(url)
         return found if found is not None else self._sets.get(split_canonical(url)[0])
+
+    def subsumes(self, system: str, ancestor: str, code: str) -> bool | None:
+        """Whether `ancestor` is `code` or above it in the hierarchy of a code system; None when either is not in the
+        code systems that are loaded."""
+        if ancestor == code:
+            return True
+        if (system, ancestor) not in self._parents or (system, code) not in self._parents:
+            return None
+        seen: set[str] = set()
+        pending = {code}
+        while pending:
+            seen |= pending
+            pending = {above for below in pending for above in self._parents.get((system, below), ())} - seen
+        return ancestor in seen
 
     def display(self, system: str, code: str) -> str | None:
         """A display for a coding from the loaded code systems, else from the value sets; None when none is known."""
@@ -104,7 +125,7 @@ def build(
                 displays.setdefault(code, display)
     resources = [resource for resource, _ in value_sets if isinstance(resource.get("url"), str)]
     named = [_value_set(*parts) for parts in zip(resources, aliased, expanded, strict=True)]
-    return Terminology(named, displays), builder.findings
+    return Terminology(named, displays, builder.parents), builder.findings
 
 
 def _value_set(resource: Resource, codes: frozenset[Code], displays: Mapping[Code, str]) -> ValueSet:
@@ -145,6 +166,7 @@ class _Builder:
                     self._by_url.setdefault(f"{url}|{version}", resource)
         self._incomplete: dict[str, str] = {}
         self.systems: dict[str, dict[Code, str]] = {}
+        self.parents: dict[Code, frozenset[str]] = {}
         for resource in code_systems:
             self._add_system(resource)
         self._done: dict[int, dict[Code, str]] = {}
@@ -157,6 +179,8 @@ class _Builder:
         if resource.get("content") != "complete":
             self._incomplete[url] = str(resource.get("content"))
         self.systems[url] = {(url, code): display for code, display in _concepts(resource)}
+        if resource.get("hierarchyMeaning", "is-a") == "is-a":
+            self.parents |= {(url, code): parents for code, parents in _hierarchy(resource).items()}
 
     def expand(self, resource: Resource) -> dict[Code, str]:
         """The members of one value set with their displays."""
@@ -362,6 +386,24 @@ def _concepts(resource: Resource) -> Iterator[tuple[str, str]]:
                 yield code, _text(concept, "display") or ""
             if isinstance(concept, dict):
                 pending.append(concept.get("concept"))
+
+
+def _hierarchy(resource: Resource) -> dict[str, frozenset[str]]:
+    """Each code of a CodeSystem with its parents: the concept it is nested in, and its properties `parent` and
+    `subsumedBy`."""
+    found: dict[str, frozenset[str]] = {}
+    pending: list[tuple[Any, str | None]] = [(resource.get("concept"), None)]
+    while pending:
+        concepts, parent = pending.pop()
+        for concept in as_list(concepts):
+            code = _text(concept, "code")
+            if code is not None:
+                named = (part for part in as_list(concept.get("property")) if isinstance(part, dict))
+                above = {part.get("valueCode") for part in named if part.get("code") in ("parent", "subsumedBy")}
+                texts = {entry for entry in (*above, parent) if isinstance(entry, str)}
+                found[code] = found.get(code, frozenset()) | texts
+                pending.append((concept.get("concept"), code))
+    return found
 
 
 def _parts(compose: dict[str, Any], name: str) -> Iterator[tuple[ElementPath, dict[str, Any]]]:

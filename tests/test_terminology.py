@@ -20,6 +20,7 @@ GRADES: dict[str, Any] = {
         {"code": "bad"},
     ],
 }
+PARENT = {"code": "parent", "valueCode": "bad"}
 
 
 def value_set(url: str, *include: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -148,3 +149,25 @@ def test_incomplete_code_system_cannot_be_included_whole() -> None:
     assert [(finding.code, finding.path) for finding in findings] == [
         ("code-system-unresolved", ("compose", "include", 0, "system"))
     ]
+
+
+def test_subsumption_follows_the_hierarchy_of_a_loaded_code_system() -> None:
+    """A concept is below the one it is nested in and those that its properties name."""
+    grades = {**GRADES, "concept": [*GRADES["concept"], {"code": "awful", "property": [PARENT]}]}
+    terminology, _ = build([], [grades])
+    assert terminology.subsumes("urn:grades", "mild", "slight") is True
+    assert terminology.subsumes("urn:grades", "bad", "awful") is True
+    assert terminology.subsumes("urn:grades", "slight", "mild") is False
+    assert terminology.subsumes("urn:grades", "bad", "slight") is False
+    assert terminology.subsumes("urn:grades", "bad", "none") is None
+    assert terminology.subsumes("urn:other", "a", "b") is None
+    assert terminology.subsumes("urn:other", "a", "a") is True
+
+
+def test_a_hierarchy_of_another_meaning_subsumes_nothing() -> None:
+    """CodeSystem.hierarchyMeaning says whether nesting is specialisation; a circle ends."""
+    terminology, _ = build([], [{**GRADES, "hierarchyMeaning": "part-of"}])
+    assert terminology.subsumes("urn:grades", "mild", "slight") is None
+    inner = {"code": "inner", "concept": [{"code": "bad"}], "property": [PARENT]}
+    terminology, _ = build([], [{**GRADES, "concept": [inner, {"code": "mild"}]}])
+    assert terminology.subsumes("urn:grades", "mild", "bad") is False

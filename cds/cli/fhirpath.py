@@ -93,6 +93,9 @@ class _Content(Terminology):
     def codes(self, value_set: str) -> frozenset[tuple[str, str]] | None:
         return self._loaded.codes(value_set)
 
+    def subsumes(self, system: str, ancestor: str, code: str) -> bool | None:
+        return self._loaded.subsumes(system, ancestor, code)
+
 
 def _read(file: Path) -> dict[str, Any]:
     """The resource in a file, or on standard input. Raises ConfigurationError."""

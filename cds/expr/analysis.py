@@ -29,8 +29,11 @@ class Analysis:
             return not known and node.name not in self.model.element_names
         if isinstance(node, ast.Call) and self.by_resource_type(node):
             return False
-        if isinstance(node, ast.Call) and node.name in self.functions and self.functions[node.name].passes:
-            return self.maybe_primitive(node.base, primitive)
+        if isinstance(node, ast.Call) and node.name in self.functions:
+            function, base = self.functions[node.name], self.maybe_primitive(node.base, primitive)
+            inner = base if function.lambdas else primitive
+            projected = function.projects and any(self.maybe_primitive(arg, inner) for arg in node.args)
+            return projected or (function.passes and base)
         if isinstance(node, ast.Index):
             return self.maybe_primitive(node.base, primitive)
         return isinstance(node, ast.Chain) or (isinstance(node, ast.Special) and primitive)

@@ -15,7 +15,7 @@ from cds.expr.evaluation import capped_text
 from cds.expr.quantity import Quantity
 from cds.expr.temporal import Temporal
 from cds.expr.types import TEMPORAL, Release, Types
-from cds.expr.values import ARITHMETIC, MAX_DIGITS, as_quantity, bounded, decimal, describe, is_number
+from cds.expr.values import ARITHMETIC, LONGEST, MAX_DIGITS, Long, as_quantity, bounded, decimal, describe, is_number
 
 _LARGEST = 10**MAX_DIGITS
 
@@ -23,16 +23,23 @@ _LARGEST = 10**MAX_DIGITS
 def signed(value: Any, negative: bool) -> Any:
     """`+value` or `-value`; text is handed on for `sort(-name)`, which asks for it by itself."""
     if is_number(value):
-        return -value if negative else value
+        return type(value)(-value) if negative else value
     if type(value) is Quantity:
         return Quantity(-value.value if negative else value.value, value.unit, value.calendar)
     raise EvaluationError(f"a sign needs a number, not {describe(value)}", hint="it comes last: write (-1).toString()")
 
 
-def _integer(value: int) -> int:
+def _integer(value: int, *operands: Any) -> int | None:
+    """A whole result: a Long, empty beyond 64 bits, when an operand is one."""
+    if Long in map(type, operands):
+        return Long(value) if -LONGEST - 1 <= value <= LONGEST else None
     if abs(value) >= _LARGEST:
         raise LimitError(f"a number has more than {MAX_DIGITS} digits")
     return value
+
+
+def _whole(left: Any, right: Any) -> bool:
+    return type(left) in (int, Long) and type(right) in (int, Long)
 
 
 def _mismatch(symbol: str, left: Any, right: Any) -> EvaluationError:
@@ -59,11 +66,15 @@ def _moved(value: Temporal, amount: Quantity, sign: int, fractions: bool) -> Tem
 def _add_or_subtract(symbol: str, sign: int, left: Any, right: Any, fractions: bool) -> Any:
     if type(left) is int and type(right) is int:
         return _integer(left + sign * right)
+    if _whole(left, right):
+        return _integer(left + sign * right, left, right)
     if is_number(left) and is_number(right):
         operation = ARITHMETIC.add if sign > 0 else ARITHMETIC.subtract
         return bounded(operation(decimal(left), decimal(right)))
     if type(right) is Quantity or type(right) is dict:
         amount = as_quantity(right)
+        if type(right) is dict and amount is not None and amount.unit in ("a", "mo"):
+            amount = quantities.calendar_quantity(amount.value, "year" if amount.unit == "a" else "month")
         moved = left if isinstance(left, Temporal) else temporal.parse(left) if type(left) is str else None
         if moved is not None and amount is not None:
             return _moved(moved, amount, sign, fractions)
@@ -100,6 +111,8 @@ def multiply(left: Any, right: Any) -> Any:
     """`*`: numbers; quantities multiply their units."""
     if type(left) is int and type(right) is int:
         return _integer(left * right)
+    if _whole(left, right):
+        return _integer(left * right, left, right)
     if is_number(left) and is_number(right):
         return bounded(ARITHMETIC.multiply(decimal(left), decimal(right)))
     first, second = as_quantity(left), as_quantity(right)
@@ -135,7 +148,7 @@ def whole_division(left: Any, right: Any) -> Any:
     first, second = _numbers("div", left, right)
     if not second:
         return None
-    return _integer(int(ARITHMETIC.divide(first, second)))
+    return _integer(int(ARITHMETIC.divide(first, second)), left, right)
 
 
 def modulo(left: Any, right: Any) -> Any:
@@ -147,7 +160,7 @@ def modulo(left: Any, right: Any) -> Any:
         rest = ARITHMETIC.remainder(first, second)
     except DecimalError:
         raise LimitError(f"a number has more than {MAX_DIGITS} digits") from None
-    return int(rest) if type(left) is int and type(right) is int else rest
+    return _integer(int(rest), left, right) if _whole(left, right) else rest
 
 
 def _numbers(symbol: str, left: Any, right: Any) -> tuple[Decimal, Decimal]:
@@ -177,7 +190,7 @@ def operators(release: Release) -> Mapping[str, Callable[[Any, Any], Any]]:
     return _OPERATORS if release == "R4" else _WITH_FRACTIONS
 
 
-_NUMBERS = frozenset({"System.Integer", "System.Decimal"})
+_NUMBERS = frozenset({"System.Integer", "System.Long", "System.Decimal"})
 
 
 def result_types(operator: str, left: Types | None, right: Types | None) -> Types | None:

@@ -50,7 +50,7 @@ class Data(Protocol):
 
 
 class Terminology(Protocol):
-    """Value set membership."""
+    """Value set membership and the hierarchies of code systems."""
 
     def member(self, value_set: str, system: str | None, code: str) -> bool | None:
         """Whether the value set (canonical url, `|version` allowed) holds the code; `system` None means any system.
@@ -58,6 +58,9 @@ class Terminology(Protocol):
 
     def codes(self, value_set: str) -> frozenset[tuple[str, str]] | None:
         """Every (system, code) of the value set, None when it is not known."""
+
+    def subsumes(self, system: str, ancestor: str, code: str) -> bool | None:
+        """Whether `ancestor` is `code` or above it in the hierarchy of the system; None when that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

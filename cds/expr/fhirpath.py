@@ -211,11 +211,24 @@ class Parser:
             if name in _TYPE_FUNCTIONS:
                 args.append(self.type_specifier())
             else:
-                args.append(self.expression(0))
+                argument = self.sort_key if name == "sort" else self.whole_argument
+                args.append(argument())
                 while self.accept(","):
-                    args.append(self.expression(0))
+                    args.append(argument())
             self.require(")", opened, "',' or ')'")
         return ast.Call(at, self.deeper(base, *args), base, name, tuple(args))
+
+    def whole_argument(self) -> ast.Node:
+        """An argument of any function but sort()."""
+        return self.expression(0)
+
+    def sort_key(self) -> ast.Node:
+        """A key of sort() with its direction: `desc` is a sign before it."""
+        key, token = self.expression(0), self.token
+        if token.kind == "name" and token.value in ("asc", "desc"):
+            self.index += 1
+            return key if token.value == "asc" else ast.Unary(token.at, self.deeper(key), "-", key)
+        return key
 
     def term(self) -> ast.Node:
         """A literal, name, variable or parenthesised expression."""
@@ -278,7 +291,7 @@ class Parser:
     def literal(self, token: Token) -> ast.Node:
         """A literal, with its unit when it has one."""
         value: Any = token.value
-        if isinstance(value, (int, Decimal)):
+        if type(value) in (int, Decimal):
             value = self.quantity(value)
         return ast.Literal(token.at, 1, value)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from cds.errors import ExpressionSemanticError, ExpressionSyntaxError
 from cds.expr import hints, temporal
-from cds.expr.values import MAX_DIGITS
+from cds.expr.values import LONGEST, MAX_DIGITS, Long
 
 _OPERATORS = ("<=", ">=", "!=", "!~", *"()[]{}.,+-*/&|<>=~%")
 ESCAPES = {"'": "'", '"': '"', "`": "`", "\\": "\\", "/": "/", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -118,6 +118,10 @@ def _number(text: str, at: int) -> Token:
         if end - at > MAX_DIGITS:
             raise syntax_error(text, at, f"a number has at most {MAX_DIGITS} digits")
         value = int(text[at:end])
+        if text[end : end + 1] == "L" and text[end + 1 : end + 2] not in WORD:
+            if value > LONGEST:
+                raise syntax_error(text, at, f"a Long is at most {LONGEST}")
+            return Token("literal", Long(value), at, end + 1)
     if end - at > MAX_DIGITS + 1:
         raise syntax_error(text, at, f"a number has at most {MAX_DIGITS} digits")
     return Token("literal", value, at, end)

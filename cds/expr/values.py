@@ -23,6 +23,13 @@ from cds.expr.temporal import Date, DateTime, Temporal, Time
 #: Decimal arithmetic of the engine: 28 digits, whatever the calling thread has set (security.md E5).
 ARITHMETIC = Context(prec=28, traps=[InvalidOperation, DivisionByZero, Overflow])
 MAX_DIGITS = 28
+#: The largest Long.
+LONGEST = 2**63 - 1
+
+#: Unicode's white space, as a plain space.
+_SPACES = dict.fromkeys(
+    [*range(9, 14), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000], " "
+)
 
 #: Shared results. Lists that pass between closures are never changed.
 EMPTY: list[Any] = []
@@ -43,6 +50,12 @@ class Node:
         self.type = kind
         self.element = element
         self.path = path
+
+
+class Long(int):
+    """A whole number that was written as one of 64 bits (`5L`, toLong()); an Integer next to it becomes one too."""
+
+    __slots__ = ()
 
 
 class TypeInfo:
@@ -78,6 +91,7 @@ _SYSTEM_NAMES = {
     bool: "Boolean",
     str: "String",
     int: "Integer",
+    Long: "Long",
     float: "Decimal",
     Decimal: "Decimal",
     Date: "Date",
@@ -108,8 +122,8 @@ def decimal(value: int | float | Decimal) -> Decimal:
 
 
 def is_number(item: Any) -> bool:
-    """True for int, float and Decimal, not for bool."""
-    return type(item) in (int, float, Decimal)
+    """True for int, Long, float and Decimal, not for bool."""
+    return type(item) in (int, float, Decimal, Long)
 
 
 def bounded(value: Decimal) -> Decimal:
@@ -259,8 +273,8 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def folded(text: str) -> str:
-    """Text without differences of case and of space."""
-    return " ".join(text.casefold().split())
+    """Text without differences of case and of kinds of white space (FHIRPath 3.0 6.1.2: runs of it are kept)."""
+    return text.casefold().translate(_SPACES)
 
 
 # --- order -------------------------------------------------------------------------------------------------------
@@ -401,6 +415,8 @@ def to_json(item: Any, *, exact: bool = False) -> Any:
         return str(item)
     if type(item) is Decimal:
         return item if exact else json_number(item)
+    if type(item) is Long:
+        return int(item)
     if type(item) is Quantity:
         value = item.value if exact else json_number(item.value)
         element: dict[str, Any] = {"value": value, "unit": item.unit}

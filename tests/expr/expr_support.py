@@ -32,10 +32,13 @@ class Values:
 
 
 class Codes:
-    """A terminology of one value set, `vs`, holding (sys, a)."""
+    """A terminology of one value set, `vs`, holding (sys, a), and of one code system, where `a` is above `ab`."""
 
     def member(self, value_set: str, system: str | None, code: str) -> bool | None:
         return (system in (None, "sys") and code == "a") if value_set == "vs" else None
+
+    def subsumes(self, system: str, ancestor: str, code: str) -> bool | None:
+        return code.startswith(ancestor) if system == "sys" else None
 
 
 @pytest.fixture

@@ -85,6 +85,33 @@ SCALARS = [
     ("iif(true, 'a', 1 / 0)", ["a"]),
     ("(1 | 2).defineVariable('all').select($this + %all.count())", ["3", "4"]),
     ("1.type().namespace & '.' & 1.type().name", ["System.Integer"]),
+    ("5L.type().name", ["Long"]),
+    ("5L is Long and (5L is Integer).not() and 5L = 5", ["true"]),
+    ("(1 + 5L).type().name & (6L div 4).type().name & (-5L).abs().type().name", ["LongLongLong"]),
+    ("1 + 5L", ["6"]),
+    ("5L + 4.5", ["9.5"]),
+    ("9223372036854775807L + 1", []),
+    ("'9223372036854775808'.toLong()", []),
+    ("'42'.toLong() is Long", ["true"]),
+    ("42L.toInteger() is Integer", ["true"]),
+    ("(3 | 1 | 2).sort($this desc)", ["3", "2", "1"]),
+    ("(3 | 1 | 2).sort($this asc)", ["1", "2", "3"]),
+    ("('b' | 'a' | 'c').sort(length(), $this desc).join()", ["cba"]),
+    ("'aé'.encode('ascii')", ["a?"]),
+    ("'zz'.decode('hex')", []),
+    ("'ff'.decode('hex')", []),
+    ("'a\\u00a0'.trim().length()", ["2"]),
+    ("'a b' ~ 'A\\tb'", ["true"]),
+    ("'a  b' ~ 'a b'", ["false"]),
+    ("1.10 ~ 1.14", ["true"]),
+    ("1.12 ~ 1.14", ["false"]),
+    ("2.5 ~ 3", ["true"]),
+    ("(-5.6 'mg').abs().round()", ["6 'mg'"]),
+    ("2.4 'cm'.ceiling()", ["3 'cm'"]),
+    ("2.6 weeks.truncate()", ["2 weeks"]),
+    ("1 year.comparable(1 'a')", ["false"]),
+    ("1.comparable(2)", ["true"]),
+    ("'a'.comparable(1)", []),
 ]
 
 
@@ -118,7 +145,9 @@ def test_mistakes_of_the_author_are_found_at_compile_time(text: str) -> None:
     assert caught.value.line == 1
 
 
-@pytest.mark.parametrize("text", ["'a' - 'b'", "1.upper()", "('a' | 'b').upper()", "'zz'.decode('hex')", "(1 | 2) + 1"])
+@pytest.mark.parametrize(
+    "text", ["'a' - 'b'", "1.upper()", "('a' | 'b').upper()", "'a'.matches('a', 'x')", "(1 | 2) + 1"]
+)
 def test_mistakes_of_the_data_are_found_at_run_time(text: str, run: Run) -> None:
     """They raise our own errors, with a place."""
     with pytest.raises((EvaluationError, ExpressionSemanticError)) as caught:
@@ -193,6 +222,9 @@ TYPES = [
     ("children().where($this is HumanName).count()", [2]),
     ("conformsTo('http://hl7.org/fhir/StructureDefinition/Patient')", [True]),
     ("contained.ofType(Patient).count()", [0]),
+    ("name.first().conformsTo('http://hl7.org/fhir/StructureDefinition/HumanName')", [True]),
+    ("name.first().conformsTo('http://hl7.org/fhir/StructureDefinition/Address')", [False]),
+    ("birthDate.conformsTo('http://hl7.org/fhir/StructureDefinition/Element')", [True]),
 ]
 
 
@@ -301,3 +333,37 @@ def test_a_wrong_number_of_arguments_shows_the_signature() -> None:
     with pytest.raises(ExpressionSemanticError, match=r"iif\(\) takes 2 to 3 arguments, found 1") as caught:
         expr.compile("iif(true)")
     assert caught.value.hint == "it is iif(criterion, true-result [, otherwise-result])"
+
+
+def test_coalesce_evaluates_no_more_than_it_needs(run: Run, patient: dict[str, Any]) -> None:
+    """Arguments behind the first with items are left alone; they see the variables of the input."""
+    assert run("coalesce(name.where(use = 'none'), name.first(), ('a' | 'b').single()).family", patient) == ["Cole"]
+    assert run("coalesce({}, {})") == []
+    assert run("defineVariable('a', 'b').coalesce({}, %a)", patient) == ["b"]
+    assert run("coalesce(birthDate, gender).extension('e').value", patient) == []
+    assert run("coalesce({}, gender).extension('e').value", patient) == ["x"]
+    assert run("iif(true, gender).extension('e').value | select(gender).extension('e').value", patient) == ["x"]
+
+
+def test_dates_move_by_the_ages_of_resources(run: Run) -> None:
+    """A FHIR Quantity in years or months counts as calendar units (FHIR R4 fhirpath, implicit conversion)."""
+    condition = {
+        "resourceType": "Condition",
+        "onsetAge": {"value": 2, "code": "a", "system": "http://unitsofmeasure.org"},
+    }
+    assert [str(day) for day in run("@2020-02-29 + onset.ofType(Age)", condition)] == ["2022-02-28"]
+
+
+def coded(*codes: str, system: str = "sys") -> dict[str, Any]:
+    return {"coding": [{"system": system, "code": code} for code in codes]}
+
+
+def test_subsumption_asks_the_terminology(run: Run) -> None:
+    """Codings and CodeableConcepts, in both directions; what is not known is empty."""
+    assert run("%x.subsumes(%y)", x=[coded("b", "a")], y=[coded("ab")]) == [True]
+    assert run("%x.subsumedBy(%y)", x=[coded("ab")["coding"][0]], y=[coded("a")]) == [True]
+    assert run("%x.subsumes(%y)", x=[coded("ab")], y=[coded("a")]) == [False]
+    assert run("%x.subsumes(%y)", x=[coded("a", system="s")], y=[coded("a", system="s")]) == [True]
+    assert run("%x.subsumes(%y)", x=[coded("a", system="s")], y=[coded("b", system="s")]) == []
+    assert run("%x.subsumes(%y)", x=[coded("a")], y=[coded("a", system="s")]) == []
+    assert run("%x.subsumes({})", x=[coded("a")]) == []

@@ -42,7 +42,8 @@ def test_equality_of_items(left: Any, right: Any, answer: bool | None) -> None:
 @pytest.mark.parametrize(
     ("left", "right", "answer"),
     [
-        ("A  b", "a B", True),
+        ("A\tb", "a B", True),
+        ("A  b", "a B", False),
         (Decimal("0.67"), Decimal("0.6667"), True),
         (1, 2, False),
         ("2020", "2020-05", False),

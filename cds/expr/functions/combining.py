@@ -8,7 +8,7 @@ from cds.expr import ast
 from cds.expr.code import Code, Function, Scope
 from cds.expr.evaluation import Evaluation, capped
 from cds.expr.operators import concatenated
-from cds.expr.values import distinct
+from cds.expr.values import EMPTY, distinct
 
 if TYPE_CHECKING:
     from cds.expr.compiler import Compiler
@@ -37,8 +37,24 @@ def _union(ev: Evaluation, items: list[Any], others: list[Any]) -> list[Any]:
     return distinct(capped(items + others))
 
 
-def _coalesce(_: Evaluation, __: list[Any], *options: list[Any]) -> list[Any]:
-    return next((option for option in options if option), [])
+def _coalesce(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
+    """coalesce(): arguments behind the first that has items are not evaluated."""
+    base = compiler.code(call.base, scope)
+    options = compiler.arguments(call, scope, base, typed)
+    ways, before = tuple(option.many for option in options), base.many if base.defines else None
+
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        if before is not None:
+            before(ev, this)  # for the variables that it defines
+        for way in ways:
+            items = way(ev, this)
+            if items:
+                return items
+        return EMPTY
+
+    kinds = [option.types for option in options if option.constant != []]
+    types = None if None in kinds else frozenset().union(*(kind or () for kind in kinds)) or None
+    return compiler.make(call, many, parts=options, types=types)
 
 
 FUNCTIONS = (
@@ -67,11 +83,12 @@ FUNCTIONS = (
     Function(
         "coalesce",
         "value+",
-        "collection",
+        "special",
         _coalesce,
         "5.4 (3.0)",
         "The first argument that is not empty",
         "no input",
+        projects=True,
         gives="as the argument",
     ),
 )

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from cds.expr import temporal
-from cds.expr.code import BOOLEAN, DATE, DATETIME, DECIMAL, INTEGER, QUANTITY, STRING, TIME, Function
+from cds.expr.code import BOOLEAN, DATE, DATETIME, DECIMAL, INTEGER, LONG, QUANTITY, STRING, TIME, Function
 from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity, convert_explicitly, repr_unit
 from cds.expr.temporal import Date, DateTime, Time
 from cds.expr.types import Types
-from cds.expr.values import MAX_DIGITS, as_quantity, decimal, is_number, text_of
+from cds.expr.values import LONGEST, MAX_DIGITS, Long, as_quantity, decimal, is_number, text_of
 
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 _FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
@@ -38,12 +38,18 @@ def is_number_text(text: str) -> bool:
 
 
 def to_integer(value: Any) -> int | None:
-    """Integer of an integer, boolean or a string of digits."""
-    if type(value) in (int, bool):
+    """Integer of a whole number, boolean or a string of digits."""
+    if isinstance(value, int):
         return int(value)
     if type(value) is str and is_number_text(value) and "." not in value:
         return int(value)
     return None
+
+
+def to_long(value: Any) -> Long | None:
+    """Long of a whole number, boolean or a string of digits; empty beyond 64 bits."""
+    found = to_integer(value)
+    return Long(found) if found is not None and -LONGEST - 1 <= found <= LONGEST else None
 
 
 def to_decimal(value: Any) -> Decimal | None:
@@ -143,7 +149,7 @@ def _pair(name: str, read: Callable[..., Any], types: Types, arguments: str = ""
 FUNCTIONS = (
     *_pair("Boolean", to_boolean, BOOLEAN),
     *_pair("Integer", to_integer, INTEGER),
-    *_pair("Long", to_integer, INTEGER),
+    *_pair("Long", to_long, LONG),
     *_pair("Decimal", to_decimal, DECIMAL),
     *_pair("Date", to_date, DATE),
     *_pair("DateTime", to_datetime, DATETIME),

@@ -12,7 +12,7 @@ from cds.expr.code import BOOLEAN, DATE, INTEGER, STRING, Function
 from cds.expr.evaluation import Evaluation
 from cds.expr.quantity import Quantity
 from cds.expr.temporal import Date, DateTime, Temporal
-from cds.expr.values import ARITHMETIC, Node, as_quantity, decimal, describe, is_number
+from cds.expr.values import ARITHMETIC, Node, as_quantity, decimal, is_number
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -87,11 +87,9 @@ def _precision(item: Any) -> int | None:
     return max(_places(decimal(value)), 0) if is_number(value) else None
 
 
-def _comparable(value: Any, other: Any) -> bool:
+def _comparable(value: Any, other: Any) -> bool | None:
     first, second = as_quantity(value), as_quantity(other)
-    if first is None or second is None:
-        raise EvaluationError(f"comparable() needs quantities, not {describe(value)} and {describe(other)}")
-    return quantities.comparable(first, second)
+    return None if first is None or second is None else quantities.comparable(first, second)
 
 
 # --- our own -----------------------------------------------------------------------------------------------------

@@ -23,17 +23,21 @@ def _abs(value: Any) -> Any:
     if type(value) is Quantity:
         return Quantity(abs(value.value), value.unit, value.calendar)
     _number(value, "abs")
-    return abs(value)
+    return type(value)(abs(value))
 
 
-def _to_whole(name: str, rounding: str) -> Callable[[Any], int]:
-    def whole(value: Any) -> int:
+def _to_whole(name: str, rounding: str) -> Callable[[Any], Any]:
+    def whole(value: Any) -> Any:
+        if type(value) is Quantity:
+            return Quantity(value.value.to_integral_value(rounding), value.unit, value.calendar)
         return int(_number(value, name).to_integral_value(rounding))
 
     return whole
 
 
-def _round(value: Any, digits: Any = 0) -> Decimal:
+def _round(value: Any, digits: Any = 0) -> Any:
+    if type(value) is Quantity:
+        return Quantity(_round(value.value, digits), value.unit, value.calendar)
     if type(digits) is not int or not 0 <= digits <= MAX_DIGITS:
         raise EvaluationError(f"the precision of round() is an integer from 0 to {MAX_DIGITS}")
     try:

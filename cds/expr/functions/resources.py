@@ -8,6 +8,7 @@ from cds import fhir
 from cds.expr import ast, navigate
 from cds.expr.code import BOOLEAN, Code, Function, Scope, Test
 from cds.expr.evaluation import Evaluation, Terminology, capped
+from cds.expr.functions.types import type_of
 from cds.expr.values import EMPTY, plain
 
 if TYPE_CHECKING:
@@ -101,6 +102,37 @@ def _member_of(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -
     return compiler.make(call, test=test, parts=(base, url), types=BOOLEAN)
 
 
+def _subsumes(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -> Code:
+    """subsumes() and subsumedBy() of a Coding or CodeableConcept."""
+    base = compiler.code(call.base, scope)
+    (other,) = compiler.arguments(call, scope, base)
+    item_of, other_of, failure, name = base.one, other.one, compiler.failure(call), call.name
+
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        item, argument = item_of(ev, this), other_of(ev, this)
+        if item is None or argument is None:
+            return None
+        if ev.terminology is None:
+            raise failure(f"{name}() needs a terminology, and this evaluation has none", None)
+        above, below = (item, argument) if name == "subsumes" else (argument, item)
+        return is_above(ev.terminology, above, below)
+
+    return compiler.make(call, test=test, parts=(base, other), types=BOOLEAN)
+
+
+def is_above(terminology: Terminology, above: Any, below: Any) -> bool | None:
+    """Whether a coding of `above` subsumes one of `below` in their system (Codings or CodeableConcepts); None when no
+    pair does and one of them is not known, or none is of one system."""
+    pairs = [(one, two) for one in fhir.codings(above) for two in fhir.codings(below) if one[0] == two[0]]
+    answer: bool | None = False if pairs else None
+    for (system, ancestor), (_, code) in pairs:
+        found = ancestor == code or terminology.subsumes(system, ancestor, code)
+        if found:
+            return True
+        answer = answer if found is False else None
+    return answer
+
+
 def is_member(terminology: Terminology, value_set: str, item: Any) -> bool | None:
     """Whether a code, Coding or CodeableConcept is in the value set; None when the value set is not known. A
     CodeableConcept is when any of its codings is."""
@@ -125,7 +157,7 @@ def _known(terminology: Terminology, value_set: str) -> bool | None:
 
 def _conforms_to(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool) -> Code:
     """conformsTo(): only for the base definition of a type, which the type alone answers."""
-    base = compiler.code(call.base, scope)
+    base = compiler.code(call.base, scope, True)
     (url,) = compiler.arguments(call, scope, base)
     item_of, url_of, failure, model = base.one, url.one, compiler.failure(call), compiler.model
 
@@ -136,8 +168,9 @@ def _conforms_to(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool)
         name = str(profile).removeprefix(_PROFILES)
         if name == profile or name not in model:
             raise failure("conformsTo() knows only the base definitions of FHIR types", None)
-        found = item.get("resourceType") if type(item) is dict else None
-        return type(found) is str and model.is_subtype(found, name)
+        found = type_of(item)
+        known = found.namespace == "FHIR" and found.name != "Element"
+        return model.is_subtype(found.name, name) if known else None
 
     checked: Test = test
     return compiler.make(call, test=checked, parts=(base, url), types=BOOLEAN)
@@ -149,6 +182,10 @@ FUNCTIONS = (
     ),
     Function(
         "resolve", "", "collection", _resolve, _SECTION, "The resources that references point to", gives="Resource"
+    ),
+    *(
+        Function(name, "code", "special", _subsumes, _SECTION, f"True when it is {place} the code or it", types=BOOLEAN)
+        for name, place in (("subsumes", "above"), ("subsumedBy", "below"))
     ),
     Function("memberOf", "valueSet", "special", _member_of, _SECTION, "True for a code in a value set", types=BOOLEAN),
     Function(

@@ -74,6 +74,10 @@ def _contains(text: str, part: Any) -> bool:
     return _need_text(part, "contains") in text
 
 
+def _trim(text: str) -> str:
+    return text.strip(" \t\r\n")
+
+
 def _replace(text: str, part: Any, substitute: Any) -> str:
     part, substitute = _need_text(part, "replace"), _need_text(substitute, "replace")
     grown = len(text) + max(len(substitute) - len(part), 0) * (text.count(part) if part else len(text) + 1)
@@ -107,7 +111,9 @@ def read_pattern(pattern: Any, text: str, flags: Any, name: str, options: Any = 
         raise LimitError(f"a regular expression has more than {MAX_PATTERN} characters")
     if len(text) > MAX_SUBJECT:
         raise LimitError(f"a string of more than {MAX_SUBJECT} characters cannot be matched")
-    modes = "".join(mode for mode in "im" if mode in _need_text(flags, name)) if flags else ""
+    modes = _need_text(flags, name) if flags is not None else ""
+    if not set(modes) <= {"i", "m"}:
+        raise EvaluationError(f"{name}() does not know these flags", hint="they are i and m")
     try:
         return _compiled(f"(?{modes}){pattern}" if modes else pattern, options)
     except re2.error:
@@ -231,6 +237,8 @@ _DECODERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def _encode(text: str, target: Any) -> str | None:
+    if target == "ascii":
+        return text.encode("ascii", "replace").decode("ascii")
     encoder = _ENCODERS.get(target)
     return None if encoder is None else capped_text(encoder(text.encode("utf-8", "surrogatepass")).decode("ascii"))
 
@@ -242,7 +250,7 @@ def _decode(text: str, target: Any) -> str | None:
     try:
         return decoder(text.encode("ascii")).decode("utf-8")
     except ValueError:
-        raise EvaluationError(f"decode() found text that is not {target}") from None
+        return None
 
 
 def markdown_escaped(text: str) -> str:
@@ -310,10 +318,10 @@ FUNCTIONS = (
     _text("replaceMatches", "regex substitution flags?", _replace_matches, "With every match replaced"),
     _text("length", "", len, "The number of characters", INTEGER),
     Function("toChars", "", "collection", _to_chars, "5.6", "Its characters", types=STRING),
-    _text("trim", "", str.strip, "Without surrounding white space"),
+    _text("trim", "", _trim, "Without surrounding white space"),
     Function("split", "separator", "collection", _split, "5.6", "Its parts between the separator", types=STRING),
     Function("join", "separator?", "collection", _join, "5.6", "The strings of a collection as one", types=STRING),
-    _text("encode", "format", _encode, "Encoded as hex, base64 or urlbase64"),
+    _text("encode", "format", _encode, "Encoded as hex, base64, urlbase64 or (lossy) ascii"),
     _text("decode", "format", _decode, "Decoded from hex, base64 or urlbase64"),
     _text("escape", "target", _escape, "Escaped for html, json or (ours) markdown"),
     _text("unescape", "target", _unescape, "Unescaped from html, json or (ours) markdown"),

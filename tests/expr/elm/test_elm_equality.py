@@ -67,7 +67,7 @@ def test_equal(left: Any, right: Any, expected: bool | None) -> None:
     [
         (N, N, True),
         (N, 1, False),
-        ("Low  back\tpain", "low back PAIN", True),
+        ("Low back\tpain", "low back PAIN", True),
         ("a", "b", False),
         (Decimal("1.55"), Decimal("1.5"), False),
         (Decimal("1.001"), Decimal("1.000"), True),
