@@ -126,7 +126,7 @@ class FhirModel(Model):
         return known
 
     def is_retrievable(self, kind: Named) -> bool:
-        return kind.local in self._source.resources
+        return kind.local in self._source.resources and not self._source.is_abstract(kind.local)
 
     def code_path(self, kind: Named) -> str | None:
         return _CODE_PATHS.get(kind.local)

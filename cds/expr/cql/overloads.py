@@ -61,16 +61,22 @@ class AmbiguousError(Exception):
 
 
 @lru_cache(maxsize=16384)
-def resolve_system(name: str, arguments: tuple[Type, ...], *, promote: bool = False) -> Resolution | None:
+def resolve_system(
+    name: str, arguments: tuple[Type, ...], *, promote: bool = False, common: bool = True
+) -> Resolution | None:
     """The System operator that a call means, or None. Raises AmbiguousError."""
-    return resolve(system_overloads().get(name, ()), arguments, promote=promote)
+    return resolve(system_overloads().get(name, ()), arguments, promote=promote, common=common)
 
 
-def resolve(overloads: Iterable[Overload], arguments: tuple[Type, ...], *, promote: bool = False) -> Resolution | None:
-    """The overload that a call with arguments of these types means, or None when none fits. Raises AmbiguousError."""
+def resolve(
+    overloads: Iterable[Overload], arguments: tuple[Type, ...], *, promote: bool = False, common: bool = True
+) -> Resolution | None:
+    """The overload that a call with arguments of these types means, or None when none fits. With `promote` an item may
+    stand for a list of it and so on; with `common`, arguments that fit no other way may all become one System type.
+    Raises AmbiguousError."""
     same = [overload for overload in overloads if len(overload.operands) == len(arguments)]
     best = _cheapest((own for overload in same for own in _instances(overload, arguments, promote)), arguments, promote)
-    if not best:
+    if not best and common:
         best = _cheapest((own for overload in same for own in _system_instances(overload)), arguments, promote)
     if len(best) > 1:
         simplest = min(found.precedence for found in best)

@@ -33,12 +33,8 @@ def _timing(t: Translator, node: ast.TimingExpression) -> Elm:
         case ast.ConcurrentWith():
             name = {"as": "SameAs", "or before": "SameOrBefore", "or after": "SameOrAfter"}[phrase.relation]
             return t.call(name, left, right, promote=name != "SameAs", **members)
-        case ast.Includes():
-            return _containment(
-                t, "Includes", "Contains", phrase.proper, phrase.right is not None, left, right, members
-            )
-        case ast.IncludedIn():
-            return _containment(t, "IncludedIn", "In", phrase.proper, phrase.left is not None, left, right, members)
+        case ast.Includes() | ast.IncludedIn():
+            return _containment(t, phrase, left, right, members)
         case ast.BeforeOrAfter():
             return _before_or_after(t, phrase, left, right, members)
         case ast.Within():
@@ -55,32 +51,33 @@ def _boundary(t: Translator, operand: Elm, boundary: ast.Boundary | None) -> Elm
 
 
 def _containment(
-    t: Translator,
-    whole: str,
-    point: str,
-    proper: bool,
-    is_point: bool,
-    left: Elm,
-    right: Elm,
-    members: dict[str, Any],
+    t: Translator, phrase: ast.Includes | ast.IncludedIn, left: Elm, right: Elm, members: dict[str, Any]
 ) -> Elm:
     """`includes` and `during`: of a point or of a whole, whichever fits better."""
-    prefix = "Proper" if proper else ""
-    if is_point:
+    if isinstance(phrase, ast.Includes):
+        whole, point, boundary = "Includes", "Contains", phrase.right
+        outer, inner = left, right
+    else:
+        whole, point, boundary = "IncludedIn", "In", phrase.left
+        outer, inner = right, left
+    prefix = "Proper" if phrase.proper else ""
+    if boundary:
         return t.call(prefix + point, left, right, **members)
-    found = [resolution for name in (whole, point) if (resolution := _fitting(prefix + name, left, right))]
+    names = (prefix + whole, prefix + point)
+    found: list[Resolution] = []
+    for common in (False, True):
+        found = found or [own for name in names if (own := _fitting(name, left, right, common))]
     if not found:
         return t.call(prefix + whole, left, right, **members)
     best = min(found, key=lambda resolution: (resolution.score, resolution.precedence))
-    outer, inner = (left, right) if whole == "Includes" else (right, left)
-    if outer.result == ANY or (inner.result == ANY and not proper):  # the published suite reads a bare null so
+    if outer.result == ANY or (inner.result == ANY and not phrase.proper):  # the published suite reads a bare null so
         best = found[0]
     return t.applied(best, (left, right), **members)
 
 
-def _fitting(name: str, left: Elm, right: Elm) -> Resolution | None:
+def _fitting(name: str, left: Elm, right: Elm, common: bool) -> Resolution | None:
     try:
-        return resolve_system(name, (left.result, right.result))
+        return resolve_system(name, (left.result, right.result), common=common)
     except AmbiguousError:
         return None
 

@@ -215,12 +215,12 @@ class LibraryTranslator(Translator):
     def _enter(self, node: ast.ContextDefinition) -> None:
         self.context = node.name
         self._contexts.append({"name": node.name, "locator": self.locator(node)})
-        known = {name for model in self.models.values() for name in model.contexts}
-        if node.name != UNFILTERED:
-            if known and node.name not in known:
-                raise self.unknown("the context", node.name, {*known, UNFILTERED}, node)
-            if node.name not in self._nodes:
-                self._nodes[node.name] = (node, node.name)
+        if node.name == UNFILTERED or node.name in self._nodes:
+            return
+        if len(self.models) > 1 and not any(model.type(node.name) for model in self.models.values()):
+            known = [name for model in self.models.values() for name in model.contexts]
+            raise self.unknown("the context", node.name, [*known, UNFILTERED], node)
+        self._nodes[node.name] = (node, node.name)
 
     def _declare_function(self, node: ast.FunctionDefinition) -> None:
         operands = tuple(type_of(self, operand.type) for operand in node.operands)
@@ -252,9 +252,8 @@ class LibraryTranslator(Translator):
             entries = self._functions[overload.name]
             node, context = next((node, context) for own, node, context in entries if own is function)
             with self._within(str(overload), node, context):
-                self.operands = {
-                    operand.name: kind for operand, kind in zip(node.operands, overload.operands, strict=True)
-                }
+                for operand, kind in zip(node.operands, overload.operands, strict=True):
+                    self.operands.setdefault(operand.name, kind)
                 self._bodies[overload] = self._function(node, overload)
         return self._results[overload]
 

@@ -9,7 +9,7 @@ from cds.expr.cql.interface import Function
 from cds.expr.cql.nodes import Elm, make, signature
 from cds.expr.cql.overloads import Resolution
 from cds.expr.cql.signatures import system_overloads
-from cds.expr.cql.translate_methods import METHODS
+from cds.expr.cql.translate_methods import FHIR_METHODS, METHODS
 from cds.expr.cql.translate_names import THIS, find_name, reference
 from cds.expr.cql.translate_system import SPECIAL, system_call
 from cds.expr.cql.translator import UNFILTERED, Handlers, Translator, converted
@@ -21,7 +21,8 @@ _KEYWORDS = {"contains": "Contains", "distinct": "Distinct", "exists": "Exists",
 def _function(t: Translator, node: ast.FunctionInvocation) -> Elm:
     """`name(arguments)`; within `$this` or a context's parameter it may be a method of that."""
     for target in _implicit_targets(t):
-        if method := METHODS.get(node.name):
+        method = METHODS.get(node.name) or FHIR_METHODS.get(node.name)
+        if method and not t.own_functions(node.name):
             return method(t, target, node.arguments)
     return call(t, node.name, t.all(node.arguments))
 
@@ -42,6 +43,10 @@ def _qualified(t: Translator, node: ast.QualifiedFunctionInvocation) -> Elm:
     if method := METHODS.get(node.name):
         return method(t, target, node.arguments)
     made = _fluent(t, node.name, [target, *t.all(node.arguments)])
+    if made is None and node.name in FHIR_METHODS:
+        return FHIR_METHODS[node.name](t, target, node.arguments)
+    if made is None and t.own_functions(node.name):
+        raise t.error(f"{node.name} is not a fluent function", f"write {node.name}(value, ...), or define it fluent")
     if made is None:
         raise t.unknown(f"for {target.result}, the fluent function", node.name, {*t.function_names(), *METHODS})
     return made
@@ -74,7 +79,10 @@ def _library_call(t: Translator, alias: str, written: str, arguments: list[Elm])
             raise t.no_overload(written, [own.result for own in arguments], system_overloads().get(written, ()))
         return made
     included = t.included(alias)
-    overloads = [function for function in included.functions.get(written, ()) if not function.private]
+    functions = included.functions.get(written, ())
+    overloads = [function for function in functions if not function.private]
+    if functions and not overloads:
+        raise t.error(f"the function '{written}' of the library {alias} is private")
     if not overloads:
         raise t.unknown(f"in the library {alias}, the function", written, included.functions)
     found = t.resolved_among((function.overload for function in overloads), arguments)

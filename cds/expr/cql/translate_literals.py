@@ -186,6 +186,8 @@ def terminology(t: Translator, node: ast.TerminologyIdentifier, kind: str) -> di
         found, known = included.symbols.get(node.name), list(included.symbols)
     if found is None or found.kind != kind:
         raise t.unknown(f"the {kind}", node.name, known, node)
+    if node.library is not None and found.private:
+        raise t.error(f"'{node.name}' of the library {node.library} is private", at=node)
     return {"name": node.name} if node.library is None else {"libraryName": node.library, "name": node.name}
 
 

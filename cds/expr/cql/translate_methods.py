@@ -10,7 +10,7 @@ from cds.expr.cql.nodes import Elm, cast, item_type, literal, make, null, test
 from cds.expr.cql.signatures import system_overloads
 from cds.expr.cql.translate_conversions import is_null, negation
 from cds.expr.cql.translate_literals import compatible_type
-from cds.expr.cql.translate_names import THIS, element_names, element_type
+from cds.expr.cql.translate_names import THIS, element_names, element_type, member
 from cds.expr.cql.translate_operators import conditional
 from cds.expr.cql.translate_system import system_call
 from cds.expr.cql.translate_types import named_type
@@ -106,6 +106,18 @@ def _select(t: Translator, target: Elm, arguments: Arguments) -> Elm:
     )
     nested = isinstance(target.result, ListType) and isinstance(value.result, ListType)
     return t.call("Flatten", query) if nested else query
+
+
+def _extensions(name: str) -> Method:
+    """`x.extension(url)`: those of that url."""
+
+    def method(t: Translator, target: Elm, arguments: Arguments) -> Elm:
+        url = t.expression(_one(t, name, arguments))
+        found = member(t, target, name)
+        own = member(t, make("AliasRef", item_type(found.result), name=THIS), "url")
+        return _query(found, found.result, where=t.call("Equal", own, url))
+
+    return method
 
 
 def _repeat(t: Translator, target: Elm, arguments: Arguments) -> Elm:
@@ -223,3 +235,6 @@ METHODS: dict[str, Method] = {
     "trace": _trace,
     "where": _where,
 }
+
+#: Methods of FHIR's own FHIRPath; a fluent function of the same name comes before them.
+FHIR_METHODS: dict[str, Method] = {name: _extensions(name) for name in ("extension", "modifierExtension")}

@@ -101,6 +101,8 @@ def test_retrieves(expression: str, expected: str) -> None:
          "(from [Condition] C where Before(FHIRHelpers.ToDateTime(C.onset as FHIR.dateTime), Now()))"),
         ("[Condition] C where C.code ~ \"C1\"",
          "(from [Condition] C where Equivalent(FHIRHelpers.ToConcept(C.code), ToConcept(C1)))"),
+        ("Patient.extension('urn:x')",
+         "(from Patient.extension $this where Equal(FHIRHelpers.ToString($this.url), 'urn:x'))"),
         ("FHIRHelpers.ToQuantity(First([Observation]).value as FHIR.Quantity)",
          "FHIRHelpers.ToQuantity(First([Observation]).value as FHIR.Quantity)"),
     ],
@@ -170,6 +172,24 @@ define fluent function next(n Integer): n + 1
     assert elm("(1).next()", before, Base=base) == "B.next(1)"
     assert elm('B."C1" in B."VS"', before, Base=base) == "InValueSet(B.C1, B.VS)"
     assert library(f"library T\n{before}", Base=base)["includes"]["def"][0]["path"] == "Base"
+
+
+def test_a_fluent_function_hides_what_fhir_calls_by_its_name() -> None:
+    """A library may define `extension` in its own way."""
+    own = "define fluent function extension(element Element, url String): First(element.extension)"
+    assert elm("Patient.name[0].extension('urn:x')", FHIR + own) == "extension(Indexer(Patient.name, 0), 'urn:x')"
+
+
+def test_a_context_may_be_any_type() -> None:
+    """`context Observation` brings the definition `Observation`."""
+    made = library("library T using FHIR version '4.0.1' context Observation define A: Observation.status")
+    assert shown(made["statements"]["def"][1]["expression"]) == "Observation.status"
+
+
+def test_a_parameter_of_the_name_of_the_context_is_its_resource() -> None:
+    """Its elements need no qualifier."""
+    made = definition("library T using FHIR version '4.0.1' parameter Patient Patient context Patient define X: gender")
+    assert shown(made["expression"]) == "Patient.gender"
 
 
 def test_contexts() -> None:

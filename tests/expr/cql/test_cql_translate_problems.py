@@ -49,6 +49,7 @@ def test_wrong_expressions(expression: str, expected: str) -> None:
     [
         ("[Conditon]", "the type 'Conditon' does not exist (did you mean 'Condition'?)"),
         ("[HumanName]", "FHIR.HumanName cannot be retrieved (name a resource type, such as Condition)"),
+        ("[Resource]", "FHIR.Resource cannot be retrieved (name a resource type, such as Condition)"),
         ("Patient.gendr", "the element of FHIR.Patient 'gendr' does not exist (did you mean 'gender'?)"),
         ("[Patient: 'a']", "FHIR.Patient has no element that it is retrieved by (write [Patient: element in ...])"),
         ("null as FHIR.Patint", "the type of FHIR 'Patint' does not exist (did you mean 'Patient'?)"),
@@ -93,17 +94,15 @@ def test_circles_are_found() -> None:
          "1:48: the function returns System.Integer, but its body gives System.String"),
         ("define fluent function f(n Integer): n define X: f(1)",
          "1:60: f is a fluent function (write value.f(...))"),
-        ("context Patint using", "1:16: expected 'define' or 'context'"),
+        ("define function f(n Integer): n define X: (1).f()",
+         "1:54: f is not a fluent function (write f(value, ...), or define it fluent)"),
+        ("using FHIR version '4.0.1' context Patint",
+         "1:38: the context 'Patint' does not exist (did you mean 'Patient'?)"),
         ("code A: '1' from B", "1:28: the codesystem 'B' does not exist"),
     ],
 )  # fmt: skip
 def test_wrong_libraries(text: str, expected: str) -> None:
     """What is wrong with definitions."""
-    if "Patint" in text:
-        text, expected = (
-            f"{FHIR.splitlines()[0]} context Patint",
-            ("1:38: the context 'Patint' does not exist (did you mean 'Patient'?)"),
-        )
     assert problems(f"library T {text}")[0] == expected
 
 
@@ -113,9 +112,13 @@ def test_private_definitions_stay_at_home() -> None:
     assert problems("library T include Base define X: Base.A", Base=base) == [
         "1:34: 'A' of the library Base is private"
     ]
-    assert problems("library T include Base define X: Base.F()", Base=base)[0].startswith(
-        "1:34: in the library Base, the function 'F' does not exist"
-    )
+    assert problems("library T include Base define X: Base.F()", Base=base) == [
+        "1:34: the function 'F' of the library Base is private"
+    ]
+    systems = "library Base private codesystem CS: 'urn:cs'"
+    assert problems("library T include Base code C: '1' from Base.CS", Base=systems) == [
+        "1:41: 'CS' of the library Base is private"
+    ]
 
 
 def test_a_library_is_no_value() -> None:
