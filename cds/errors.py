@@ -4,9 +4,13 @@
     ├── DefinitionError        content that cannot be loaded; holds every Problem found
     ├── ExpressionError        one expression, with its position
     │   ├── ExpressionSyntaxError      does not parse
+    │   │   └── ExpressionLimitError   is too long, or nested too deeply
     │   ├── ExpressionSemanticError    parses, but names or types are wrong
     │   └── EvaluationError            fails while it runs
-    │       └── LimitError             a guard stopped it (steps, sizes, depth, regular expression)
+    │       └── LimitError             a guard stopped it
+    │           ├── StepLimitError     too much work
+    │           ├── SizeLimitError     a string, number or collection that grew too large
+    │           └── PatternLimitError  a regular expression, or what it is matched with, that is too long
     ├── ConfigurationError     settings that contradict each other or do not exist
     ├── NotFoundError          nothing of that name is loaded or served
     └── RequestError           a call that is refused, with its HTTP status and issues
@@ -107,6 +111,10 @@ class ExpressionSyntaxError(ExpressionError):
     """The text does not parse."""
 
 
+class ExpressionLimitError(ExpressionSyntaxError):
+    """The text is too long, or nested too deeply (security.md E4)."""
+
+
 class ExpressionSemanticError(ExpressionError):
     """The text parses, but a name, a type or a number of arguments is wrong."""
 
@@ -116,7 +124,19 @@ class EvaluationError(ExpressionError):
 
 
 class LimitError(EvaluationError):
-    """A guard stopped the evaluation: step budget, size cap, depth or regular expression limits."""
+    """A guard stopped the evaluation (security.md section 4)."""
+
+
+class StepLimitError(LimitError):
+    """The evaluation did more work than its budget allows (E2)."""
+
+
+class SizeLimitError(LimitError):
+    """A string (E3), a number or a collection (E5) grew too large."""
+
+
+class PatternLimitError(LimitError):
+    """A regular expression or the string it is matched with is too long (E1)."""
 
 
 class ConfigurationError(CdsError):

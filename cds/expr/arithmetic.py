@@ -8,7 +8,7 @@ from decimal import InvalidOperation as DecimalError
 from functools import partial
 from typing import Any
 
-from cds.errors import EvaluationError, LimitError
+from cds.errors import EvaluationError, SizeLimitError
 from cds.expr import quantity as quantities
 from cds.expr import temporal
 from cds.expr.evaluation import capped_text
@@ -34,7 +34,7 @@ def _integer(value: int, *operands: Any) -> int | None:
     if Long in map(type, operands):
         return Long(value) if -LONGEST - 1 <= value <= LONGEST else None
     if abs(value) >= _LARGEST:
-        raise LimitError(f"a number has more than {MAX_DIGITS} digits")
+        raise SizeLimitError(f"a number has more than {MAX_DIGITS} digits")
     return value
 
 
@@ -159,7 +159,7 @@ def modulo(left: Any, right: Any) -> Any:
     try:
         rest = ARITHMETIC.remainder(first, second)
     except DecimalError:
-        raise LimitError(f"a number has more than {MAX_DIGITS} digits") from None
+        raise SizeLimitError(f"a number has more than {MAX_DIGITS} digits") from None
     return _integer(int(rest), left, right) if _whole(left, right) else rest
 
 

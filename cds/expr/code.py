@@ -252,7 +252,8 @@ class Function:
     items, *lists). `special`: handler(compiler, call, scope, typed) makes the Code itself.
     `empty` says what an empty input gives, `gives` what the result is where `types` cannot say it; `section` is the
     place in the specification. `lambdas`: arguments are evaluated per item. `passes`: items of the input are handed on
-    as they are; `projects`: items of a lambda are. `typed`: needs the FHIR type or extensions of its input."""
+    as they are; `projects`: items of a lambda are. `typed`: needs the FHIR type or extensions of its input. `check`
+    (compiler, call, arguments) finds what is wrong with constant arguments when the expression is compiled."""
 
     name: str
     arguments: str
@@ -269,6 +270,7 @@ class Function:
     text: bool = False
     standard: bool = True
     gives: str = ""
+    check: Callable[..., None] | None = None
     least: int = field(init=False)
     most: int = field(init=False)
 

@@ -10,8 +10,8 @@ from cds.errors import (
     CdsError,
     EvaluationError,
     ExpressionError,
+    ExpressionLimitError,
     ExpressionSemanticError,
-    ExpressionSyntaxError,
     LimitError,
 )
 from cds.expr.code import BOOLEAN, Many, Scope
@@ -186,7 +186,7 @@ def _compile(
     except ExpressionError:
         raise
     except RecursionError:
-        raise ExpressionSyntaxError("the expression is nested too deeply", line=1, column=1) from None
+        raise ExpressionLimitError("the expression is nested too deeply", line=1, column=1) from None
 
 
 def compile(  # noqa: A001 - the word for it; the module is the only place it hides the builtin

@@ -417,6 +417,8 @@ class Compiler:
         if function.text and base.complex:
             raise self.semantic(node, f"{function.name}() needs a string, not {' or '.join(sorted(base.types or ()))}")
         args = self.arguments(node, scope, base)
+        if function.check is not None and not self.lenient:
+            function.check(self, node, args)
         one = operators.scalar_call(function, base, args, self.failure(node))
         return self.make(node, one=one, parts=(base, *args), types=function.types)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cds.errors import LimitError
+from cds.errors import SizeLimitError, StepLimitError
 from cds.expr import temporal
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class Message:
 
 class Evaluation:
     """The surroundings of one call: every expression evaluated for one subject shares one of these, and with it one
-    step budget (security.md E2). Not for use by two threads at once.
+    step budget (security.md E2). Long strings and large elements take several steps, so that each is bounded work: the
+    budget is the deadline, and needs no clock. Not for use by two threads at once.
 
     `now` must be aware; `zone` decides what today is; `context` is the default focus and `%context`, `resource` is
     `%resource` (the context when absent). `resolve(reference, base)` finds a referenced resource or returns None.
@@ -164,25 +165,27 @@ class Evaluation:
         return self._offset
 
     def spend(self, steps: int) -> None:
-        """Take `steps` from the budget; LimitError when it is used up."""
+        """Take `steps` from the budget; StepLimitError when it is used up."""
         self.budget -= steps
         if self.budget < 0:
-            raise LimitError("the evaluation took too many steps", hint="narrow the data before repeat or where")
+            raise StepLimitError("the evaluation took too many steps", hint="narrow the data before repeat or where")
 
 
+#: Work on a string takes a step for every so many characters.
+LONG = 1_000
 #: Work on fewer items than this is not counted: counting would cost as much.
 FEW = 8
 
 
 def capped(items: list[Any]) -> list[Any]:
-    """`items`; LimitError when a collection grows beyond MAX_ITEMS (security.md E5)."""
+    """`items`; SizeLimitError when a collection grows beyond MAX_ITEMS (security.md E5)."""
     if len(items) > MAX_ITEMS:
-        raise LimitError(f"a collection grew beyond {MAX_ITEMS} items")
+        raise SizeLimitError(f"a collection grew beyond {MAX_ITEMS} items")
     return items
 
 
 def capped_text(text: str) -> str:
-    """`text`; LimitError when it is longer than MAX_STRING (security.md E3)."""
+    """`text`; SizeLimitError when it is longer than MAX_STRING (security.md E3)."""
     if len(text) > MAX_STRING:
-        raise LimitError(f"a string grew beyond {MAX_STRING} characters")
+        raise SizeLimitError(f"a string grew beyond {MAX_STRING} characters")
     return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from cds.errors import ExpressionSyntaxError
+from cds.errors import ExpressionLimitError, ExpressionSyntaxError
 from cds.expr import ast, hints
 from cds.expr.lexer import Token, place, syntax_error, tokens
 from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity
@@ -53,7 +53,7 @@ _SPECIALS = ("$this", "$index", "$total")
 def parse(text: str) -> ast.Node:
     """The syntax tree of one expression. Raises ExpressionSyntaxError with line and column."""
     if len(text) > MAX_LENGTH:
-        raise ExpressionSyntaxError(f"the expression is longer than {MAX_LENGTH} characters", line=1, column=1)
+        raise ExpressionLimitError(f"the expression is longer than {MAX_LENGTH} characters", line=1, column=1)
     return Parser(text).whole()
 
 
@@ -116,10 +116,11 @@ class Parser:
             raise self.too_deep()
         return depth
 
-    def too_deep(self) -> ExpressionSyntaxError:
+    def too_deep(self) -> ExpressionLimitError:
         """The error for nesting beyond MAX_DEPTH."""
         message = f"the expression is nested deeper than {MAX_DEPTH} levels"
-        return syntax_error(self.text, self.token.at, message, "split it into named expressions")
+        line, column = place(self.text, self.token.at)
+        return ExpressionLimitError(message, line=line, column=column, hint="split it into named expressions")
 
     # --- expressions, one method per level of binding ---
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cds.errors import EvaluationError, LimitError
 from cds.expr import arithmetic, ast, temporal, values
 from cds.expr.code import BOOLEAN, STRING, Code, Function, Many, One, Scope, Test
-from cds.expr.evaluation import FEW, Evaluation, capped, capped_text
+from cds.expr.evaluation import FEW, LONG, Evaluation, capped, capped_text
 from cds.expr.temporal import Date
 from cds.expr.types import TEMPORAL, Model, Types
 from cds.expr.values import EMPTY, describe
@@ -36,8 +36,8 @@ def relocated(error: EvaluationError, failure: Failure) -> EvaluationError:
     if error.line:
         return error
     placed = failure(error.message, error.hint)
-    if type(error) is LimitError:
-        return LimitError(error.message, line=placed.line, column=placed.column, hint=error.hint)
+    if isinstance(error, LimitError):
+        return type(error)(error.message, line=placed.line, column=placed.column, hint=error.hint)
     return placed
 
 
@@ -80,6 +80,8 @@ def _text_input(name: str, value_of: One, failure: Failure) -> One:
             if ev.lenient:
                 return None
             raise failure(f"{name}() needs a string, not {describe(value)}", "convert it with toString()")
+        if value is not None and len(value) > LONG:
+            ev.spend(len(value) // LONG)
         return value
 
     return text
@@ -229,6 +231,8 @@ def _equality(left: Code, right: Code, *, negate: bool) -> Test:
         else:
             if len(one) > FEW:
                 ev.spend(len(one))
+            if type(one[0]) is dict:
+                ev.spend(values.weight(one))
             answer = values.equal_collections(one, other)
         return answer if answer is None else answer is not negate
 
@@ -266,7 +270,7 @@ def _equivalence(left: Code, right: Code, *, negate: bool) -> Test:
     def test(ev: Evaluation, this: Any) -> bool | None:
         one, other = first(ev, this), second(ev, this)
         if len(one) == len(other):
-            ev.spend(len(one) * len(other))  # each item may be compared with every other
+            ev.spend(values.effort(one))
         return values.equivalent_collections(one, other) is not negate
 
     return test
@@ -317,6 +321,8 @@ def _membership(item: Code, collection: Code) -> Test:
         items = items_of(ev, this)
         if len(items) > FEW:
             ev.spend(len(items))
+        if type(value) is dict:
+            ev.spend(values.weight([value]) * len(items))
         if member(value, items):
             return True
         return False if ev.certain or not doubtful(ev) else None
@@ -435,7 +441,7 @@ def _union(compiler: Compiler, node: ast.Chain, scope: Scope, typed: bool) -> Co
     together = concatenated(parts)
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
-        return values.distinct(together(ev, this))
+        return values.distinct(together(ev, this), ev.spend)
 
     known = [part.types for part in parts if part.constant != []]
     types = frozenset().union(*(kinds or () for kinds in known)) if None not in known else None
@@ -448,13 +454,16 @@ def _concatenation(parts: tuple[Code, ...], failure: Failure) -> One:
 
     def one(ev: Evaluation, this: Any) -> Any:
         pieces = []
-        for text in texts:
-            piece = text(ev, this)
+        for text_of in texts:
+            piece = text_of(ev, this)
             if type(piece) is str:
                 pieces.append(piece)
             elif piece is not None and not ev.lenient:
                 raise failure(f"& joins strings, not {describe(piece)}", "convert it with toString()")
-        return capped_text("".join(pieces))
+        text = capped_text("".join(pieces))
+        if len(text) > LONG:
+            ev.spend(len(text) // LONG)
+        return text
 
     return one
 

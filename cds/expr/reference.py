@@ -54,14 +54,19 @@ VARIABLES = {
 }
 
 LIMITS = (
-    ("length of an expression", fhirpath.MAX_LENGTH, "characters", "ExpressionSyntaxError"),
-    ("nesting of an expression", fhirpath.MAX_DEPTH, "levels", "ExpressionSyntaxError"),
-    ("work of one evaluation", evaluation.MAX_STEPS, "steps, about one for each item looked at", "LimitError"),
-    ("a collection", evaluation.MAX_ITEMS, "items", "LimitError"),
-    ("a string that is made", evaluation.MAX_STRING, "characters", "LimitError"),
-    ("a number", values.MAX_DIGITS, "digits", "LimitError"),
-    ("a regular expression", evaluation.MAX_PATTERN, "characters; linear time (RE2)", "LimitError"),
-    ("a string that is matched", evaluation.MAX_SUBJECT, "characters", "LimitError"),
+    ("length of an expression", fhirpath.MAX_LENGTH, "characters", "ExpressionLimitError"),
+    ("nesting of an expression", fhirpath.MAX_DEPTH, "levels", "ExpressionLimitError"),
+    (
+        "work of one evaluation",
+        evaluation.MAX_STEPS,
+        "steps: one for each item looked at, more for long strings and large elements",
+        "StepLimitError",
+    ),
+    ("a collection", evaluation.MAX_ITEMS, "items", "SizeLimitError"),
+    ("a string that is made", evaluation.MAX_STRING, "characters", "SizeLimitError"),
+    ("a number", values.MAX_DIGITS, "digits", "SizeLimitError"),
+    ("a regular expression", evaluation.MAX_PATTERN, "characters; linear time (RE2)", "PatternLimitError"),
+    ("a string that is matched", evaluation.MAX_SUBJECT, "characters", "PatternLimitError"),
 )
 
 

@@ -8,13 +8,13 @@ evaluation, below functions that ask for either.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
 
 import orjson
 
-from cds.errors import EvaluationError, LimitError
+from cds.errors import EvaluationError, SizeLimitError
 from cds.expr import quantity as quantities
 from cds.expr import temporal
 from cds.expr.quantity import Quantity
@@ -129,7 +129,7 @@ def is_number(item: Any) -> bool:
 def bounded(value: Decimal) -> Decimal:
     """A computed decimal held to 28 digits on either side of the point (security.md E5)."""
     if not value.is_finite() or value.adjusted() >= MAX_DIGITS:
-        raise LimitError(f"a number has more than {MAX_DIGITS} digits")
+        raise SizeLimitError(f"a number has more than {MAX_DIGITS} digits")
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -MAX_DIGITS:
         value = round(value, MAX_DIGITS)
@@ -315,6 +315,10 @@ def _compare_temporal(left: Any, right: Any) -> int | None:
     return temporal.compare(first, second)
 
 
+#: Steps for content (security.md E2): one for so many bytes of JSON; sets count only for larger elements.
+_LIGHT, _HEAVY = 100, 10_000
+Spend = Callable[[int], None]
+
 # --- sets --------------------------------------------------------------------------------------------------------
 
 
@@ -336,21 +340,50 @@ def key(item: Any) -> Hashable:
     return item  # type: ignore[no-any-return]
 
 
-def _canonical(item: Any) -> bytes | str:
+def _canonical(item: Any, option: int = orjson.OPT_SORT_KEYS) -> bytes | str:
     try:
-        return orjson.dumps(item, default=_json_default, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(item, default=_json_default, option=option)
     except TypeError:  # integers beyond 64 bits, which orjson does not write
         return json.dumps(item, default=_json_default, sort_keys=True)
 
 
-def distinct(items: list[Any]) -> list[Any]:
-    """Items without later duplicates."""
+def weight(items: list[Any]) -> int:
+    """What it costs to compare elements by content, in steps of the budget: about a microsecond each."""
+    return sum(len(_canonical(item, 0)) // _LIGHT for item in items if type(item) is dict)
+
+
+def effort(items: list[Any]) -> int:
+    """What `~` may cost for a collection, in steps: each item, and each in a list below, may be compared with every
+    other one."""
+    return len(items) * sum(_effort(item) for item in items)
+
+
+def _effort(item: Any) -> int:
+    if type(item) is not dict:
+        return 1
+    return 1 + sum(effort(value) if type(value) is list else _effort(value) for value in item.values())
+
+
+def _free(_: int) -> None:
+    """Takes steps from nobody."""
+
+
+def _paid(item: Any, spend: Spend) -> Hashable:
+    """The key of an item; a large element is paid for."""
+    mark = key(item)
+    if type(mark) is bytes and len(mark) > _HEAVY:
+        spend(len(mark) // _LIGHT)
+    return mark
+
+
+def distinct(items: list[Any], spend: Spend = _free) -> list[Any]:
+    """Items without later duplicates; `spend` takes the steps for large elements."""
     if set(map(type, items)) == {str}:
         return list(dict.fromkeys(items))
     seen = set()
     result = []
     for item in items:
-        mark = key(item)
+        mark = _paid(item, spend)
         if mark not in seen:
             seen.add(mark)
             result.append(item)
@@ -360,9 +393,10 @@ def distinct(items: list[Any]) -> list[Any]:
 class Seen:
     """Which items came by before, as `key` tells them apart. Elements that each have another id need no key."""
 
-    __slots__ = ("_by_id", "_keys")
+    __slots__ = ("_by_id", "_keys", "_spend")
 
-    def __init__(self) -> None:
+    def __init__(self, spend: Spend = _free) -> None:
+        self._spend = spend
         self._by_id: dict[str, Any] = {}
         self._keys: set[Hashable] = set()
 
@@ -374,8 +408,8 @@ class Seen:
             first = self._by_id.setdefault(identifier, item)
             if first is item:
                 return True
-            self._keys.add(key(first))
-        mark = key(item)
+            self._keys.add(_paid(first, self._spend))
+        mark = _paid(item, self._spend)
         if mark in self._keys:
             return False
         self._keys.add(mark)

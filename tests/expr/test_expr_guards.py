@@ -10,7 +10,16 @@ import pytest
 from expr_support import NOW, Run
 
 import cds.expr
-from cds.errors import EvaluationError, LimitError
+from cds.errors import (
+    EvaluationError,
+    ExpressionLimitError,
+    ExpressionSemanticError,
+    ExpressionSyntaxError,
+    LimitError,
+    PatternLimitError,
+    SizeLimitError,
+    StepLimitError,
+)
 
 SOURCES = sorted(Path(cds.expr.__file__).parent.rglob("*.py"))
 
@@ -23,18 +32,32 @@ def test_regular_expressions_are_linear(run: Run) -> None:
     assert time.perf_counter() - started < 0.5
 
 
-@pytest.mark.parametrize("pattern", ["(a)\\\\1", "a(?=b)", "(?<!a)b", "(", "[z-a]"])
-def test_unsupported_regular_expressions_are_our_error(pattern: str, run: Run) -> None:
-    """Look-around, back-references and nonsense are named as such (E1)."""
+UNREADABLE = ["(a)\\1", "a(?=b)", "(?<!a)b", "(", "[z-a]"]
+
+
+@pytest.mark.parametrize("call", ["matches(%p)", "matchesFull(%p)", "replaceMatches(%p, 'x')"])
+@pytest.mark.parametrize("pattern", UNREADABLE)
+def test_unsupported_regular_expressions_are_our_error(pattern: str, call: str, run: Run) -> None:
+    """Look-around, back-references and nonsense from data are named as such (E1)."""
     with pytest.raises(EvaluationError, match="regular expression"):
-        run(f"'x'.matches('{pattern}')")
+        run(f"'x'.{call}", p=[pattern])
+
+
+@pytest.mark.parametrize("pattern", UNREADABLE)
+def test_unsupported_regular_expressions_are_found_when_content_is_loaded(pattern: str) -> None:
+    """A regular expression that is written out is an author's mistake, not a failure of a call (E1)."""
+    written = pattern.replace("\\", "\\\\")
+    with pytest.raises(ExpressionSemanticError, match="regular expression") as caught:
+        cds.expr.compile(f"'x'.matches('{written}')")
+    assert caught.value.column == 13
+    assert cds.expr.compile(f"'x'.matches('{written}')", strict=False)
 
 
 @pytest.mark.parametrize(("subject", "pattern"), [("a", "a" * 1001), ("a" * 100_001, "a")])
 @pytest.mark.parametrize("call", ["matches(%p)", "matchesFull(%p)", "replaceMatches(%p, 'x')"])
 def test_regular_expressions_and_subjects_are_bounded(call: str, subject: str, pattern: str, run: Run) -> None:
     """Every function that matches shares the limits (E1)."""
-    with pytest.raises(LimitError):
+    with pytest.raises(PatternLimitError):
         run(f"%s.{call}", s=[subject], p=[pattern])
 
 
@@ -85,13 +108,45 @@ def test_step_bombs_stop(text: str, run: Run, patient: dict[str, Any]) -> None:
     assert time.perf_counter() - started < 2
 
 
+LARGE = {"entry": [{"id": str(number), "code": {"text": "x" * 20}} for number in range(4000)]}
+COPY = {"entry": [{"id": str(number), "code": {"text": "x" * 20}} for number in range(4000)]}
+HEAVY = [
+    "%large ~ %copy",
+    "%n.where(%large = %copy).count()",
+    "%n.where(%large in (%copy | $this)).count()",
+    "%n.select(%large | %copy).count()",
+    "%n.select((%large | $this).intersect(%copy)).count()",
+    "%n.select((%large.combine(%copy)).distinct()).count()",
+    "%n.where((%large.combine(%copy)).isDistinct()).count()",
+    "%n.where((%large.combine($this)).subsetOf(%copy)).count()",
+    "%n.select((1 | 2).repeat(iif($this is Integer, %large.combine(%copy), {}))).count()",
+    "%n.select((%long & $this.toString()).lower().upper().length()).count()",
+    "%n.where((%long & $this.toString()).matches('(x+x+)+y')).count()",
+]
+
+
+@pytest.mark.parametrize("text", HEAVY, ids=range(len(HEAVY)))
+def test_a_step_is_bounded_work(text: str, run: Run) -> None:
+    """Large elements and long strings are paid for by their size: few steps on much data stop too (E2)."""
+    started = time.perf_counter()
+    with pytest.raises(StepLimitError):
+        run(text, n=list(range(300)), large=[LARGE], copy=[COPY], long=["x" * 90_000], steps=20_000)
+    assert time.perf_counter() - started < 2
+
+
+def test_steps_for_ordinary_data_are_few(run: Run) -> None:
+    """Comparing codes and joining lists of resources costs about a step for an item (E2)."""
+    concepts = [{"coding": [{"system": "sys", "code": str(number)}], "text": "Some words"} for number in range(100)]
+    run("%x.where($this = %x.first() or $this ~ %x.last()) | %x", x=concepts, steps=3_000)
+
+
 def test_the_budget_spans_expressions_of_one_evaluation() -> None:
     """Many small expressions share one budget (E2)."""
     evaluation = cds.expr.Evaluation(now=NOW, steps=50)
     expression = cds.expr.compile("(1 | 2 | 3 | 4 | 5).where($this > 0)")
     for _ in range(10):
         expression(evaluation)
-    with pytest.raises(LimitError):
+    with pytest.raises(StepLimitError):
         expression(evaluation)
 
 
@@ -111,7 +166,7 @@ def test_the_budget_spans_expressions_of_one_evaluation() -> None:
 )
 def test_strings_do_not_grow_without_bound(text: str, run: Run) -> None:
     """Every way to make text longer is capped (E3)."""
-    with pytest.raises(LimitError):
+    with pytest.raises(SizeLimitError):
         run(text, s=["x" * 40_000])
 
 
@@ -131,7 +186,7 @@ def test_strings_do_not_grow_without_bound(text: str, run: Run) -> None:
 def test_numbers_do_not_grow_without_bound(text: str, run: Run) -> None:
     """Powers and products stop at 28 digits (E5)."""
     started = time.perf_counter()
-    with pytest.raises(LimitError):
+    with pytest.raises(SizeLimitError):
         run(text)
     assert time.perf_counter() - started < 0.5
 
@@ -139,5 +194,19 @@ def test_numbers_do_not_grow_without_bound(text: str, run: Run) -> None:
 @pytest.mark.parametrize("text", ["(1).combine(%n).select(%n)", "%t.toChars().combine(%t.toChars())", "%t.split('')"])
 def test_collections_do_not_grow_without_bound(text: str, run: Run) -> None:
     """A collection has at most 100,000 items (E5)."""
-    with pytest.raises(LimitError):
+    with pytest.raises(SizeLimitError):
         run(text, n=list(range(1000)), t=["x" * 60_000 * (1 + ("split" in text))], steps=10**9)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["(" * 5000, "1" + ".not()" * 5000, "not " * 5000, "-" * 5000 + "1", "iif(true, " * 500, "a" * 10_001, "a[" * 200],
+    ids=["brackets", "calls", "words", "signs", "arguments", "length", "indexes"],
+)
+def test_expressions_are_bounded_when_they_are_read(text: str) -> None:
+    """Length and nesting have limits, and reading stops at them at once (E4)."""
+    started = time.perf_counter()
+    with pytest.raises(ExpressionSyntaxError) as caught:
+        cds.expr.compile(text)
+    assert type(caught.value) is ExpressionLimitError or text.startswith("not")
+    assert time.perf_counter() - started < 0.2

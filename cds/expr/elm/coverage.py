@@ -6,7 +6,7 @@ from decimal import ROUND_FLOOR, Decimal
 from functools import cmp_to_key
 from typing import Any
 
-from cds.errors import EvaluationError, LimitError
+from cds.errors import EvaluationError, SizeLimitError
 from cds.expr import quantity as quantities
 from cds.expr.elm import dates, edges, numbers
 from cds.expr.elm.lists import alike
@@ -153,6 +153,6 @@ def _walk(first: Any, last: Any, size: Quantity, step: Decimal, point: str | Non
             break
         pieces.append(Interval(at, end, True, True, point))
         if len(pieces) > MAX_ITEMS:
-            raise LimitError(f"expand gave more than {MAX_ITEMS} intervals", hint="use a larger per")
+            raise SizeLimitError(f"expand gave more than {MAX_ITEMS} intervals", hint="use a larger per")
         at = _plus(at, size)
     return pieces

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
-from cds.errors import EvaluationError, LimitError
+from cds.errors import EvaluationError, SizeLimitError
 from cds.expr.elm.equality import Items, equal
 from cds.expr.elm.logic import and_, negated
 from cds.expr.elm.values import Partial, Tuple
@@ -186,7 +186,7 @@ def flatten(lists: List) -> List:
 def times(left: List, right: List) -> List:
     """`Times`: each tuple of left joined with each of right."""
     if len(left) * len(right) > MAX_ITEMS:
-        raise LimitError(f"a collection grew beyond {MAX_ITEMS} items")
+        raise SizeLimitError(f"a collection grew beyond {MAX_ITEMS} items")
     joined = [Tuple({**one.elements, **other.elements}) for one in left for other in right]
     return alike(joined, left, right)
 

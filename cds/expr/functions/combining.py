@@ -34,7 +34,7 @@ def _is_combine(node: ast.Node) -> bool:
 
 def _union(ev: Evaluation, items: list[Any], others: list[Any]) -> list[Any]:
     ev.spend(len(items) + len(others))
-    return distinct(capped(items + others))
+    return distinct(capped(items + others), ev.spend)
 
 
 def _coalesce(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:

@@ -12,7 +12,7 @@ from cds.expr import ast
 from cds.expr.code import BOOLEAN, INTEGER, Code, Function, Many, Scope, Test
 from cds.expr.evaluation import Evaluation
 from cds.expr.operators import member
-from cds.expr.values import Node, describe, distinct, plain
+from cds.expr.values import Node, describe, distinct, plain, weight
 
 if TYPE_CHECKING:
     from cds.expr.compiler import Compiler
@@ -144,7 +144,7 @@ def _is_distinct(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool)
     def test(ev: Evaluation, this: Any) -> bool | None:
         items = many(ev, this)
         ev.spend(len(items))
-        if len(distinct(items)) < len(items):
+        if len(distinct(items, ev.spend)) < len(items):
             return False
         return None if doubtful(ev) else True
 
@@ -160,7 +160,7 @@ def _subset(compiler: Compiler, call: ast.Call, scope: Scope, _typed: bool, *, t
 
     def test(ev: Evaluation, this: Any) -> bool | None:
         parts, whole = parts_of(ev, this), whole_of(ev, this)
-        ev.spend(len(parts) * len(whole))  # each item may be compared with every other
+        ev.spend((len(parts) + weight(parts)) * len(whole))  # each item may be compared with every other
         if all(member(item, whole) for item in parts):
             return None if parts_doubtful(ev) else True
         return None if whole_doubtful(ev) else False
@@ -193,8 +193,8 @@ def _get_value(_: Evaluation, items: list[Any]) -> list[Any]:
     return [value for item in items if (value := _value(item)) is not None]
 
 
-def _distinct(_: Evaluation, items: list[Any]) -> list[Any]:
-    return distinct(items)
+def _distinct(ev: Evaluation, items: list[Any]) -> list[Any]:
+    return distinct(items, ev.spend)
 
 
 def plain_many(many: Many) -> Many:

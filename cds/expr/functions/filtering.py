@@ -83,7 +83,7 @@ def _repeat(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Co
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
         result: list[Any] = []
-        seen = Seen() if once else None
+        seen = Seen(ev.spend) if once else None
         level = items_of(ev, this)
         while level:
             ev.spend(len(level))

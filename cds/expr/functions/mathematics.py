@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal, DecimalException
 from typing import Any
 
-from cds.errors import EvaluationError, LimitError
+from cds.errors import EvaluationError, SizeLimitError
 from cds.expr.code import DECIMAL, INTEGER, Function
 from cds.expr.quantity import Quantity
 from cds.expr.types import Types
@@ -43,16 +43,16 @@ def _round(value: Any, digits: Any = 0) -> Any:
     try:
         return _number(value, "round").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, ARITHMETIC)
     except DecimalException:
-        raise LimitError(f"a number has more than {MAX_DIGITS} digits") from None
+        raise SizeLimitError(f"a number has more than {MAX_DIGITS} digits") from None
 
 
 def _guarded(operation: Callable[..., Decimal], *numbers: Decimal) -> Decimal | None:
-    """The result of a Decimal operation: empty where it is undefined, LimitError where it is too large."""
+    """The result of a Decimal operation: empty where it is undefined, SizeLimitError where it is too large."""
     try:
         result = operation(*numbers)
     except ArithmeticError as error:
         if "Overflow" in type(error).__name__:
-            raise LimitError(f"a number has more than {MAX_DIGITS} digits") from None
+            raise SizeLimitError(f"a number has more than {MAX_DIGITS} digits") from None
         return None
     return bounded(result)
 

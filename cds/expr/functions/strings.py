@@ -8,15 +8,19 @@ import html
 import json
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import re2
 
-from cds.errors import EvaluationError, LimitError
-from cds.expr.code import BOOLEAN, INTEGER, STRING, Function
+from cds.errors import EvaluationError, PatternLimitError, SizeLimitError
+from cds.expr import ast
+from cds.expr.code import BOOLEAN, INTEGER, STRING, Code, Function
 from cds.expr.evaluation import MAX_PATTERN, MAX_STRING, MAX_SUBJECT, Evaluation, capped, capped_text
 from cds.expr.types import Types
 from cds.expr.values import describe
+
+if TYPE_CHECKING:
+    from cds.expr.compiler import Compiler
 
 
 def _options(*, never_capture: bool = False) -> Any:
@@ -82,7 +86,7 @@ def _replace(text: str, part: Any, substitute: Any) -> str:
     part, substitute = _need_text(part, "replace"), _need_text(substitute, "replace")
     grown = len(text) + max(len(substitute) - len(part), 0) * (text.count(part) if part else len(text) + 1)
     if grown > MAX_STRING:
-        raise LimitError(f"a string grew beyond {MAX_STRING} characters")
+        raise SizeLimitError(f"a string grew beyond {MAX_STRING} characters")
     return text.replace(part, substitute)
 
 
@@ -104,13 +108,13 @@ def _substring(_: Evaluation, items: list[Any], starts: list[Any], lengths: list
 
 
 def read_pattern(pattern: Any, text: str, flags: Any, name: str, options: Any = _OPTIONS) -> Any:
-    """A compiled regular expression to be used on `text`. EvaluationError when it cannot be read, LimitError when it or
-    the text is too long."""
+    """A compiled regular expression to be used on `text`. EvaluationError when it cannot be read, PatternLimitError
+    when it or the text is too long."""
     pattern = _need_text(pattern, name)
     if len(pattern) > MAX_PATTERN:
-        raise LimitError(f"a regular expression has more than {MAX_PATTERN} characters")
+        raise PatternLimitError(f"a regular expression has more than {MAX_PATTERN} characters")
     if len(text) > MAX_SUBJECT:
-        raise LimitError(f"a string of more than {MAX_SUBJECT} characters cannot be matched")
+        raise PatternLimitError(f"a string of more than {MAX_SUBJECT} characters cannot be matched")
     modes = _need_text(flags, name) if flags is not None else ""
     if not set(modes) <= {"i", "m"}:
         raise EvaluationError(f"{name}() does not know these flags", hint="they are i and m")
@@ -120,6 +124,16 @@ def read_pattern(pattern: Any, text: str, flags: Any, name: str, options: Any = 
         beyond = "(?" in pattern or any(f"\\{digit}" in pattern for digit in range(1, 10))
         hint = "look-around and back-references are not supported" if beyond else None
         raise EvaluationError(f"{name}() cannot read this regular expression", hint=hint) from None
+
+
+def _check_pattern(compiler: Compiler, call: ast.Call, args: tuple[Code, ...]) -> None:
+    """A regular expression that is written out is read when the expression is compiled."""
+    constant = args[0].constant
+    if constant and type(constant[0]) is str:
+        try:
+            read_pattern(constant[0], "", None, call.name)
+        except EvaluationError as error:
+            raise compiler.semantic(call.args[0], error.message, error.hint) from None
 
 
 @lru_cache(maxsize=256)
@@ -151,7 +165,7 @@ def _replace_matches(text: str, pattern: Any, substitution: Any, flags: Any = No
 
 
 def replaced(text: str, compiled: Any, pieces: list[str | tuple[int | str]]) -> str:
-    """`text` with every match replaced by the pieces; LimitError when it grows too long."""
+    """`text` with every match replaced by the pieces; SizeLimitError when it grows too long."""
     size = 0
 
     def put(match: Any) -> str:
@@ -159,7 +173,7 @@ def replaced(text: str, compiled: Any, pieces: list[str | tuple[int | str]]) -> 
         found = "".join(piece if isinstance(piece, str) else match.group(piece[0]) or "" for piece in pieces)
         size += len(found)
         if size > MAX_STRING:
-            raise LimitError(f"a string grew beyond {MAX_STRING} characters")
+            raise SizeLimitError(f"a string grew beyond {MAX_STRING} characters")
         return found
 
     return capped_text(str(compiled.sub(put, text)))
@@ -203,7 +217,7 @@ def _join(_: Evaluation, items: list[Any], separators: list[Any] | None = None) 
     for item in items:
         size += len(_need_text(item, "join"))
     if size > MAX_STRING:
-        raise LimitError(f"a string grew beyond {MAX_STRING} characters")
+        raise SizeLimitError(f"a string grew beyond {MAX_STRING} characters")
     return [separator.join(items)]
 
 
@@ -300,7 +314,8 @@ def _unescaped(text: str) -> list[tuple[str, bool]]:
 
 
 def _text(name: str, arguments: str, handler: Callable[..., Any], summary: str, types: Types = STRING) -> Function:
-    return Function(name, arguments, "scalar", handler, "5.6", summary, types=types, text=True)
+    check = _check_pattern if arguments.startswith("regex") else None
+    return Function(name, arguments, "scalar", handler, "5.6", summary, types=types, text=True, check=check)
 
 
 FUNCTIONS = (

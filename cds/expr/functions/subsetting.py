@@ -8,7 +8,7 @@ from cds.errors import EvaluationError
 from cds.expr import ast
 from cds.expr.code import Code, Function, Scope
 from cds.expr.evaluation import Evaluation
-from cds.expr.values import distinct, key
+from cds.expr.values import distinct, key, weight
 
 if TYPE_CHECKING:
     from cds.expr.compiler import Compiler
@@ -56,12 +56,14 @@ def _take(_: Evaluation, items: list[Any], counts: list[Any]) -> list[Any]:
 
 def _intersect(ev: Evaluation, items: list[Any], others: list[Any]) -> list[Any]:
     ev.spend(len(items) + len(others))
+    ev.spend(weight(items) + weight(others))
     marks = {key(item) for item in others}
-    return distinct([item for item in items if key(item) in marks])
+    return distinct([item for item in items if key(item) in marks], ev.spend)
 
 
 def _exclude(ev: Evaluation, items: list[Any], others: list[Any]) -> list[Any]:
     ev.spend(len(items) + len(others))
+    ev.spend(weight(items) + weight(others))
     marks = {key(item) for item in others}
     return [item for item in items if key(item) not in marks]
 
