@@ -219,7 +219,7 @@ METHODS: dict[str, Method] = {
     "children": _children("Children", deep=False),
     "combine": _combine,
     "contains": _contains,
-    "descendants": _children("Descendants", deep=True),
+    "descendants": _children("Descendents", deep=True),
     "descendents": _children("Descendents", deep=True),
     "empty": _empty,
     "exists": _exists,

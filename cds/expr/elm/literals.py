@@ -1,4 +1,4 @@
-"""Literals and selectors: Literal, Null, Quantity, Ratio, List, Tuple, Interval, Instance."""
+"""Literals and selectors: Literal, Null, Quantity, Ratio, List, Tuple, Interval, Code, Concept, Instance."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from cds.expr.elm.code import Node, Piece, Scope, constant, located
 from cds.expr.elm.operators import OPERATORS
 from cds.expr.elm.specifiers import (
     ANY,
+    CODE,
+    CONCEPT,
     DECIMAL,
     QUANTITY,
     IntervalOf,
@@ -176,6 +178,22 @@ def instance(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     return Piece(run, kind)
 
 
+def code(compiler: Compiler, node: Node, _scope: Scope) -> Piece:
+    """Code: of a code system that the library names."""
+    return constant(_code(compiler, node), CODE)
+
+
+def concept(compiler: Compiler, node: Node, _scope: Scope) -> Piece:
+    """Concept: of codes written out."""
+    codes = [_code(compiler, part) for part in node.get("code") or ()]
+    return constant(Concept(codes, node.get("display")), CONCEPT)
+
+
+def _code(compiler: Compiler, node: Node) -> Code:
+    system = compiler.code_system(node["system"])
+    return Code(node["code"], system.id, system.version, node.get("display"))
+
+
 Elements = dict[str, Any]
 
 
@@ -241,5 +259,7 @@ HANDLERS = {
     "List": list_selector,
     "Tuple": tuple_selector,
     "Interval": interval,
+    "Code": code,
+    "Concept": concept,
     "Instance": instance,
 }

@@ -1,0 +1,35 @@
+"""Codes and concepts written out, from text to value."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from cds.expr import Evaluation
+from cds.expr.cql.signatures import system_overloads
+from cds.expr.elm.compiler import HANDLERS
+from cds.expr.elm.operators import OPERATORS
+from cds.expr.elm.values import Code, Concept
+from cds.expr.libraries import Libraries
+
+LIBRARY = """library T
+codesystem "CS": 'urn:cs' version '2'
+define A: Code 'a' from "CS" display 'An A'
+define B: Concept { Code 'a' from "CS", Code 'b' from "CS" } display 'Both'
+define C: A ~ B
+"""
+
+
+def test_selectors_of_codes_and_concepts() -> None:
+    """A code takes url and version of the code system that it names."""
+    library = Libraries().compile(LIBRARY)
+    evaluation = Evaluation(now=datetime(2026, 1, 1, tzinfo=UTC))
+    code = Code("a", "urn:cs", "2", "An A")
+    assert library.evaluate(evaluation, "A") == code
+    assert library.evaluate(evaluation, "B") == Concept([Code("a", "urn:cs", "2"), Code("b", "urn:cs", "2")], "Both")
+    assert library.evaluate(evaluation, "C") is True
+
+
+def test_the_run_time_has_every_operator() -> None:
+    """What the translator resolves can be compiled; hierarchies of codes (Subsumes) are not looked up."""
+    built = {"Skip", "Take", "Tail", "now", "today", "timeOfDay"}
+    assert set(system_overloads()) - {*OPERATORS, *HANDLERS} - built == {"Subsumes", "SubsumedBy"}
