@@ -236,6 +236,18 @@ class Scope:
         return replace(self, this=this, types=types, loop=self.loop + 1, index=index, primitive=primitive)
 
 
+class Loop:
+    """The parts of a function that evaluates a body per item."""
+
+    __slots__ = ("base", "index", "scope", "unwrap")
+
+    def __init__(self, base: Code, scope: Scope, index: int | None, *, unwrap: bool) -> None:
+        self.base = base
+        self.scope = scope
+        self.index = index
+        self.unwrap = unwrap
+
+
 Form = Literal["scalar", "collection", "special"]
 #: The most arguments of a function that takes any number of them.
 _MANY = 100

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from cds.errors import EvaluationError, ExpressionSemanticError, did_you_mean
 from cds.expr import ast, focus, hints, navigate, operators
 from cds.expr.analysis import Analysis, mentions
-from cds.expr.code import BOOLEAN, NO_SOURCES, Code, Definition, Function, Many, One, Scope, Sources, Test
+from cds.expr.code import BOOLEAN, NO_SOURCES, Code, Definition, Function, Loop, Many, One, Scope, Sources, Test
 from cds.expr.evaluation import Evaluation
 from cds.expr.functions import FUNCTIONS
 from cds.expr.lexer import place, semantic_error, syntax_error
@@ -474,18 +474,6 @@ class Compiler:
     def type_name(self, node: ast.TypeName, _scope: Scope, _typed: bool) -> Code:
         """A type name where none can stand."""
         raise self.semantic(node, "a type name stands only in is, as and ofType")
-
-
-class Loop:
-    """The parts of a function that evaluates a body per item."""
-
-    __slots__ = ("base", "index", "scope", "unwrap")
-
-    def __init__(self, base: Code, scope: Scope, index: int | None, *, unwrap: bool) -> None:
-        self.base = base
-        self.scope = scope
-        self.index = index
-        self.unwrap = unwrap
 
 
 def _is_bare(node: ast.Member) -> bool:

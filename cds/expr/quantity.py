@@ -7,7 +7,7 @@ Time-valued Quantities).
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from fractions import Fraction
 
 from cds.expr import ucum
@@ -128,7 +128,10 @@ def equivalent(left: Quantity, right: Quantity) -> bool:
 def same_rounded(left: Decimal, right: Decimal) -> bool:
     """True when two numbers are equal after rounding to the fewer of their decimals; final zeros do not count."""
     unit = Decimal(1).scaleb(-min(_places(left), _places(right)))
-    return left.quantize(unit, ROUND_HALF_UP, _WIDE) == right.quantize(unit, ROUND_HALF_UP, _WIDE)
+    try:
+        return left.quantize(unit, ROUND_HALF_UP, _WIDE) == right.quantize(unit, ROUND_HALF_UP, _WIDE)
+    except InvalidOperation:  # hundreds of digits
+        return left == right
 
 
 def _places(value: Decimal) -> int:

@@ -31,6 +31,7 @@ _SPACES = dict.fromkeys(
     [*range(9, 14), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000], " "
 )
 
+_UCUM = "http://unitsofmeasure.org"
 #: Shared results. Lists that pass between closures are never changed.
 EMPTY: list[Any] = []
 TRUE: list[Any] = [True]
@@ -143,10 +144,19 @@ def as_quantity(item: Any) -> Quantity | None:
     if is_number(item):
         return Quantity(decimal(item))
     if type(item) is dict and is_number(item.get("value")):
-        unit = item.get("code") or item.get("unit") or "1"
+        unit = _unit_of(item)
         if isinstance(unit, str):
             return Quantity(decimal(item["value"]), unit)
     return None
+
+
+def _unit_of(item: dict[str, Any]) -> Any:
+    """The unit of a FHIR Quantity element: its UCUM code, else what is written for people. A code of another system is
+    no UCUM and compares with itself only."""
+    code, unit = item.get("code"), item.get("unit")
+    if code and item.get("system", _UCUM) != _UCUM:
+        return unit or f"{item['system']}|{code}"
+    return code or unit or "1"
 
 
 def as_temporal(item: Any, like: type[Temporal]) -> Temporal | None:
@@ -455,7 +465,7 @@ def to_json(item: Any, *, exact: bool = False) -> Any:
         value = item.value if exact else json_number(item.value)
         element: dict[str, Any] = {"value": value, "unit": item.unit}
         code = _ucum(item)
-        return {**element, "system": "http://unitsofmeasure.org", "code": code} if code else element
+        return {**element, "system": _UCUM, "code": code} if code else element
     if type(item) is TypeInfo:
         return {"namespace": item.namespace, "name": item.name}
     return item.value if type(item) is Node else item

@@ -354,6 +354,22 @@ def test_dates_move_by_the_ages_of_resources(run: Run) -> None:
     assert [str(day) for day in run("@2020-02-29 + onset.ofType(Age)", condition)] == ["2022-02-28"]
 
 
+@pytest.mark.parametrize(
+    ("element", "text", "result"),
+    [
+        ({"code": "mg", "unit": "milligram"}, "value = 0.001 'g'", [True]),
+        ({"code": "mg", "system": "http://unitsofmeasure.org"}, "value = 0.001 'g'", [True]),
+        ({"unit": "mg"}, "value = 0.001 'g'", [True]),
+        ({"code": "258684004", "unit": "mg", "system": "http://snomed.info/sct"}, "value = 0.001 'g'", [True]),
+        ({"code": "258684004", "system": "http://snomed.info/sct"}, "value = 258684004 '1'", []),
+        ({}, "value = 1 '1'", [True]),
+    ],
+)
+def test_units_of_fhir_quantities(element: dict[str, str], text: str, result: list[Any], run: Run) -> None:
+    """A code counts as UCUM where it is UCUM's; without one the unit for people does."""
+    assert run(text, {"resourceType": "Observation", "valueQuantity": {"value": 1, **element}}) == result
+
+
 def coded(*codes: str, system: str = "sys") -> dict[str, Any]:
     return {"coding": [{"system": system, "code": code} for code in codes]}
 

@@ -70,6 +70,14 @@ def test_equality_and_equivalence(left: str, right: str, equal: bool | None, equ
     assert quantity.equivalent(read(left), read(right)) is equivalent
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "same"), [("1e400", "1", False), ("1e400", "1e400", True), ("1e-400", "0", True)]
+)
+def test_numbers_of_hundreds_of_digits_are_equivalent_to_themselves(left: str, right: str, same: bool) -> None:
+    """No number from data fails or grows without bound (E5)."""
+    assert quantity.same_rounded(Decimal(left), Decimal(right)) is same
+
+
 def test_equal_quantities_hash_alike() -> None:
     """Values that are equal across units are one set member."""
     assert len({read("1 'g'"), read("1000 'mg'"), read("1.0 'g'")}) == 1
