@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from cds import expr
 from cds.errors import ExpressionError, LimitError
+from cds.expr.types import model
 
 VALUES = st.lists(JSON.filter(lambda value: value is not None), max_size=2)
 
@@ -89,6 +90,20 @@ def test_one_answer_however_it_is_asked(text: str, resource: dict[str, Any], val
     }
     limited = [answer for answer in (plain, *others.values()) if answer.startswith("limit")]
     assert limited or others == dict.fromkeys(others, plain), text
+
+
+@given(expressions(), RESOURCES)
+def test_what_is_known_of_the_types_of_a_result_holds(text: str, resource: dict[str, Any]) -> None:
+    """Every item is of one of the types that an expression says it gives, and a boolean one gives one boolean."""
+    try:
+        expression = expr.compile(text)
+        kinds = {kind for kind, _ in expression.typed(surroundings(resource, []))}
+    except ExpressionError:
+        return
+    known = expression.types or kinds
+    found = {kind for kind in kinds if not any(model("R4").is_subtype(kind, wanted) for wanted in known)}
+    assert found <= ({"System.Quantity"} if "Quantity" in known else set()), text
+    assert not expression.boolean or kinds <= {"System.Boolean", "boolean"}, text
 
 
 def test_threads_share_compiled_expressions() -> None:

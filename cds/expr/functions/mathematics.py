@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decim
 from typing import Any
 
 from cds.errors import EvaluationError, SizeLimitError
-from cds.expr.code import DECIMAL, INTEGER, Function
+from cds.expr.code import DECIMAL, INTEGER, QUANTITY, Function
 from cds.expr.quantity import Quantity
 from cds.expr.types import Types
 from cds.expr.values import ARITHMETIC, MAX_DIGITS, bounded, decimal, describe, is_number
@@ -97,13 +97,13 @@ def _math(
 
 FUNCTIONS = (
     _math("abs", "", _abs, "Without its sign", None, "as the input"),
-    _math("ceiling", "", _to_whole("ceiling", ROUND_CEILING), "The next integer up", INTEGER),
+    _math("ceiling", "", _to_whole("ceiling", ROUND_CEILING), "The next integer up", INTEGER | QUANTITY),
     _math("exp", "", _exp, "e raised to it", DECIMAL),
-    _math("floor", "", _to_whole("floor", ROUND_FLOOR), "The next integer down", INTEGER),
+    _math("floor", "", _to_whole("floor", ROUND_FLOOR), "The next integer down", INTEGER | QUANTITY),
     _math("ln", "", _ln, "Its natural logarithm", DECIMAL),
     _math("log", "base", _log, "Its logarithm to a base", DECIMAL),
     _math("power", "exponent", _power, "Raised to an exponent", None, "Decimal or Integer"),
-    _math("round", "precision?", _round, "Rounded half up to a number of digits", DECIMAL),
+    _math("round", "precision?", _round, "Rounded half up to a number of digits", DECIMAL | QUANTITY),
     _math("sqrt", "", _sqrt, "Its square root", DECIMAL),
-    _math("truncate", "", _to_whole("truncate", ROUND_DOWN), "Its integer part", INTEGER),
+    _math("truncate", "", _to_whole("truncate", ROUND_DOWN), "Its integer part", INTEGER | QUANTITY),
 )

@@ -108,8 +108,10 @@ def _looks_like(value: Any, name: str, *, fhir: bool, system: bool) -> bool:
     return temporal.parse_time(value) is not None if name == "time" else name in PRIMITIVES
 
 
-def _static(kind: ast.TypeName, compiler: Compiler) -> Types:
+def _static(kind: ast.TypeName, compiler: Compiler) -> Types | None:
     fhir, _ = _resolved(compiler, kind)
+    if kind.name == "Any":
+        return None
     return frozenset({kind.name}) if fhir else frozenset({f"System.{kind.name}"})
 
 
