@@ -44,28 +44,33 @@ def _plus(value: Any, per: Quantity) -> Any:
 
 def collapse(intervals: list[Interval | None] | None, per: Quantity | None = None) -> list[Interval] | None:
     """`collapse`: intervals that overlap or meet become one, sorted by start; with `per` those that are no further
-    apart than it too. Intervals with an end that is not known are left out."""
+    apart than it too. An interval of which neither end is known is left out."""
     if intervals is None:
         return None
     spans: list[Span] = []
     for interval in intervals:
         if interval is not None:
-            first, last = edges.known(edges.low(interval)), edges.known(edges.high(interval))
-            if first is not None and last is not None:
+            first, last = edges.low(interval), edges.high(interval)
+            if type(first) is not edges.Unknown or type(last) is not edges.Unknown:
                 spans.append((first, last, interval.point))
     spans.sort(key=cmp_to_key(_earlier))
     merged: list[Span] = []
     for first, last, point in spans:
         if merged and _joins(merged[-1][1], first, per):
             start, end, kind = merged[-1]
-            merged[-1] = (start, last if edges.before(end, last) is True else end, kind)
+            merged[-1] = (start, edges.later(end, last), kind)
         else:
             merged.append((first, last, point))
-    return alike([Interval(first, last, True, True, point) for first, last, point in merged], intervals)
+    return alike([edges.between(*span) for span in merged], intervals)
 
 
 def _earlier(one: Span, other: Span) -> int:
-    return edges.order(one[0], other[0], None) or 0
+    first, second = _least(one[0]), _least(other[0])
+    return 0 if first is None or second is None else edges.order(first, second, None) or 0
+
+
+def _least(end: Any) -> Any:
+    return end.least if type(end) is edges.Unknown else end
 
 
 def _joins(end: Any, start: Any, per: Quantity | None) -> bool:
@@ -74,7 +79,7 @@ def _joins(end: Any, start: Any, per: Quantity | None) -> bool:
     precision = "day" if precision == "week" else precision
     if edges.not_after(start, end, precision) is True:
         return True
-    if per is None:
+    if per is None or type(end) is edges.Unknown:
         return edges.follows(end, start) is True
     reach = _plus(end, per)
     return reach is None or edges.not_after(start, reach, precision) is True

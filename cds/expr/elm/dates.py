@@ -174,7 +174,7 @@ def _cut(parts: tuple[int, ...], count: int, full: int) -> tuple[int, ...]:
     return (*parts[: full - 1], parts[full - 1] // (MICRO if count == full else 1000))
 
 
-def _shifted(parts: tuple[int, ...], minutes: int) -> tuple[int, ...]:
+def later(parts: tuple[int, ...], minutes: int) -> tuple[int, ...]:
     """Components of a time of day with its date, moved by minutes. The years 0 and 10000 may come out: they order."""
     year, month, day, hour, *rest = parts
     total = hour * 60 + (rest[0] if rest else 0) + minutes
@@ -191,13 +191,13 @@ def _shifted(parts: tuple[int, ...], minutes: int) -> tuple[int, ...]:
     return (year, month, day, total // 60, total % 60, *rest[1:])[: len(parts)]
 
 
-def aligned(left: Temporal, right: Temporal) -> tuple[int, ...]:
+def _aligned(left: Temporal, right: Temporal) -> tuple[int, ...]:
     """The components of `right` at the offset of `left`, where both have a time of day and an offset."""
     if left.offset == right.offset or left.offset is None or right.offset is None:
         return right.parts
     if len(left.parts) < 4 or len(right.parts) < 4:
         return right.parts
-    return _shifted(right.parts, left.offset - right.offset)
+    return later(right.parts, left.offset - right.offset)
 
 
 def order(left: Temporal, right: Temporal, precision: str | None = None) -> int | None:
@@ -206,7 +206,7 @@ def order(left: Temporal, right: Temporal, precision: str | None = None) -> int 
     fraction is 0; at the millisecond it has to be known (CQL 1.5, B.5)."""
     first, second = left.parts, right.parts
     if left.offset != right.offset and (precision is None or LEVEL[precision] > 3):
-        second = aligned(left, right)
+        second = _aligned(left, right)
     if precision is None:
         if len(first) == len(second):
             return (first > second) - (first < second)

@@ -126,7 +126,39 @@ def same(left: Any, right: Any, precision: str | None = None) -> bool | None:
 def follows(left: Any, right: Any, precision: str | None = None) -> bool | None:
     """Whether `right` is the next point after `left`, at a precision."""
     if type(left) is Unknown or type(right) is Unknown:
-        later = before(left, right, precision)
-        return False if later is False else None
-    step = dates.stepped(left, 1, precision) if isinstance(left, Temporal) else numbers.stepped(left, 1)
+        return False if before(left, right, precision) is False else None
+    if not isinstance(left, Temporal):
+        step = numbers.stepped(left, 1)
+        return False if step is None else same(step, right)
+    found = order(left, right, precision)
+    if found is None:
+        return None
+    step = dates.stepped(left, 1, precision) if found < 0 else None
     return False if step is None else same(step, right, precision)
+
+
+# --- choosing ----------------------------------------------------------------------------------------------------
+
+
+def between(first: Any, last: Any, point: str | None) -> Interval:
+    """The interval between two ends; an unknown one is an open null."""
+    return Interval(known(first), known(last), type(first) is not Unknown, type(last) is not Unknown, point)
+
+
+def earlier(left: Any, right: Any) -> Any:
+    """The earlier of two ends."""
+    return _chosen(left, right, not_after(left, right))
+
+
+def later(left: Any, right: Any) -> Any:
+    """The later of two ends."""
+    return _chosen(left, right, not_after(right, left))
+
+
+def _chosen(left: Any, right: Any, is_left: bool | None) -> Any:
+    """The one or the other; when that is open the partial date, which may mean both, or an Unknown."""
+    if is_left is not None:
+        return left if is_left else right
+    if isinstance(left, Temporal) and isinstance(right, Temporal):
+        return left if dates.level(left) <= dates.level(right) else right
+    return Unknown(None, None)

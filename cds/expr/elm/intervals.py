@@ -9,7 +9,7 @@ from typing import Any
 
 from cds.errors import EvaluationError
 from cds.expr.elm import numbers
-from cds.expr.elm.edges import Unknown, before, follows, high, known, low, not_after, same
+from cds.expr.elm.edges import before, between, earlier, follows, high, known, later, low, not_after, same
 from cds.expr.elm.logic import and_, negated, or_
 from cds.expr.elm.ordering import compare
 from cds.expr.elm.values import Interval
@@ -189,33 +189,20 @@ def ends(left: Any, right: Any, *, precision: str | None = None) -> bool | None:
 # --- sets --------------------------------------------------------------------------------------------------------
 
 
-def _between(first: Any, last: Any, point: str | None) -> Interval:
-    """The interval between two ends; an unknown one is an open null."""
-    return Interval(known(first), known(last), type(first) is not Unknown, type(last) is not Unknown, point)
-
-
-def _chosen(left: Any, right: Any, earlier: bool) -> Any:
-    """The earlier or later of two ends; an Unknown when that is open."""
-    order = not_after(left, right)
-    if order is None:
-        return Unknown(None, None)
-    return left if order == earlier else right
-
-
 def union(left: Interval, right: Interval) -> Interval | None:
     """`union`: the interval that covers both; null unless they overlap or meet."""
     if or_(overlaps(left, right), meets(left, right)) is not True:
         return None
-    first, last = _chosen(low(left), low(right), True), _chosen(high(left), high(right), False)
-    return _between(first, last, left.point or right.point)
+    first, last = earlier(low(left), low(right)), later(high(left), high(right))
+    return between(first, last, left.point or right.point)
 
 
 def intersect(left: Interval, right: Interval) -> Interval | None:
     """`intersect`: what both cover; null when they do not overlap."""
     if overlaps(left, right) is not True:
         return None
-    first, last = _chosen(low(left), low(right), False), _chosen(high(left), high(right), True)
-    return _between(first, last, left.point or right.point)
+    first, last = later(low(left), low(right)), earlier(high(left), high(right))
+    return between(first, last, left.point or right.point)
 
 
 def except_(left: Interval, right: Interval) -> Interval | None:
@@ -227,5 +214,5 @@ def except_(left: Interval, right: Interval) -> Interval | None:
     if head is None or tail is None or head == tail:
         return None
     if head:
-        return _between(low(left), numbers.stepped(low(right), -1, left.point), left.point)
-    return _between(numbers.stepped(high(right), 1, left.point), high(left), left.point)
+        return between(low(left), numbers.stepped(low(right), -1, left.point), left.point)
+    return between(numbers.stepped(high(right), 1, left.point), high(left), left.point)

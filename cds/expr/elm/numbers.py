@@ -218,12 +218,20 @@ def _as_quantity(value: Any) -> Quantity | None:
     return Quantity(decimal(value)) if is_number(value) else None
 
 
-def _scaled(left: Quantity, right: Quantity, value: Decimal | None, unit: str | None) -> Quantity | None:
-    """A product or quotient; a calendar word survives a plain factor only."""
-    if value is None or unit is None:
+def _scaled(left: Quantity, right: Quantity, value: Decimal | None, inverse: bool = False) -> Quantity | None:
+    """A product or quotient. A calendar word survives a plain factor; beside another unit it is its UCUM unit."""
+    if value is None:
         return None
-    kept = left if right.unit == "1" else right if left.unit == "1" else None
-    return Quantity(value, unit, kept.calendar if kept is not None and kept.unit == unit else None)
+    if right.unit == "1":
+        return Quantity(value, left.unit, left.calendar)
+    if left.unit == "1" and not inverse:
+        return Quantity(value, right.unit, right.calendar)
+    unit = quantities.unit_product(_in_ucum(left), _in_ucum(right), inverse=inverse)
+    return None if unit is None else Quantity(value, unit)
+
+
+def _in_ucum(value: Quantity) -> Quantity:
+    return value if value.calendar is None else Quantity(value.value, quantities.UCUM_OF[value.calendar])
 
 
 def multiply(left: Any, right: Any) -> Any:
@@ -236,7 +244,7 @@ def multiply(left: Any, right: Any) -> Any:
     if first is None or second is None:
         raise _mismatch("*", left, right)
     value = multiply_decimals(first.value, second.value)
-    return _scaled(first, second, value, quantities.unit_product(first, second))
+    return _scaled(first, second, value)
 
 
 def divide(left: Any, right: Any) -> Any:
@@ -247,7 +255,7 @@ def divide(left: Any, right: Any) -> Any:
     if first is None or second is None:
         raise _mismatch("/", left, right)
     value = divide_decimals(first.value, second.value)
-    return _scaled(first, second, value, quantities.unit_product(first, second, inverse=True))
+    return _scaled(first, second, value, inverse=True)
 
 
 def _cut_quotient(left: int, right: int) -> int:

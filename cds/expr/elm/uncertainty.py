@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Callable
 from datetime import date
 
@@ -36,10 +37,13 @@ def _toward_zero(number: int, divisor: int) -> int:
 
 
 def _whole_months(start: Parts, end: Parts) -> int:
+    """Months that fit in between; the last day of a month stands for one that it lacks (CQL 1.5, H.2)."""
     months = (end[0] - start[0]) * 12 + end[1] - start[1]
-    if months > 0 and end[2:] < start[2:]:
+    day = start[2] if start[2] < 29 or not 1 <= end[0] <= 9999 else min(start[2], monthrange(end[0], end[1])[1])
+    reached, rest = (day, *start[3:]), end[2:]
+    if months > 0 and rest < reached:
         return months - 1
-    return months + 1 if months < 0 and end[2:] > start[2:] else months
+    return months + 1 if months < 0 and rest > reached else months
 
 
 def _duration(start: Parts, end: Parts, unit: str) -> int:
@@ -71,8 +75,9 @@ def _counted(count: Count, left: Temporal, right: Temporal, unit: str, align: bo
         left, right = DateTime(left.parts, left.offset, left.digits), DateTime(right.parts, right.offset, right.digits)
     first_low, first_high = _range(left)
     last_low, last_high = _range(right)
-    if align and left.offset != right.offset:
-        last_low, last_high = _aligned(left, right, last_low), _aligned(left, right, last_high)
+    if align and left.offset != right.offset and left.offset is not None and right.offset is not None:
+        minutes = left.offset - right.offset
+        last_low, last_high = dates.later(last_low, minutes), dates.later(last_high, minutes)
     high = count(first_low, last_high, unit)
     if first_low == first_high and last_low == last_high:
         return high
@@ -87,10 +92,6 @@ def _range(value: Temporal) -> tuple[Parts, Parts]:
         return parts, parts
     low, high = dates.filled(value, high=False), dates.filled(value, high=True)
     return ((*low, 0, 0, 0), (*high, 0, 0, 0)) if type(value) is Date else (low, high)
-
-
-def _aligned(left: Temporal, right: Temporal, parts: Parts) -> Parts:
-    return dates.aligned(left, DateTime(parts, right.offset)) if len(parts) > 3 else parts
 
 
 def duration_between(left: Temporal, right: Temporal, *, precision: str) -> int | Uncertainty:
