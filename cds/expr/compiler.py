@@ -165,6 +165,9 @@ class Compiler:
 
     def literal(self, node: ast.Literal, _scope: Scope, _typed: bool) -> Code:
         """A constant."""
+        fault = None if self.lenient else hints.unit_fault(node.value)
+        if fault is not None:
+            raise self.semantic(node, *fault)
         return self._constant(node, EMPTY if node.value is None else [node.value])
 
     def _constant(self, node: ast.Node, items: list[Any]) -> Code:
@@ -465,11 +468,7 @@ class Compiler:
         """What has no value: an error now, or one of the evaluation where that is asked for."""
         if not self.lenient:
             raise syntax_error(self.text, node.at, node.message, node.hint)
-        return self.failing(node, node.message, node.hint)
-
-    def failing(self, node: ast.Node, message: str, hint: str | None) -> Code:
-        """A piece that fails whenever it is evaluated."""
-        return self.make(node, focus.failing(lambda: self.failure(node)(message, hint)))
+        return self.make(node, focus.failing(self.failure(node), node.message, node.hint))
 
     def type_name(self, node: ast.TypeName, _scope: Scope, _typed: bool) -> Code:
         """A type name where none can stand."""

@@ -88,10 +88,10 @@ def late(slot: int, name: str, failure: Callable[[str, str | None], EvaluationEr
     return many
 
 
-def failing(error: Callable[[], EvaluationError]) -> Many:
+def failing(failure: Callable[[str, str | None], EvaluationError], message: str, hint: str | None) -> Many:
     """What has no value: an error whenever it is evaluated."""
 
     def many(_ev: Evaluation, _this: Any) -> list[Any]:
-        raise error()
+        raise failure(message, hint)
 
     return many

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cds.errors import did_you_mean, nearest
-from cds.expr.quantity import CALENDAR
+from cds.expr import ucum
+from cds.expr.quantity import CALENDAR, Quantity
 
 if TYPE_CHECKING:
     from cds.expr.lexer import Token
@@ -96,3 +97,34 @@ def token(text: str, before: Token | None, found: Token) -> str | None:
     if before is not None and before.kind == "literal":
         return did_you_mean(found.value, CALENDAR)
     return f"an element or function follows a dot: .{found.value}"
+
+
+#: Units as people write them -> their UCUM code.
+_UNITS = {
+    "bpm": "/min",
+    "cc": "mL",
+    "in": "[in_i]",
+    "inch": "[in_i]",
+    "IU": "[iU]",
+    "IU/L": "[iU]/L",
+    "IU/mL": "[iU]/mL",
+    "lb": "[lb_av]",
+    "lbs": "[lb_av]",
+    "mcg": "ug",
+    "mcL": "uL",
+    "mmHg": "mm[Hg]",
+    "oz": "[oz_av]",
+    "sec": "s",
+    "°C": "Cel",
+    "°F": "[degF]",
+    "µg": "ug",
+}
+
+
+def unit_fault(value: Any) -> tuple[str, str] | None:
+    """What is wrong with the unit of a literal, and a remedy: nothing would ever compare with it."""
+    if type(value) is not Quantity or value.calendar is not None or ucum.is_valid(value.unit):
+        return None
+    meant = _UNITS.get(value.unit)
+    hint = f"write '{meant}'" if meant else "units are UCUM codes, such as 'mg', 'mm[Hg]', '10*9/L', or {tablet}"
+    return f"'{value.unit}' is no UCUM unit", hint

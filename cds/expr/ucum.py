@@ -18,6 +18,8 @@ from cds.expr.scales import SCALES, Scale
 Dimensions = tuple[tuple[str, int], ...]
 
 _MAX_CODE = 100
+#: Units of homeopathy, which are functions without a use: valid, and comparable with themselves only.
+_RETIRED = frozenset({"[hp'_X]", "[hp'_C]", "[hp'_M]", "[hp'_Q]"})
 #: Beyond these a power or a factor is no unit (security.md E5).
 _MAX_EXPONENT = 30
 _MAX_DIGITS = 9
@@ -62,6 +64,11 @@ def reduce(code: str) -> Unit | None:
         return _Reader(tokens).whole()
     except _InvalidError:
         return None
+
+
+def is_valid(code: str) -> bool:
+    """True for a UCUM code, the retired ones that have no conversion included."""
+    return reduce(code) is not None or code in _RETIRED
 
 
 def powers(code: str) -> dict[str, int] | None:

@@ -9,7 +9,7 @@ from expr_support import Run
 
 from cds import expr
 from cds.errors import EvaluationError, ExpressionError, ExpressionSemanticError, ExpressionSyntaxError
-from cds.expr import hints
+from cds.expr import hints, ucum
 from cds.expr.functions import FUNCTIONS
 
 MISTAKES = [
@@ -37,6 +37,8 @@ MISTAKES = [
     ("a is 'b'", 6, "expected a type name, found 'b'", None),
     ("a is System.Strng", 6, "unknown type 'Strng'", "did you mean 'String'?"),
     ("Patient.name.count", 14, "HumanName has no element 'count'", "a function has brackets: count()"),
+    ("value > 120 'mmHg'", 9, "'mmHg' is no UCUM unit", "write 'mm[Hg]'"),
+    ("value > 5 'mgs'", 9, "'mgs' is no UCUM unit", "units are UCUM codes"),
     ("@2020-1-1", 6, "a number cannot be added to a date", "months and days have two digits"),
     ("'it's'", 6, "this ' is never closed", "inside it, write \\'"),
     ("a.%b", 3, "expected an element or function name, found '%'", "a variable starts an expression"),
@@ -60,6 +62,18 @@ def test_what_is_quoted_may_be_called_anything() -> None:
 def test_functions_of_other_languages_are_none_of_ours() -> None:
     """A hint for a function that exists would never be shown."""
     assert not hints.FUNCTIONS.keys() & FUNCTIONS.keys()
+
+
+def test_units_that_are_recommended_are_valid() -> None:
+    """Each mends a code that UCUM does not have."""
+    for written, meant in hints._UNITS.items():
+        assert (ucum.is_valid(meant), ucum.is_valid(written)) == (True, False), written
+
+
+def test_retired_units_and_those_of_lenient_expressions_are_left_alone() -> None:
+    """Only a unit that UCUM never had is a mistake, and only for authors."""
+    expr.compile("value = 1 '[hp\\'_X]'")
+    expr.compile("value = 1 'mgs'", strict=False)
 
 
 RUNS = [

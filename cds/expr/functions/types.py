@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cds.errors import EvaluationError, did_you_mean
-from cds.expr import ast, navigate, temporal
+from cds.expr import ast, focus, navigate, temporal
 from cds.expr.code import BOOLEAN, Code, Function, Many, Scope
 from cds.expr.evaluation import Evaluation
 from cds.expr.operators import ABSTRACT
@@ -65,7 +65,9 @@ def _late(handler: Callable[..., Code]) -> Callable[..., Code]:
     def late(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:
         (kind,) = call.args
         fault = _fault(compiler, kind) if compiler.lenient and isinstance(kind, ast.TypeName) else None
-        return handler(compiler, call, scope, typed) if fault is None else compiler.failing(kind, *fault)
+        if fault is None:
+            return handler(compiler, call, scope, typed)
+        return compiler.make(kind, focus.failing(compiler.failure(kind), *fault))
 
     return late
 
