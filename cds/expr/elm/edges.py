@@ -146,19 +146,21 @@ def between(first: Any, last: Any, point: str | None) -> Interval:
 
 
 def earlier(left: Any, right: Any) -> Any:
-    """The earlier of two ends."""
-    return _chosen(left, right, not_after(left, right))
+    """The earlier of two ends; where that is open, what stands for both."""
+    if not_after(left, right) is True:
+        return left
+    return right if not_after(right, left) is True else _either(left, right)
 
 
 def later(left: Any, right: Any) -> Any:
-    """The later of two ends."""
-    return _chosen(left, right, not_after(right, left))
+    """The later of two ends; where that is open, what stands for both."""
+    if not_after(right, left) is True:
+        return left
+    return right if not_after(left, right) is True else _either(left, right)
 
 
-def _chosen(left: Any, right: Any, is_left: bool | None) -> Any:
-    """The one or the other; when that is open the partial date, which may mean both, or an Unknown."""
-    if is_left is not None:
-        return left if is_left else right
+def _either(left: Any, right: Any) -> Any:
+    """The coarser of two partial dates, which may mean the other; otherwise an Unknown."""
     if isinstance(left, Temporal) and isinstance(right, Temporal):
         return left if dates.level(left) <= dates.level(right) else right
     return Unknown(None, None)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cds.errors import EvaluationError, SizeLimitError
 from cds.expr.elm.equality import Items, equal
-from cds.expr.elm.logic import and_, negated
+from cds.expr.elm.logic import and_
 from cds.expr.elm.values import Partial, Tuple
 from cds.expr.evaluation import MAX_ITEMS, capped
 
@@ -94,10 +94,10 @@ def includes(left: List, right: List) -> bool | None:
 
 
 def proper_includes(left: List, right: List) -> bool | None:
-    """`properly includes`: includes, and left has another item."""
-    if not whole(left) or not whole(right):
-        return None if includes(left, right) is not False else False
-    return and_(includes(left, right), negated(includes(right, left)))
+    """`properly includes`: includes, and left has more items."""
+    every = includes(left, right)
+    larger = len(left) > len(right) if whole(left) and whole(right) else None
+    return and_(every, larger)
 
 
 def index_of(items: List, item: Any) -> int | None:

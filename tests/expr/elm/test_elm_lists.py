@@ -38,6 +38,8 @@ N = None
         ("IncludedIn", [4], [1, 2], False),
         ("ProperIncludes", [1, 2], [2, 1], False),
         ("ProperIncludes", [1, 2], [1], True),
+        ("ProperIncludes", [1, 2, 2], [1, 2], True),
+        ("ProperIncludes", [1, 2], [1, 3], False),
         ("ProperIncludedIn", [1], [1, 2], True),
         ("Union", [1, 2], [2, 3], [1, 2, 3]),
         ("Union", N, [1, 1], [1]),
