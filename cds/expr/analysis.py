@@ -10,6 +10,8 @@ from cds.expr.types import PRIMITIVES, Model, Types
 
 #: Members that a primitive has too.
 _ON_PRIMITIVES = frozenset({"id", "extension"})
+#: Functions that give primitives and elements alike.
+_OF_ALL_TYPES = frozenset({"children", "descendants"})
 
 
 class Analysis:
@@ -29,6 +31,8 @@ class Analysis:
             return not known and node.name not in self.model.element_names
         if isinstance(node, ast.Call) and self.by_resource_type(node):
             return False
+        if isinstance(node, ast.Call) and node.name in _OF_ALL_TYPES:
+            return True
         if isinstance(node, ast.Call) and node.name in self.functions:
             function, base = self.functions[node.name], self.maybe_primitive(node.base, primitive)
             inner = base if function.lambdas else primitive
