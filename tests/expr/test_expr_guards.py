@@ -26,10 +26,10 @@ SOURCES = sorted(Path(cds.expr.__file__).parent.rglob("*.py"))
 
 def test_regular_expressions_are_linear(run: Run) -> None:
     """A pattern that explodes elsewhere answers at once, also when it comes from patient data (E1)."""
-    started = time.perf_counter()
+    started = time.process_time()
     assert run("%subject.matches(%pattern)", subject=["a" * 40 + "b"], pattern=["(a+)+$"]) == [False]
     assert run(f"'{'a' * 200}'.matches('(a|a)*(a|aa)+c')") == [False]
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 UNREADABLE = ["(a)\\1", "a(?=b)", "(?<!a)b", "(", "[z-a]"]
@@ -102,10 +102,10 @@ BOMBS = [
 @pytest.mark.parametrize("text", BOMBS, ids=range(len(BOMBS)))
 def test_step_bombs_stop(text: str, run: Run, patient: dict[str, Any]) -> None:
     """Loops in loops end at the step budget or the size cap, in reasonable time (E2, E5)."""
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(LimitError):
         run(text, patient, n=list(range(400)), steps=100_000)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 LARGE = {"entry": [{"id": str(number), "code": {"text": "x" * 20}} for number in range(4000)]}
@@ -128,10 +128,10 @@ HEAVY = [
 @pytest.mark.parametrize("text", HEAVY, ids=range(len(HEAVY)))
 def test_a_step_is_bounded_work(text: str, run: Run) -> None:
     """Large elements and long strings are paid for by their size: few steps on much data stop too (E2)."""
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(StepLimitError):
         run(text, n=list(range(300)), large=[LARGE], copy=[COPY], long=["x" * 90_000], steps=20_000)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_steps_for_ordinary_data_are_few(run: Run) -> None:
@@ -185,10 +185,10 @@ def test_strings_do_not_grow_without_bound(text: str, run: Run) -> None:
 )
 def test_numbers_do_not_grow_without_bound(text: str, run: Run) -> None:
     """Powers and products stop at 28 digits (E5)."""
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(SizeLimitError):
         run(text)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize("text", ["(1).combine(%n).select(%n)", "%t.toChars().combine(%t.toChars())", "%t.split('')"])
@@ -205,8 +205,8 @@ def test_collections_do_not_grow_without_bound(text: str, run: Run) -> None:
 )
 def test_expressions_are_bounded_when_they_are_read(text: str) -> None:
     """Length and nesting have limits, and reading stops at them at once (E4)."""
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ExpressionSyntaxError) as caught:
         cds.expr.compile(text)
     assert type(caught.value) is ExpressionLimitError or text.startswith("not")
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 1
