@@ -100,6 +100,13 @@ def compare(left: Quantity, right: Quantity) -> int | None:
     units = _units(left, right)
     if units is None:
         return None
+    if units[0].scale is None and units[1].scale is None:
+        # as whole numbers: a fraction is reduced at every step, which costs more than all the rest
+        (above, below), (numerator, denominator) = left.value.as_integer_ratio(), right.value.as_integer_ratio()
+        one, other = units[0].factor, units[1].factor
+        ours = above * denominator * one.numerator * other.denominator
+        theirs = numerator * below * other.numerator * one.denominator
+        return (ours > theirs) - (ours < theirs)
     first, second = units[0].to_base(Fraction(left.value)), units[1].to_base(Fraction(right.value))
     return None if first is None or second is None else (first > second) - (first < second)
 
