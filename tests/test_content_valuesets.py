@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cds import fhir
 from cds.definitions.load import load
@@ -23,6 +25,12 @@ LOINC = "http://loinc.org"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 ATC = "http://www.whocc.no/atc"
 HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
+#: Every code of our own code systems.
+OWN = {
+    (system["url"], concept["code"])
+    for system in (yaml.safe_load(file.read_text()) for file in (CONTENT / "codesystems").glob("*.yaml"))
+    for concept in system["concept"]
+}
 SYSTEMS = {SNOMED, fhir.DMD, ICD10CM, ICD10, LOINC, RXNORM, ATC, HCPCS}
 
 # The two tables of the Verhoeff scheme: multiplication in the dihedral group D5, and the permutation per position.
@@ -57,6 +65,7 @@ def terminology() -> Terminology:
     return built
 
 
+@cache
 def rows(file: Path) -> list[dict[str, str]]:
     with file.open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
@@ -92,16 +101,34 @@ def test_rows_are_well_formed(file: Path) -> None:
             assert loinc_valid(row["code"]), row["code"]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_rows_are_those_that_were_verified(file: Path) -> None:
-    """No row is invented and none is dropped: system, code and display equal those of the verified terminology."""
+@pytest.fixture
+def verified() -> Path:
+    """The folder of the verified terminology."""
     if not SHARED.is_dir():
         pytest.skip("needs the verified terminology (../shared/terminology), which is not beside this checkout")
+    return SHARED
+
+
+def test_every_verified_set_is_there(verified: Path) -> None:
+    """Each file of the verified terminology is a value set here, and nothing else is; what could not be verified is
+    in none of them."""
+    assert {file.name for file in FILES} == {file.name for file in verified.glob("*.csv")} - {"unverified.csv"}
+    everywhere = {code for file in FILES for code in keys(file)}
+    assert everywhere.isdisjoint(keys(verified / "unverified.csv"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_rows_are_those_that_were_verified(file: Path, verified: Path) -> None:
+    """No row is invented and none is dropped: system, code and display equal those of the verified terminology, and
+    the source is where the code was seen."""
 
     def content(path: Path) -> set[tuple[str, str, str]]:
         return {(row["system"], row["code"], row["display"]) for row in rows(path)}
 
-    assert content(file) == content(SHARED / file.name)
+    assert content(file) == content(verified / file.name)
+    seen = {(row["system"], row["code"]): row["verified_in"] for row in rows(verified / file.name)}
+    for row in rows(file):
+        assert seen[row["system"], row["code"]].startswith(row["source"])
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -168,6 +195,30 @@ def test_each_file_is_the_expansion_of_its_value_set(file: Path, terminology: Te
         ),
         ("med-relaxant-or-diazepam", [(RXNORM, "197591"), (ATC, "N05BA01"), (ATC, "M03BX01")], []),
         ("proc-exercise", [(SNOMED, "229065009"), (SNOMED, "229095001")], [(SNOMED, "308447003")]),
+        (
+            "cond-back-pain",
+            [(SNOMED, "279039007"), (SNOMED, "161891005"), (ICD10CM, "M54.50"), (ICD10, "M54.9")],
+            [(SNOMED, "279038004"), (SNOMED, "161896000"), (ICD10CM, "M54.6"), (ICD10, "M54.6")],
+        ),
+        ("cond-nsaid-caution", [(ICD10CM, "E11.9"), (ICD10, "Z87.1"), (SNOMED, "407674008")], [(ICD10CM, "M54.50")]),
+        ("allergy-nsaid-any", [(RXNORM, "5640"), (SNOMED, "293586001")], [(SNOMED, "407674008")]),
+        ("med-nsaid", [(RXNORM, "5640"), (ATC, "M02AA15")], [(RXNORM, "1191"), (RXNORM, "161")]),
+        ("med-nsaid-or-aspirin", [(RXNORM, "1191"), (RXNORM, "7258")], [(RXNORM, "161")]),
+        ("med-analgesic", [(RXNORM, "161"), (RXNORM, "5640"), (RXNORM, "2670")], [(RXNORM, "1191"), (RXNORM, "25480")]),
+        ("med-analgesic-or-aspirin", [(RXNORM, "161"), (RXNORM, "1191")], [(ATC, "M03BX01")]),
+        ("med-opioid-any", [(RXNORM, "995437"), (RXNORM, "7052")], [(RXNORM, "161")]),
+        ("med-paracetamol-alone", [(RXNORM, "161"), (ATC, "N02BE01")], [(fhir.DMD, "841911000001103")]),
+        ("med-spinal-injection", [(HCPCS, "J1030"), (ATC, "N01BB01")], [(RXNORM, "197783")]),
+        ("order-spinal-surgery", [(SNOMED, "239542002"), (SNOMED, "359586003")], [(SNOMED, "180885006")]),
+        ("order-spinal-injection", [(SNOMED, "180885006"), (LOINC, "24931-8"), (SNOMED, "405650006")], []),
+        ("proc-spinal-steroid-injection", [(SNOMED, "58611004")], [(SNOMED, "405650006")]),
+        ("order-supports-and-footwear", [(HCPCS, "L3400"), (HCPCS, "L0625")], [(HCPCS, "L0120")]),
+        ("order-traction", [(HCPCS, "E0890"), (HCPCS, "E0840")], [(SNOMED, "239550006")]),
+        ("order-traction-lumbar", [(HCPCS, "E0941")], [(HCPCS, "E0840")]),
+        ("order-electro-physical-agents", [(HCPCS, "E0720")], [(SNOMED, "229065009")]),
+        ("order-soft-collar", [(HCPCS, "L0120")], [(HCPCS, "L0160")]),
+        ("order-heat-or-cold", [(HCPCS, "A9273"), (SNOMED, "229580007"), (SNOMED, "266694003")], []),
+        ("order-manual-therapy", [(SNOMED, "44275008")], [(SNOMED, "308447003")]),
     ],
 )
 def test_composed_sets_hold_and_omit(
@@ -226,3 +277,50 @@ def test_display_and_code_of_listed_concepts_agree_with_the_rows(terminology: Te
     assert named
     for system, code, display in named:
         assert displays[system, code] == display
+
+
+def test_dmd_numbers_match_under_the_snomed_uri(terminology: Terminology) -> None:
+    """Many UK systems send dm+d numbers as SNOMED CT."""
+    assert terminology.member(url("med-paracetamol-single"), SNOMED, "10056311000001103")
+    assert terminology.member(url("med-analgesic"), SNOMED, "10056311000001103")
+
+
+def test_each_order_without_a_standard_code_has_one_of_ours_and_a_set_a_site_can_add_to(
+    terminology: Terminology,
+) -> None:
+    """Every code of our own stands in a set whose name begins with order- or finding-, alone or with its kind."""
+    names = [file.stem for file in VALUE_SETS.glob("*.yaml") if file.stem.startswith(("order-", "finding-"))]
+    local = f"{fhir.CANONICAL_BASE}/CodeSystem/order"
+    ours = {code for system, code in OWN if system == local}
+    in_sets = {code for name in names for system, code in terminology.codes(url(name)) or () if system == local}
+    assert in_sets == ours
+    assert {
+        "radiofrequency-denervation",
+        "epidural-steroid-injection",
+        "trigger-point-injection",
+        "alexander-technique",
+        "therapeutic-ultrasound",
+        "percutaneous-electrical-nerve-stimulation",
+        "interferential-therapy",
+        "iontophoresis",
+        "massage",
+        "mckenzie-exercises",
+        "prescribed-bed-rest",
+        "soft-collar",
+        "sick-leave",
+        "stay-active-advice",
+        "fusion-risk-discussed",
+    } == ours
+
+
+def test_every_decision_has_override_reasons(terminology: Terminology) -> None:
+    """Each decision's reasons have a text, end with disagreement, and every reason is used."""
+    system = f"{fhir.CANONICAL_BASE}/CodeSystem/override-reason"
+    used = set()
+    for _, decision in sorted(code for code in OWN if code[0] == fhir.DECISION_SYSTEM):
+        expansion = terminology.expansion(url(f"override-{decision}"))
+        assert expansion, decision
+        assert all(expansion.displays.values())
+        assert [*expansion.displays][-1] == (system, "disagree")
+        used |= expansion.codes
+    assert used == {code for code in OWN if code[0] == system}
