@@ -15,7 +15,7 @@ from cds.expr import values
 from cds.expr.elm import dates, edges
 from cds.expr.elm.logic import and_
 from cds.expr.elm.numbers import CONTEXT
-from cds.expr.elm.values import Code, Concept, Interval, Ratio, Tuple, Uncertainty
+from cds.expr.elm.values import Code, Concept, Interval, Partial, Ratio, Tuple, Uncertainty
 from cds.expr.quantity import Quantity
 from cds.expr.temporal import Date, DateTime, Temporal, Time
 from cds.expr.values import decimal
@@ -73,6 +73,8 @@ def _all_equal(pairs: Iterable[tuple[Any, Any]]) -> bool | None:
 
 
 def _equal_lists(left: list[Any], right: list[Any]) -> bool | None:
+    if type(left) is Partial or type(right) is Partial:
+        return None
     if len(left) != len(right):
         return False
     return _all_equal(zip(left, right, strict=True))
@@ -113,6 +115,7 @@ def _equal_ratios(left: Ratio, right: Ratio) -> bool | None:
 _EQUAL: dict[type, Callable[[Any, Any], bool | None]] = {
     float: lambda left, right: bool(left == right),
     list: _equal_lists,
+    Partial: _equal_lists,
     dict: values.equal,
     Date: dates.equal,
     DateTime: dates.equal,
@@ -244,8 +247,7 @@ def bucket(item: Any) -> Hashable:
     if kind is Tuple:
         return frozenset((name, bucket(value)) for name, value in item.elements.items())
     if kind is Interval:
-        low = edges.low(item)
-        return (Interval, None if type(low) is edges.Unknown else bucket(low))
+        return (Interval, *(bucket(edges.known(end)) for end in (edges.low(item), edges.high(item))))
     if kind is Uncertainty:
         return Uncertainty
     return values.key(item)

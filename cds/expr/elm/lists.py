@@ -11,7 +11,7 @@ from cds.errors import EvaluationError, SizeLimitError
 from cds.expr.elm.equality import Items, equal
 from cds.expr.elm.logic import and_
 from cds.expr.elm.values import Partial, Tuple
-from cds.expr.evaluation import MAX_ITEMS, capped
+from cds.expr.evaluation import FEW, MAX_ITEMS, capped
 
 List = list[Any]
 
@@ -89,7 +89,8 @@ def _all(answers: Iterable[bool | None]) -> bool | None:
 
 def includes(left: List, right: List) -> bool | None:
     """`includes`: every item of right is in left."""
-    every = _all(contains(left, item) for item in right)
+    held = Items(left) if len(right) > FEW else ()
+    every = _all(item in held or contains(left, item) for item in right)
     return None if every is True and not whole(right) else every
 
 

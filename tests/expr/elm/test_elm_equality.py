@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from elm_operators_support import call, v
+from elm_operators_support import call, i, v
 
 from cds.errors import EvaluationError
 from cds.expr.elm.equality import Items, equal, equivalent
-from cds.expr.elm.values import Code, Concept, Ratio, Tuple, ValueSet
+from cds.expr.elm.values import Code, Concept, Partial, Ratio, Tuple, ValueSet
 
 N = None
 
@@ -40,6 +40,8 @@ def ratio(text: str) -> Ratio:
         ([1, 2], [1, 3], False),
         ([N, 2], [1, 3], N),
         ([1], [1, 2], False),
+        (Partial([1]), [1], N),
+        (Partial([1]), Partial([1]), N),
         (Tuple({"a": 1, "b": N}), Tuple({"a": 1, "b": N}), True),
         (Tuple({"a": 1, "b": N}), Tuple({"a": 2, "b": 3}), False),
         (Tuple({"a": 1}), Tuple({"b": 1}), False),
@@ -137,6 +139,7 @@ def test_a_set_finds_equal_items_of_every_type() -> None:
         (Tuple({"a": 1}), Tuple({"a": Decimal(1)})),
         (call("Collapse", [], N), []),
         (Code("a", "s"), Code("a", "s")),
+        (i("[1, 5]"), i("(0, 6)")),
         (N, N),
     ]
     for item, other in pairs:

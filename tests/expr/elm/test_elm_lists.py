@@ -186,6 +186,15 @@ def test_the_mark_is_handed_on(name: str, operands: tuple[Any, ...]) -> None:
     assert type(call(name, *operands)) is Partial
 
 
+def test_many_items_are_looked_up() -> None:
+    """Two long lists are not compared pair by pair, and what is open stays open."""
+    items = [Tuple({"n": number}) for number in range(3000)]
+    assert call("Includes", items, items[::-1]) is True
+    assert call("Includes", items, [*items[::-1], Tuple({"n": -1})]) is False
+    days = [v("@2012-01-01")] * 10
+    assert call("Includes", [*days, v("@2012")], [*days, v("@2012-02")]) is None
+
+
 def test_length_of_a_list_that_may_lack_items_is_not_known() -> None:
     """Nor is how long it is."""
     assert call("Length", Partial([1]), types=("List<System.Integer>",)) is None
