@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from cds.errors import EvaluationError
 from cds.expr import quantity as quantities
 from cds.expr.elm import numbers
 from cds.expr.elm.equality import bucket, same
@@ -14,7 +15,7 @@ from cds.expr.elm.lists import absent, whole
 from cds.expr.elm.numbers import CONTEXT
 from cds.expr.elm.ordering import compare
 from cds.expr.quantity import Quantity
-from cds.expr.values import decimal
+from cds.expr.values import decimal, describe, is_number
 
 List = list[Any]
 
@@ -104,13 +105,20 @@ def _statistic(
         if not known:
             return None
         like = known[0] if type(known[0]) is Quantity else None
-        numbers_ = [decimal(item) for item in known] if like is None else _in_unit(known, like)
+        numbers_ = _plain(known) if like is None else _in_unit(known, like)
         result = None if numbers_ is None else compute(numbers_)
         value = None if result is None else numbers.as_decimal(result)
         return value if value is None or like is None else Quantity(value, like.unit, like.calendar)
 
     statistic.__doc__ = summary
     return statistic
+
+
+def _plain(items: List) -> list[Decimal]:
+    for item in items:
+        if not is_number(item):
+            raise EvaluationError(f"a statistic needs numbers, not {describe(item)}")
+    return [decimal(item) for item in items]
 
 
 def _in_unit(items: list[Quantity], like: Quantity) -> list[Decimal] | None:

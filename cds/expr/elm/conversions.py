@@ -9,7 +9,7 @@ from typing import Any
 from cds.expr import quantity as quantities
 from cds.expr import temporal
 from cds.expr.elm import numbers
-from cds.expr.elm.values import Code, Concept, Ratio
+from cds.expr.elm.values import Code, Concept, Ratio, Uncertainty
 from cds.expr.evaluation import Evaluation
 from cds.expr.functions import conversion
 from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity
@@ -30,20 +30,26 @@ def to_boolean(value: Any) -> bool | None:
     return conversion.to_boolean(value)
 
 
-def to_integer(value: Any) -> int | None:
+def to_integer(value: Any) -> Any:
     """`ToInteger`: of a Boolean, a Long or digits, within 32 bits."""
+    if type(value) is Uncertainty:
+        return value
     found = conversion.to_integer(value)
     return None if found is None else numbers.as_integer(found)
 
 
-def to_long(value: Any) -> int | None:
+def to_long(value: Any) -> Any:
     """`ToLong`: of a Boolean, an Integer or digits, within 64 bits."""
+    if type(value) is Uncertainty:
+        return value
     found = conversion.to_integer(value.removesuffix("L") if type(value) is str else value)
     return None if found is None else numbers.as_long(found)
 
 
-def to_decimal(value: Any) -> Decimal | None:
+def to_decimal(value: Any) -> Any:
     """`ToDecimal`: of a number, a Boolean or its text."""
+    if type(value) is Uncertainty:
+        return value
     if type(value) is int:
         return Decimal(value)
     found = conversion.to_decimal(value)

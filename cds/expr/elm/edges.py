@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cds.errors import EvaluationError
 from cds.expr.elm import dates, numbers
 from cds.expr.elm.ordering import compare
 from cds.expr.elm.values import Interval
@@ -39,13 +40,19 @@ def _limit(interval: Interval, table: dict[str, Any], other: Any) -> Any:
     return Quantity(limit.value, other.unit, other.calendar) if type(limit) is Quantity and other is not None else limit
 
 
+def _inside(value: Any) -> Any:
+    if value is None:
+        raise EvaluationError("an open end of an interval is the last value there is")
+    return value
+
+
 def low(interval: Interval) -> Any:
     """The first point of the interval, or an Unknown."""
     value = interval.low
     if value is not None:
         if interval.low_closed:
             return value
-        return numbers.stepped(value, 1, interval.point)
+        return _inside(numbers.stepped(value, 1, interval.point))
     least = _limit(interval, numbers.MINIMUM, interval.high)
     if interval.low_closed and least is not None:
         return least
@@ -58,7 +65,7 @@ def high(interval: Interval) -> Any:
     if value is not None:
         if interval.high_closed:
             return value
-        return numbers.stepped(value, -1, interval.point)
+        return _inside(numbers.stepped(value, -1, interval.point))
     most = _limit(interval, numbers.MAXIMUM, interval.low)
     if interval.high_closed and most is not None:
         return most

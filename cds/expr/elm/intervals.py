@@ -16,14 +16,14 @@ from cds.expr.elm.values import Interval
 from cds.expr.temporal import Temporal
 
 
-def make(low_end: Any, high_end: Any, low_closed: Any, high_closed: Any, point: str | None = None) -> Interval | None:
-    """`Interval[low, high]`: null when both ends are null and the point type is one that has ends. EvaluationError
-    when the interval would start after its end (CQL 5.1)."""
+def make(low_end: Any, high_end: Any, low_closed: Any, high_closed: Any, point: str | None = None) -> Interval:
+    """`Interval[low, high]`. EvaluationError when it would start after its end (CQL 5.1), or lie beyond the last value
+    of its type."""
     result = Interval(low_end, high_end, bool(low_closed), bool(high_closed), point)
-    if low_end is not None and high_end is not None:
-        first, last = low(result), high(result)
-        if first is None or last is None or before(last, first) is True:
-            raise EvaluationError("an interval starts after its end")
+    first = None if low_end is None else low(result)
+    last = None if high_end is None else high(result)
+    if first is not None and last is not None and before(last, first) is True:
+        raise EvaluationError("an interval starts after its end")
     return result
 
 

@@ -118,9 +118,12 @@ def add_longs(left: Any, right: Any) -> Any:
     return as_long(left + right)
 
 
-def add_decimals(left: Any, right: Any) -> Decimal | None:
+def add_decimals(left: Any, right: Any) -> Any:
     """`+` of two Decimals: no more digits behind the point than they have."""
-    return _in_range(CONTEXT.add(decimal(left), decimal(right)))
+    try:
+        return _in_range(CONTEXT.add(decimal(left), decimal(right)))
+    except TypeError:
+        return left + right  # an uncertain number
 
 
 def subtract_integers(left: Any, right: Any) -> Any:
@@ -133,9 +136,12 @@ def subtract_longs(left: Any, right: Any) -> Any:
     return as_long(left - right)
 
 
-def subtract_decimals(left: Any, right: Any) -> Decimal | None:
+def subtract_decimals(left: Any, right: Any) -> Any:
     """`-` of two Decimals."""
-    return _in_range(CONTEXT.subtract(decimal(left), decimal(right)))
+    try:
+        return _in_range(CONTEXT.subtract(decimal(left), decimal(right)))
+    except TypeError:
+        return left - right  # an uncertain number
 
 
 def _together(left: Quantity, right: Quantity) -> tuple[Quantity, Quantity] | None:
@@ -202,14 +208,20 @@ def multiply_longs(left: Any, right: Any) -> Any:
     return as_long(left * right)
 
 
-def multiply_decimals(left: Any, right: Any) -> Decimal | None:
+def multiply_decimals(left: Any, right: Any) -> Any:
     """`*` of two Decimals."""
-    return as_decimal(CONTEXT.multiply(decimal(left), decimal(right)))
+    try:
+        return as_decimal(CONTEXT.multiply(decimal(left), decimal(right)))
+    except TypeError:
+        return left * right  # an uncertain number
 
 
 def divide_decimals(left: Any, right: Any) -> Decimal | None:
-    """`/` of two Decimals: null for division by zero."""
-    return as_decimal(CONTEXT.divide(decimal(left), decimal(right))) if right else None
+    """`/` of two Decimals: null for division by zero, and for an uncertain number."""
+    try:
+        return as_decimal(CONTEXT.divide(decimal(left), decimal(right))) if right else None
+    except TypeError:
+        return None
 
 
 def _as_quantity(value: Any) -> Quantity | None:

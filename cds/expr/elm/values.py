@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from cds.expr.quantity import Quantity
@@ -201,6 +202,8 @@ class Uncertainty:
         return True if self.low >= high else False if self.high < low else None
 
     def __eq__(self, other: object) -> bool | None:  # type: ignore[override]
+        if type(other) not in (int, Decimal, Uncertainty):
+            return False
         low, high = _range(other)
         if self.low > high or self.high < low:
             return False

@@ -56,6 +56,4 @@ def i(text: str) -> Interval:
     low, high = (v(part.strip()) for part in text[1:-1].split(","))
     known = low if low is not None else high
     point = f"System.{_TYPES[type(known)]}" if known is not None else None
-    made = intervals.make(low, high, text[0] == "[", text[-1] == "]", point)
-    assert made is not None
-    return made
+    return intervals.make(low, high, text[0] == "[", text[-1] == "]", point)

@@ -168,6 +168,13 @@ def test_an_interval_does_not_start_after_its_end(text: str) -> None:
         i(text)
 
 
+@pytest.mark.parametrize("text", ["(2147483647, null]", "[null, @0001-01-01)", "(@T23:59:59.999, null)"])
+def test_an_interval_lies_within_its_type(text: str) -> None:
+    """There is nothing after the last value."""
+    with pytest.raises(EvaluationError, match="last value"):
+        i(text)
+
+
 @pytest.mark.parametrize(
     ("name", "interval"), [("Width", "[@2012, @2013]"), ("Size", "[@T10, @T12]"), ("PointFrom", "[1, 2]")]
 )

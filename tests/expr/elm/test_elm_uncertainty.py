@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from elm_operators_support import call, v
 
@@ -119,3 +121,21 @@ def test_a_range_reads_as_an_interval() -> None:
     assert equal(Interval(4, 17), Uncertainty(4, 16)) is False
     assert equal(Uncertainty(4, 16), Uncertainty(4, 16)) is None
     assert equal(Uncertainty(4, 16), Uncertainty(17, 18)) is False
+
+
+def test_a_range_among_decimals() -> None:
+    """`days between A and B > 2.5` converts the days; what cannot carry a range is null or an error, never wrong."""
+    days, half = Uncertainty(4, 16), Decimal("2.5")
+    decimals = ("System.Decimal", "System.Decimal")
+    assert call("ToDecimal", days) is days
+    assert call("Greater", days, half, types=decimals) is True
+    assert call("Less", days, Decimal("10.0"), types=decimals) is None
+    total = call("Add", days, half, types=decimals)
+    assert (total.low, total.high) == (Decimal("6.5"), Decimal("18.5"))
+    assert call("Divide", days, half, types=decimals) is None
+    assert call("Count", [days, None]) == 1
+    for name in ("TruncatedDivide", "Modulo"):
+        with pytest.raises(EvaluationError):
+            call(name, days, 7)
+    with pytest.raises(EvaluationError):
+        call("Avg", [days])
