@@ -6,8 +6,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from cds.errors import EvaluationError
 from cds.expr import temporal
+from cds.expr.elm import intervals
 from cds.expr.elm.calls import compile_call
 from cds.expr.elm.code import Node, Piece, Scope, constant, located
 from cds.expr.elm.operators import OPERATORS
@@ -26,7 +26,7 @@ from cds.expr.elm.specifiers import (
     named,
     of_node,
 )
-from cds.expr.elm.values import Code, CodeSystem, Concept, Interval, Ratio, Tuple, ValueSet
+from cds.expr.elm.values import Code, CodeSystem, Concept, Ratio, Tuple, ValueSet
 from cds.expr.evaluation import FEW
 from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity
 from cds.expr.types import PRIMITIVES
@@ -135,22 +135,12 @@ def interval(compiler: Compiler, node: Node, scope: Scope) -> Piece:
 
     def run(ev: Any, frame: list[Any]) -> Any:
         start, end, from_start, to_end = [bound(ev, frame) for bound in bounds]
-        found = Interval(start, end, from_start, to_end, name)
         try:
-            if found.low is not None and found.high is not None and _ends_before_start(found):
-                raise EvaluationError("an interval cannot end before it starts")
+            return intervals.make(start, end, from_start, to_end, name)
         except Exception as error:
             raise located(error, place) from error
-        return found
 
     return compiler.folded(run, (low, high, low_closed, high_closed), IntervalOf(point or ANY))
-
-
-def _ends_before_start(found: Interval) -> bool:
-    low, high, greater = found.low, found.high, OPERATORS["Greater"].handler
-    if not (found.low_closed and found.high_closed):
-        low, high = OPERATORS["Start"].handler(found), OPERATORS["End"].handler(found)
-    return low is not None and high is not None and greater(low, high) is True
 
 
 def _closed(compiler: Compiler, node: Node, end: str, scope: Scope) -> Piece:
