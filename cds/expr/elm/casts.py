@@ -77,7 +77,8 @@ def as_type(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         return member
     operand = compiler.piece(node["operand"], scope)
     if operand.type is not None and assured(compiler.model, operand.type, target):
-        return Piece(operand.run, target, operand.constant, operand.value, operand.slot)
+        kind = operand.type if isinstance(target, ChoiceOf) or target == ANY else target  # the narrower one is kept
+        return Piece(operand.run, kind, operand.constant, operand.value, operand.slot)
     inner, test, place = operand.run, type_test(compiler.model, target, operand.type), compiler.place
 
     def run(ev: Any, frame: list[Any]) -> Any:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from cds.expr import temporal
 from cds.expr.elm import intervals
 from cds.expr.elm.calls import compile_call
+from cds.expr.elm.casts import shape_test
 from cds.expr.elm.code import Node, Piece, Scope, constant, located
 from cds.expr.elm.operators import OPERATORS
+from cds.expr.elm.paths import choice_keys
 from cds.expr.elm.specifiers import (
     ANY,
     CODE,
@@ -21,6 +23,7 @@ from cds.expr.elm.specifiers import (
     ListOf,
     Named,
     TupleOf,
+    Type,
     fhir_name,
     joined,
     named,
@@ -29,7 +32,7 @@ from cds.expr.elm.specifiers import (
 from cds.expr.elm.values import Code, CodeSystem, Concept, Ratio, Tuple, ValueSet
 from cds.expr.evaluation import FEW
 from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity
-from cds.expr.types import PRIMITIVES
+from cds.expr.types import PRIMITIVES, Model
 
 if TYPE_CHECKING:
     from cds.expr.elm.compiler import Compiler
@@ -223,16 +226,26 @@ def _fhir_maker(compiler: Compiler, kind: str | None, parts: dict[str, Piece]) -
     model = compiler.model
     if kind is None or kind in PRIMITIVES or kind not in model:
         return lambda elements: _json(elements.get("value"))
-    keys = {}
-    for name, part in parts.items():
-        value_type = fhir_name(part.type)
-        choice = value_type is not None and model.key(kind, name) is None and name in model.elements(kind)
-        keys[name] = name + value_type[0].upper() + value_type[1:] if choice and value_type else name
+    keys = {name: _key(model, kind, name, part.type) for name, part in parts.items()}
     resource = {"resourceType": kind} if kind in model.resources else {}
     return lambda elements: {
         **resource,
-        **{keys[name]: _json(value) for name, value in elements.items() if value is not None},
+        **{keys[name](value): _json(value) for name, value in elements.items() if value is not None},
     }
+
+
+def _key(model: Model, kind: str, name: str, static: Type | None) -> Callable[[Any], str]:
+    """The JSON member of an element: for a choice it has the type in it, by static type or else by shape."""
+    types = model.elements(kind).get(name)
+    if types is None or model.key(kind, name) is not None:
+        return lambda _value: name
+    keys = choice_keys(types, name)
+    known = fhir_name(static)
+    for key, choice in keys.items():
+        if choice == known:
+            return lambda _value: key
+    tests = [(key, shape_test(model, choice, [*(types - {choice})])) for key, choice in keys.items()]
+    return lambda value: next((key for key, test in tests if test(value)), name)
 
 
 def _json(value: Any) -> Any:
