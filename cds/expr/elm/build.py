@@ -23,6 +23,7 @@ def compile_library(elm: dict[str, Any], resolve: Resolve | None = None) -> Libr
     compiler = Compiler(library)
     for include in _definitions(elm, "includes"):
         library.includes[include["localIdentifier"]] = _included(compiler, include, resolve)
+    library.includes.setdefault(FHIR_HELPERS, Library(FHIR_HELPERS, None))  # implicit conversions name it
     _terminology(compiler, elm)
     for node in _definitions(elm, "parameters"):
         library.parameters[node["name"]] = Parameter(library, node)
