@@ -216,11 +216,14 @@ def order(left: Temporal, right: Temporal, precision: str | None = None) -> int 
     full = _FULL_TIME if type(left) is Time else _FULL_DATETIME
     wanted = LEVEL[precision] - _FULL_DATETIME + full
     if wanted < full:
-        first, second = first[: max(wanted, 0)], second[: max(wanted, 0)]
-        count = min(len(first), len(second))
+        one, other = first[: max(wanted, 0)], second[: max(wanted, 0)]
+        count = len(one)
+        if count != len(other):
+            count = min(count, len(other))
+            one, other = one[:count], other[:count]
     else:
         count = min(level(left) - _FULL_DATETIME + full, level(right) - _FULL_DATETIME + full, wanted)
-    one, other = _cut(first, count, full), _cut(second, count, full)
+        one, other = _cut(first, count, full), _cut(second, count, full)
     if one != other:
         return -1 if one < other else 1
     return 0 if count == wanted else None

@@ -104,7 +104,7 @@ def before(left: Any, right: Any, precision: str | None = None) -> bool | None:
         if least is not None and other_most is not None and _surely(not_after(other_most, least, precision)):
             return False
         return None
-    found = order(left, right, precision)
+    found = compare(left, right) if precision is None else order(left, right, precision)
     return None if found is None else found < 0
 
 
@@ -117,7 +117,7 @@ def not_after(left: Any, right: Any, precision: str | None = None) -> bool | Non
         if least is not None and other_most is not None and _surely(before(other_most, least, precision)):
             return False
         return None
-    found = order(left, right, precision)
+    found = compare(left, right) if precision is None else order(left, right, precision)
     return None if found is None else found <= 0
 
 
@@ -126,7 +126,7 @@ def same(left: Any, right: Any, precision: str | None = None) -> bool | None:
     if type(left) is Unknown or type(right) is Unknown:
         apart = before(left, right, precision) is True or before(right, left, precision) is True
         return False if apart else None
-    found = order(left, right, precision)
+    found = compare(left, right) if precision is None else order(left, right, precision)
     return None if found is None else found == 0
 
 
