@@ -123,6 +123,7 @@ def helper_functions() -> Iterator[Overload]:
         for source in sources.split():
             yield Overload(operator, (_fhir(source),), parse_type(target))
     yield Overload("ToValueSet", (STRING,), VALUE_SET)
+    yield Overload("ToCalendarUnit", (STRING,), STRING)
 
 
 def _fhir(name: str) -> Named:

@@ -102,6 +102,9 @@ class LibraryTranslator(Translator):
         """The whole library. Raises DefinitionError."""
         for definition in self.library.definitions:
             self._attempt(self._declare, definition)
+        if "FHIR" in self.models and all(own["localIdentifier"] != FHIR_HELPERS for own in self._includes):
+            # conversions call its functions, whether the library includes it or not
+            self._includes.append({"localIdentifier": FHIR_HELPERS, "path": FHIR_HELPERS, "version": "4.0.1"})
         for statement in self.library.statements:
             self._attempt(self._declare_statement, statement)
         for name in list(self._nodes):

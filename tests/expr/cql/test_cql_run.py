@@ -1,8 +1,10 @@
-"""Codes and concepts written out, from text to value."""
+"""Codes, concepts and conversions from FHIR, from text to value."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+
+import pytest
 
 from cds.expr import Evaluation
 from cds.expr.cql.signatures import system_overloads
@@ -27,6 +29,25 @@ def test_selectors_of_codes_and_concepts() -> None:
     assert library.evaluate(evaluation, "A") == code
     assert library.evaluate(evaluation, "B") == Concept([Code("a", "urn:cs", "2"), Code("b", "urn:cs", "2")], "Both")
     assert library.evaluate(evaluation, "C") is True
+
+
+class Data:
+    """One patient."""
+
+    def retrieve(self, resource_type: str, *_: object) -> list[dict[str, str]]:
+        return [{"resourceType": "Patient", "gender": "male", "birthDate": "1980-02-03"}] * (resource_type == "Patient")
+
+
+@pytest.mark.parametrize("include", ["", "include FHIRHelpers", "include FHIRHelpers version '4.0.1' called Helpers"])
+def test_fhir_values_convert_with_and_without_an_include(include: str) -> None:
+    """FHIRHelpers is built in: text where a String is wanted, a date where a Date is."""
+    library = Libraries().compile(
+        f"library T using FHIR version '4.0.1' {include} context Patient"
+        " define A: Patient.gender = 'male' define B: Patient.birthDate same month as @1980-02"
+    )
+    evaluation = Evaluation(now=datetime(2026, 1, 1, tzinfo=UTC), data=Data())
+    assert library.evaluate(evaluation, "A") is True
+    assert library.evaluate(evaluation, "B") is True
 
 
 def test_the_run_time_has_every_operator() -> None:
