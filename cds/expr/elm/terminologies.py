@@ -1,4 +1,4 @@
-"""Membership of codes in value sets and code systems, and their expansion."""
+"""Membership of codes in value sets and code systems, expansion, and the hierarchies of code systems."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from cds.errors import EvaluationError
-from cds.expr.elm.code import Node, Piece, Scope, constant, located
+from cds.expr.elm.code import Node, Piece, Run, Scope, constant, located
 from cds.expr.elm.specifiers import BOOLEAN, CODE, ListOf, Named
 from cds.expr.elm.values import Code, CodeSystem, Concept, Partial, ValueSet
 from cds.expr.evaluation import Evaluation, capped
@@ -134,7 +134,48 @@ def expansion(compiler: Compiler, reference: Piece) -> Piece:
     return Piece(run, ListOf(CODE))
 
 
+def subsumes(compiler: Compiler, node: Node, scope: Scope) -> Piece:
+    """Subsumes: the first code, or one of the first concept, is the second or above it in their code system."""
+    above, below = compiler.pieces(node["operand"], scope)
+    return _hierarchy(compiler, above.run, below.run)
+
+
+def subsumed_by(compiler: Compiler, node: Node, scope: Scope) -> Piece:
+    """SubsumedBy: Subsumes the other way round."""
+    below, above = compiler.pieces(node["operand"], scope)
+    return _hierarchy(compiler, above.run, below.run)
+
+
+def _hierarchy(compiler: Compiler, above: Run, below: Run) -> Piece:
+    place = compiler.place
+
+    def run(ev: Any, frame: list[Any]) -> bool | None:
+        ancestor, code = above(ev, frame), below(ev, frame)
+        if ancestor is None or code is None:
+            return None
+        try:
+            found = {_is_above(ev, one, other) for one in _codes(ancestor) for other in _codes(code)}
+        except Exception as error:
+            raise located(error, place) from error
+        return True if True in found else False if found == {False} else None
+
+    return Piece(run, BOOLEAN)
+
+
+def _is_above(ev: Evaluation, ancestor: Code, code: Code) -> bool | None:
+    """None for codes of different systems, and when the hierarchy of theirs is not known."""
+    if ancestor.system != code.system or ancestor.system is None:
+        return None
+    if ancestor.code == code.code:
+        return True
+    if ev.terminology is None or ancestor.code is None or code.code is None:
+        return None
+    return ev.terminology.subsumes(ancestor.system, ancestor.code, code.code)
+
+
 HANDLERS = {
+    "Subsumes": subsumes,
+    "SubsumedBy": subsumed_by,
     "InValueSet": in_value_set,
     "AnyInValueSet": any_in_value_set,
     "InCodeSystem": in_code_system,

@@ -51,6 +51,41 @@ def test_fhir_values_convert_with_and_without_an_include(include: str) -> None:
 
 
 def test_the_run_time_has_every_operator() -> None:
-    """What the translator resolves can be compiled; hierarchies of codes (Subsumes) are not looked up."""
+    """What the translator resolves can be compiled."""
     built = {"Skip", "Take", "Tail", "now", "today", "timeOfDay"}
-    assert set(system_overloads()) - {*OPERATORS, *HANDLERS} - built == {"Subsumes", "SubsumedBy"}
+    assert set(system_overloads()) - {*OPERATORS, *HANDLERS} == built
+
+
+class Terms:
+    """A code system in which longer codes are below shorter ones, and another that is not known."""
+
+    def subsumes(self, system: str, ancestor: str, code: str) -> bool | None:
+        return code.startswith(ancestor) if system == "urn:cs" else None
+
+    def member(self, *_: object) -> bool | None:
+        return None
+
+    def codes(self, _: str) -> frozenset[tuple[str, str]] | None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("\"A\".subsumes(\"AB\")", True),
+        ("\"A\".subsumedBy(\"AB\")", False),
+        ("\"A\".subsumes(Code 'B' from CS)", False),
+        ("\"AB\".subsumedBy(Concept { Code 'A' from CS, Code 'C' from CS })", True),
+        ("\"A\".subsumes(\"O\")", None),
+        ("\"O\".subsumes(\"OP\")", None),
+        ("\"O\".subsumes(\"O\")", True),
+        ("\"A\".subsumes(null as Code)", None),
+    ],
+)  # fmt: skip
+def test_hierarchies_of_codes(expression: str, expected: bool | None) -> None:
+    """A code subsumes itself and what is below it; what the hierarchy does not tell is null."""
+    text = """library T codesystem CS: 'urn:cs' codesystem Other: 'urn:other'
+    code "A": 'A' from CS code "AB": 'AB' from CS code "O": 'O' from Other code "OP": 'OP' from Other"""
+    library = Libraries().compile(f"{text} define X: {expression}")
+    evaluation = Evaluation(now=datetime(2026, 1, 1, tzinfo=UTC), terminology=Terms())
+    assert library.evaluate(evaluation, "X") is expected
