@@ -9,10 +9,10 @@ from typing import Any
 
 from cds.errors import EvaluationError
 from cds.expr import quantity as quantities
-from cds.expr.elm import numbers
+from cds.expr.elm import limits, numbers
 from cds.expr.elm.equality import bucket, same
+from cds.expr.elm.limits import CONTEXT
 from cds.expr.elm.lists import absent, whole
-from cds.expr.elm.numbers import CONTEXT
 from cds.expr.elm.ordering import compare
 from cds.expr.quantity import Quantity
 from cds.expr.values import decimal, describe, is_number
@@ -107,7 +107,7 @@ def _statistic(
         like = known[0] if type(known[0]) is Quantity else None
         numbers_ = _plain(known) if like is None else _in_unit(known, like)
         result = None if numbers_ is None else compute(numbers_)
-        value = None if result is None else numbers.as_decimal(result)
+        value = None if result is None else limits.as_decimal(result)
         return value if value is None or like is None else Quantity(value, like.unit, like.calendar)
 
     statistic.__doc__ = summary

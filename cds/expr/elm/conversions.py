@@ -8,7 +8,7 @@ from typing import Any
 
 from cds.expr import quantity as quantities
 from cds.expr import temporal
-from cds.expr.elm import numbers
+from cds.expr.elm import limits, numbers
 from cds.expr.elm.values import Code, Concept, Ratio, Uncertainty
 from cds.expr.evaluation import Evaluation
 from cds.expr.functions import conversion
@@ -35,7 +35,7 @@ def to_integer(value: Any) -> Any:
     if type(value) is Uncertainty:
         return value
     found = conversion.to_integer(value)
-    return None if found is None else numbers.as_integer(found)
+    return None if found is None else limits.as_integer(found)
 
 
 def to_long(value: Any) -> Any:
@@ -43,7 +43,7 @@ def to_long(value: Any) -> Any:
     if type(value) is Uncertainty:
         return value
     found = conversion.to_integer(value.removesuffix("L") if type(value) is str else value)
-    return None if found is None else numbers.as_long(found)
+    return None if found is None else limits.as_long(found)
 
 
 def to_decimal(value: Any) -> Any:
@@ -53,7 +53,7 @@ def to_decimal(value: Any) -> Any:
     if type(value) is int:
         return Decimal(value)
     found = conversion.to_decimal(value)
-    return None if found is None else numbers.as_decimal(found)
+    return None if found is None else limits.as_decimal(found)
 
 
 def to_string(value: Any, *, ev: Evaluation) -> str | None:
@@ -111,7 +111,7 @@ def _quantity_of_text(text: str) -> Quantity | None:
     number, unit = text[:size], text[size:].strip()
     if not conversion.is_number_text(number):
         return None
-    value = numbers.as_decimal(Decimal(number))
+    value = limits.as_decimal(Decimal(number))
     if value is None:
         return None
     if not unit or unit in CALENDAR:

@@ -8,9 +8,9 @@ from typing import Any
 
 from cds.errors import EvaluationError, SizeLimitError
 from cds.expr import quantity as quantities
-from cds.expr.elm import dates, edges, numbers
+from cds.expr.elm import dates, edges, limits, numbers
+from cds.expr.elm.limits import CONTEXT
 from cds.expr.elm.lists import alike
-from cds.expr.elm.numbers import CONTEXT
 from cds.expr.elm.values import Interval
 from cds.expr.evaluation import MAX_ITEMS
 from cds.expr.quantity import Quantity
@@ -35,7 +35,7 @@ def _plus(value: Any, per: Quantity) -> Any:
     if type(value) is Quantity:
         return numbers.add(value, Quantity(per.value, value.unit, value.calendar) if per.unit == "1" else per)
     if type(value) is int and per.value == int(per.value):
-        return numbers.as_long(value + int(per.value))
+        return limits.as_long(value + int(per.value))
     return numbers.add_decimals(value, per.value)
 
 

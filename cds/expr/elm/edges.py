@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from cds.errors import EvaluationError
-from cds.expr.elm import dates, numbers
+from cds.expr.elm import dates, limits
 from cds.expr.elm.ordering import compare
 from cds.expr.elm.values import Interval
 from cds.expr.quantity import Quantity
@@ -35,7 +35,7 @@ def _limit(interval: Interval, table: dict[str, Any], other: Any) -> Any:
     kind = interval.point
     if kind is None:
         name = system_type(other)
-        kind = "System.Long" if name == "Integer" and numbers.as_integer(other) is None else f"System.{name}"
+        kind = "System.Long" if name == "Integer" and limits.as_integer(other) is None else f"System.{name}"
     limit = table.get(kind)
     return Quantity(limit.value, other.unit, other.calendar) if type(limit) is Quantity and other is not None else limit
 
@@ -52,8 +52,8 @@ def low(interval: Interval) -> Any:
     if value is not None:
         if interval.low_closed:
             return value
-        return _inside(numbers.stepped(value, 1, interval.point))
-    least = _limit(interval, numbers.MINIMUM, interval.high)
+        return _inside(limits.stepped(value, 1, interval.point))
+    least = _limit(interval, limits.MINIMUM, interval.high)
     if interval.low_closed and least is not None:
         return least
     return Unknown(least, None if interval.high is None else high(interval))
@@ -65,8 +65,8 @@ def high(interval: Interval) -> Any:
     if value is not None:
         if interval.high_closed:
             return value
-        return _inside(numbers.stepped(value, -1, interval.point))
-    most = _limit(interval, numbers.MAXIMUM, interval.low)
+        return _inside(limits.stepped(value, -1, interval.point))
+    most = _limit(interval, limits.MAXIMUM, interval.low)
     if interval.high_closed and most is not None:
         return most
     return Unknown(None if interval.low is None else low(interval), most)
@@ -135,7 +135,7 @@ def follows(left: Any, right: Any, precision: str | None = None) -> bool | None:
     if type(left) is Unknown or type(right) is Unknown:
         return False if before(left, right, precision) is False else None
     if not isinstance(left, Temporal):
-        step = numbers.stepped(left, 1)
+        step = limits.stepped(left, 1)
         return False if step is None else same(step, right)
     found = order(left, right, precision)
     if found is None:

@@ -13,8 +13,8 @@ from typing import Any
 from cds.expr import quantity as quantities
 from cds.expr import values
 from cds.expr.elm import dates, edges
+from cds.expr.elm.limits import CONTEXT
 from cds.expr.elm.logic import and_
-from cds.expr.elm.numbers import CONTEXT
 from cds.expr.elm.values import Code, Concept, Interval, Partial, Ratio, Tuple, Uncertainty
 from cds.expr.quantity import Quantity
 from cds.expr.temporal import Date, DateTime, Temporal, Time

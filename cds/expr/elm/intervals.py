@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from cds.errors import EvaluationError
-from cds.expr.elm import numbers
+from cds.expr.elm import limits, numbers
 from cds.expr.elm.edges import before, between, earlier, follows, high, known, later, low, not_after, same
 from cds.expr.elm.logic import and_, negated, or_
 from cds.expr.elm.ordering import compare
@@ -67,7 +67,7 @@ def size(interval: Interval) -> Any:
     if ends is None:
         return None
     distance = numbers.subtract(ends[1], ends[0])
-    return None if distance is None else numbers.stepped(distance, 1, interval.point)
+    return None if distance is None else limits.stepped(distance, 1, interval.point)
 
 
 def point_from(interval: Interval) -> Any:
@@ -214,5 +214,5 @@ def except_(left: Interval, right: Interval) -> Interval | None:
     if head is None or tail is None or head == tail:
         return None
     if head:
-        return between(low(left), numbers.stepped(low(right), -1, left.point), left.point)
-    return between(numbers.stepped(high(right), 1, left.point), high(left), left.point)
+        return between(low(left), limits.stepped(low(right), -1, left.point), left.point)
+    return between(limits.stepped(high(right), 1, left.point), high(left), left.point)

@@ -17,6 +17,7 @@ from cds.expr.elm import (
     dates,
     equality,
     intervals,
+    limits,
     lists,
     logic,
     numbers,
@@ -127,18 +128,18 @@ def _arithmetic() -> Iterable[Operator]:
         ("Truncate", numbers.truncate),
         ("Ln", numbers.natural_log),
         ("Exp", numbers.exp),
-        ("Precision", numbers.precision),
+        ("Precision", limits.precision),
     ):
         yield Operator(name, 1, handler)
     yield Operator("Abs", 1, numbers.absolute, special={(_LONG,): numbers.absolute_long})
     yield Operator("Negate", 1, numbers.negate, special={(_LONG,): numbers.negate_long})
-    yield Operator("Successor", 1, numbers.successor, special={(_LONG,): numbers.long_successor})
-    yield Operator("Predecessor", 1, numbers.predecessor, special={(_LONG,): numbers.long_predecessor})
+    yield Operator("Successor", 1, limits.successor, special={(_LONG,): limits.long_successor})
+    yield Operator("Predecessor", 1, limits.predecessor, special={(_LONG,): limits.long_predecessor})
     yield Operator("Round", 2, numbers.round_to, "custom", operands=("operand", "precision"))
-    yield Operator("LowBoundary", 2, numbers.low_boundary, "custom")
-    yield Operator("HighBoundary", 2, numbers.high_boundary, "custom")
-    yield Operator("MinValue", 0, numbers.minimum, needs_types=True)
-    yield Operator("MaxValue", 0, numbers.maximum, needs_types=True)
+    yield Operator("LowBoundary", 2, limits.low_boundary, "custom")
+    yield Operator("HighBoundary", 2, limits.high_boundary, "custom")
+    yield Operator("MinValue", 0, limits.minimum, needs_types=True)
+    yield Operator("MaxValue", 0, limits.maximum, needs_types=True)
 
 
 def _comparison() -> Iterable[Operator]:
