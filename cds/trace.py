@@ -44,4 +44,5 @@ def _condition(condition: ConditionResult) -> str:
         expression = expression[:_LONGEST_EXPRESSION] + "…"
     value = "failed" if condition.error else _VALUES[condition.value]
     error = f" ({condition.error})" if condition.error else ""
-    return f"{value:8} {condition.location.file}:{condition.location.line}  {expression}{error}"
+    defined = f" ({condition.defined.file}:{condition.defined.line})" if condition.defined else ""
+    return f"{value:8} {condition.location.file}:{condition.location.line}  {expression}{defined}{error}"

@@ -13,11 +13,14 @@ from typing import Any
 from cds import expr, fhir
 from cds.apply.activity import draft_resource, resource_template
 from cds.apply.path import Segment, parse_path, with_items
-from cds.apply.scope import Scope, Scopes, Session
+from cds.apply.scope import Expression, Scope, Scopes, Session
 from cds.apply.tree import AppliedAction, ConditionResult, Outcome
+from cds.definitions.constants import Constants, of_call, of_dynamic_value
 from cds.definitions.load import Document
 from cds.definitions.snapshot import Snapshot
 from cds.errors import CdsError, EvaluationError, ExpressionError, Location
+from cds.expr.cql_expression import CqlExpression
+from cds.expr.elm.values import Tuple
 from cds.fhir import Resource, is_id
 
 #: The elements of an action that are carried into the applied tree as they stand.
@@ -39,10 +42,11 @@ _CARRIED = (
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A compiled applicability condition and where it stands."""
+    """A compiled applicability condition, where it stands, and where the define that it names in CQL does."""
 
-    expression: expr.Expression
+    expression: Expression
     location: Location
+    defined: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class DynamicValue:
 
     path: tuple[Segment, ...]
     on_action: bool
-    expression: expr.Expression
+    expression: Expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class ForEach:
     """The name and the items an action is repeated for."""
 
     name: str
-    expression: expr.Expression
+    expression: Expression
 
 
 @dataclass(slots=True, eq=False)
@@ -74,7 +78,7 @@ class CompiledAction:
     conditions: tuple[Condition, ...]
     dynamic_values: tuple[DynamicValue, ...]
     for_each: ForEach | None
-    target: expr.Expression | None
+    target: Expression | None
     kind: str | None
     template: Resource | None = None
     activity_values: tuple[DynamicValue, ...] = ()
@@ -82,7 +86,7 @@ class CompiledAction:
     plan: CompiledPlan | None = None
     children: list[CompiledAction] = field(default_factory=list)
 
-    def expressions(self) -> list[tuple[expr.Expression, Scope]]:
+    def expressions(self) -> list[tuple[Expression, Scope]]:
         """Every expression of this action itself, each with the scope it runs in."""
         own = [*(c.expression for c in self.conditions), *(d.expression for d in self.dynamic_values)]
         own += [e for e in (self.for_each.expression if self.for_each else None, self.target) if e is not None]
@@ -146,38 +150,53 @@ class Plans:
             scope = self._scopes.of(definition)
             document = self._documents[id(definition)]
             actions = [
-                self._action(action, scope, document, ("action", index))
+                self._action(action, scope, document, ("action", index), of_call())
                 for index, action in enumerate(fhir.as_list(definition.get("action")))
             ]
             known = self._plans[id(definition)] = CompiledPlan(definition, scope, actions)
         return known
 
     def _action(
-        self, action: dict[str, Any], scope: Scope, document: Document, path: tuple[str | int, ...]
+        self,
+        action: dict[str, Any],
+        scope: Scope,
+        document: Document,
+        path: tuple[str | int, ...],
+        constants: Constants,
     ) -> CompiledAction:
+        """`constants` are the types of the `%names` of the actions around this one."""
+        for_each, constants = _for_each(action, scope, constants)
         compiled = CompiledAction(
             id=str(action.get("id") or path[-1]),
             element=_carried(action),
             scope=scope,
             hooks=_hooks(action),
             conditions=tuple(
-                Condition(scope.compile(item["expression"]), document.locate((*path, "condition", index, "expression")))
+                self._condition(
+                    scope.compile(item["expression"], constants),
+                    document.locate((*path, "condition", index, "expression")),
+                )
                 for index, item in enumerate(fhir.as_list(action.get("condition")))
                 if item.get("kind") == "applicability"
             ),
-            dynamic_values=_dynamic_values(action, scope),
-            for_each=_for_each(action, scope),
-            target=_target(action, scope),
+            dynamic_values=_dynamic_values(action, scope, constants),
+            for_each=for_each,
+            target=_target(action, scope, constants),
             kind=_action_type(action),
         )
         canonical = action.get("definitionCanonical")
         if canonical:
             self._define(compiled, canonical)
         compiled.children = [
-            self._action(child, scope, document, (*path, "action", index))
+            self._action(child, scope, document, (*path, "action", index), constants)
             for index, child in enumerate(fhir.as_list(action.get("action")))
         ]
         return compiled
+
+    def _condition(self, expression: Expression, location: Location) -> Condition:
+        place = expression.place if isinstance(expression, CqlExpression) else None
+        defined = self._snapshot.registry.logic.locate(place) if place is not None else None
+        return Condition(expression, location, defined)
 
     def _define(self, compiled: CompiledAction, canonical: str) -> None:
         definition = self._snapshot.definition(canonical)
@@ -185,7 +204,7 @@ class Plans:
             compiled.plan = self.compile(definition)
         elif definition["resourceType"] == "ActivityDefinition":
             compiled.activity_scope = self._scopes.of(definition)
-            values = _dynamic_values(definition, compiled.activity_scope)
+            values = _dynamic_values(definition, compiled.activity_scope, of_call())
             compiled.template, compiled.activity_values = _with_constants(resource_template(definition), values)
 
 
@@ -201,13 +220,14 @@ def _hooks(action: Mapping[str, Any]) -> frozenset[str] | None:
     return frozenset(trigger["name"] for trigger in triggers) if triggers else None
 
 
-def _dynamic_values(owner: Mapping[str, Any], scope: Scope) -> tuple[DynamicValue, ...]:
+def _dynamic_values(owner: Mapping[str, Any], scope: Scope, constants: Constants) -> tuple[DynamicValue, ...]:
     values = []
+    constants = {**constants, **of_dynamic_value()}
     for item in fhir.as_list(owner.get("dynamicValue")):
         path = item["path"].removeprefix("%")
         on_action = path.startswith("action.")
         segments = parse_path(path.removeprefix("action.").removeprefix("resource."))
-        values.append(DynamicValue(segments, on_action, scope.compile(item["expression"])))
+        values.append(DynamicValue(segments, on_action, scope.compile(item["expression"], constants)))
     return tuple(values)
 
 
@@ -233,14 +253,19 @@ def _with_value(resource: Resource, path: tuple[Segment, ...], items: list[Any])
     )
 
 
-def _for_each(action: Mapping[str, Any], scope: Scope) -> ForEach | None:
+def _for_each(action: Mapping[str, Any], scope: Scope, constants: Constants) -> tuple[ForEach | None, Constants]:
+    """What the action is repeated for, and the types of the `%names` within it."""
     found = fhir.extension(action, fhir.FOR_EACH)
-    return ForEach(found["valueExpression"]["name"], scope.compile(found["valueExpression"])) if found else None
+    if found is None:
+        return None, constants
+    expression = found["valueExpression"]
+    for_each = ForEach(expression["name"], scope.compile(expression, constants))
+    return for_each, {**constants, for_each.name: scope.item_type(expression, constants)}
 
 
-def _target(action: Mapping[str, Any], scope: Scope) -> expr.Expression | None:
+def _target(action: Mapping[str, Any], scope: Scope, constants: Constants) -> Expression | None:
     found = fhir.extension(action, fhir.TARGET)
-    return scope.compile(found["valueExpression"]) if found else None
+    return scope.compile(found["valueExpression"], constants) if found else None
 
 
 def _action_type(action: Mapping[str, Any]) -> str | None:
@@ -251,10 +276,18 @@ def _action_type(action: Mapping[str, Any]) -> str | None:
 
 
 def _mark(item: Any, index: int) -> str:
-    """What tells one item of a for-each from the others: its type and id, or its place."""
+    """What tells one item of a for-each from the others: its type and id, or its place. A Tuple is known by the first
+    resource among its elements."""
+    if type(item) is Tuple:
+        parts = (part for part in item.elements.values() if isinstance(part, dict) and "resourceType" in part)
+        item = next(parts, None)
     if isinstance(item, dict) and is_id(item.get("id")):
         return f"{item.get('resourceType', '')}.{item['id']}"
     return str(index)
+
+
+def _result(condition: Condition, value: bool | None, error: str | None = None) -> ConditionResult:
+    return ConditionResult(condition.expression.text, condition.location, value, error, condition.defined)
 
 
 class _Walk:
@@ -323,9 +356,9 @@ class _Walk:
             try:
                 value = expr.truth(condition.expression.items(evaluation))
             except ExpressionError as error:
-                results.append(ConditionResult(condition.expression.text, condition.location, None, str(error)))
+                results.append(_result(condition, None, str(error)))
                 return Outcome.FAILED, tuple(results)
-            results.append(ConditionResult(condition.expression.text, condition.location, value))
+            results.append(_result(condition, value))
             if value is False:
                 return Outcome.NOT_APPLICABLE, tuple(results)
             if value is None:

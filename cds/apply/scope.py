@@ -5,7 +5,7 @@ Each name of a library is computed at most once per call, when first asked for, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
@@ -13,9 +13,15 @@ from typing import Any
 
 from cds import expr, fhir
 from cds.apply.tree import AppliedAction
-from cds.chart import Chart
+from cds.chart import Chart, Retrieves
+from cds.definitions.constants import Constants, of_item
+from cds.definitions.scope import CALL_NAMES, libraries_of, logic_of
 from cds.definitions.snapshot import Snapshot
 from cds.errors import EvaluationError
+from cds.expr.cql.types import ANY, Type
+from cds.expr.cql_expression import LANGUAGES, CqlExpression, CqlScope
+from cds.expr.elm.values import Partial, Tuple
+from cds.expr.evaluation import Message
 from cds.fhir import Resource
 from cds.terminology import Terminology
 
@@ -38,20 +44,40 @@ class Parameter:
     default: tuple[Any, ...] = ()
 
 
+#: An expression in one of the languages of definitions.
+Expression = expr.Expression | CqlExpression
+
+
 class Scope:
     """The names a definition sees. A name maps to where it is defined, so that one library used by many plans is
     computed once per call. `constants` holds the strings of names that are the same in every call: the scope's
-    expressions are compiled with them."""
+    expressions in FHIRPath are compiled with them. Those in CQL see `cql`; data of the types `optional` never makes a
+    call fail (cds-hooks.md P7)."""
 
-    __slots__ = ("constants", "names")
+    __slots__ = ("constants", "cql", "names", "optional")
 
-    def __init__(self, names: Mapping[str, Name], constants: Mapping[str, Sequence[str]] | None = None) -> None:
-        self.names = dict(names)
+    def __init__(
+        self,
+        names: Mapping[str, Name] | None = None,
+        constants: Mapping[str, Sequence[str]] | None = None,
+        cql: CqlScope | None = None,
+        optional: frozenset[str] = frozenset(),
+    ) -> None:
+        self.names = dict(names or {})
         self.constants = dict(constants or {})
+        self.cql = cql
+        self.optional = optional
 
-    def compile(self, expression: Mapping[str, Any]) -> expr.Expression:
-        """A FHIR Expression of the definition."""
-        return expr.compile(expression["expression"], expression["language"], constants=self.constants)
+    def compile(self, expression: Mapping[str, Any], constants: Constants | None = None) -> Expression:
+        """A FHIR Expression of the definition; `constants` are the types of the `%names` that it may use in CQL."""
+        text, language = expression["expression"], expression["language"]
+        if self.cql is not None and language in LANGUAGES:
+            return self.cql.compile(text, language, constants)
+        return expr.compile(text, language, constants=self.constants)
+
+    def item_type(self, expression: Mapping[str, Any], constants: Constants) -> Type:
+        """The type in CQL of what a for-each with this expression is repeated for."""
+        return ANY if self.cql is None else of_item(expression, self.cql, constants)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +86,7 @@ class Name:
     which a session remembers the value."""
 
     name: str
-    meaning: Retrieve | Parameter | expr.Expression
+    meaning: Retrieve | Parameter | Expression
     scope: Scope
 
 
@@ -94,10 +120,22 @@ class Session:
             "selectedOrders": list(orders.selected),
             "appointments": list(orders.appointments),
         }
+        #: what CQL parameters of these names are; `parameters` where the site gave one
+        self.cql_parameters: dict[str, Any] = {
+            **{name: value for name, value in self.parameters.items() if value is not None},
+            "draftOrders": self.call_values["draftOrders"],
+            "selectedOrders": self.call_values["selectedOrders"],
+            "appointments": self.call_values["appointments"],
+            "hook": hook,
+        }
+        #: what the CQL operator Message reported
+        self.messages: list[Message] = []
         #: True when everything asked for was fully obtained, so that no absence is in doubt
         self.certain = chart.complete or all(answer.completeness.known for answer in chart.answers.values())
         #: the actions that failed while plans were applied
         self.failed: list[AppliedAction] = []
+        self._data = Retrieves(chart)
+        self._results: dict[Any, Any] = {}
         self._values: dict[Name, list[Any] | EvaluationError] = {}
         self._known: dict[Name, bool] = {}
         self._evaluations: dict[Scope, expr.Evaluation] = {}
@@ -129,7 +167,7 @@ class Session:
 
     def _compute(self, name: Name) -> list[Any]:
         meaning = name.meaning
-        if isinstance(meaning, expr.Expression):
+        if isinstance(meaning, Expression):
             return meaning.items(self.evaluation(name.scope))
         if isinstance(meaning, Retrieve):
             return self.chart.retrieve(meaning.resource_type, meaning.path, meaning.codes)
@@ -150,6 +188,8 @@ class Session:
             return not self.chart.is_complete(meaning.resource_type)
         if isinstance(meaning, Parameter) or meaning.boolean:
             return False
+        if isinstance(meaning, CqlExpression):
+            return self._lacks(meaning) and _may_lack_items(self.value(name))
         names = name.scope.names
         return any(item in names and self.incomplete(names[item]) for item in meaning.sources) or any(
             criterion in names and self.undecided(names[criterion]) for criterion in meaning.criteria
@@ -159,12 +199,18 @@ class Session:
         """True when a criterion that mentions the name may have passed over items because data is missing: for a truth,
         that it is unknown for that reason; for a collection, that it is incomplete."""
         meaning = name.meaning
-        if not isinstance(meaning, expr.Expression) or not meaning.boolean:
+        if not isinstance(meaning, Expression) or not meaning.boolean:
             return self.incomplete(name)
+        if isinstance(meaning, CqlExpression):
+            return not self.value(name) and self._lacks(meaning)
         names = name.scope.names
         return not self.value(name) and any(
             mentioned in names and self.undecided(names[mentioned]) for mentioned in meaning.variables
         )
+
+    def _lacks(self, expression: CqlExpression) -> bool:
+        """True when data that the expression may ask for was not fully obtained."""
+        return not self.certain and any(not self.chart.is_complete(need.resource_type) for need in expression.needs)
 
     def evaluation(self, scope: Scope) -> expr.Evaluation:
         """The evaluation of a scope's own expressions; one serves them all."""
@@ -195,7 +241,7 @@ class Session:
             memory.clear()
 
     def _evaluation(self, view: _View, known: dict[str, list[Any]] | None = None) -> expr.Evaluation:
-        return expr.Evaluation(
+        evaluation = expr.Evaluation(
             now=self.now,
             zone=self.zone,
             context=self.patient,
@@ -206,7 +252,22 @@ class Session:
             certain=self.certain,
             known=known,
             lenient=True,
+            data=self._data,
+            parameters=self.cql_parameters,
         )
+        # Each define is computed once per call, whichever expression asks for it first.
+        evaluation.results, evaluation.messages = self._results, self.messages
+        return evaluation
+
+
+def _may_lack_items(items: list[Any]) -> bool:
+    """True for the items of a value that an incomplete retrieve left null or may have left short, at any depth."""
+    if not items or type(items) is Partial:
+        return True
+    return any(
+        type(item) is Tuple and any(isinstance(part, list) and _may_lack_items(part) for part in item.elements.values())
+        for item in items
+    )
 
 
 class _View:
@@ -248,32 +309,61 @@ class Scopes:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._libraries: dict[str, dict[str, Name]] = {}
+        self._defines: dict[int, dict[str, Name]] = {}
 
     def of(self, definition: fhir.Resource) -> Scope:
         """The scope of a PlanDefinition or ActivityDefinition: its libraries' names and its own variables."""
-        names: dict[str, Name] = {}
+        scope = self._empty(definition)
         for canonical in fhir.as_list(definition.get("library")):
-            names.update(self._library(canonical))
-        scope = Scope(names)
+            scope.names.update(self._library(canonical))
+        scope.names.update(self._logic(definition))
         scope.names.update(self._variables(definition, scope))
         return scope
+
+    def _empty(self, definition: fhir.Resource) -> Scope:
+        """The scope of a definition before it has names, with the CQL it sees."""
+        registry = self._snapshot.registry
+        libraries = (definition, *libraries_of(definition, registry))
+        cql = registry.logic.scope(logic_of(definition, registry))
+        return Scope(cql=cql, optional=_optional_types(libraries))
+
+    def _logic(self, definition: fhir.Resource) -> dict[str, Name]:
+        """The defines and parameters of the CQL that a definition sees. The call's own names stay the call's."""
+        registry = self._snapshot.registry
+        names: dict[str, Name] = {}
+        for library in logic_of(definition, registry):
+            known = self._defines.get(id(library))
+            if known is None:
+                scope = self._empty(library)
+                known = self._defines[id(library)] = {
+                    name: Name(name, expression, scope)
+                    for name, expression in registry.logic.names(library).items()
+                    if name not in CALL_NAMES
+                }
+            names.update(known)
+        return names
 
     def _library(self, canonical: str) -> dict[str, Name]:
         library = self._snapshot.library(canonical)
         key = f"{library['url']}|{library.get('version', '')}"
         known = self._libraries.get(key)
         if known is None:
-            scope = Scope({})
+            scope, known = self._empty(library), {}
             for related in fhir.as_list(library.get("relatedArtifact")):
                 if related.get("type") == "depends-on" and "resource" in related:
-                    scope.names.update(self._library(related["resource"]))
-            scope.names.update(self._own_names(library, scope))
-            known = self._libraries[key] = scope.names
+                    known.update(self._library(related["resource"]))
+            scope.names.update({**known, **self._logic(library)})
+            known.update(self._own_names(library, scope))
+            scope.names.update(known)
+            self._libraries[key] = known
         return known
 
     def _own_names(self, library: fhir.Resource, scope: Scope) -> dict[str, Name]:
         names: dict[str, Name] = {}
+        logic = self._snapshot.registry.logic.names(library)
         for parameter in fhir.as_list(library.get("parameter")):
+            if parameter["name"] in logic:  # the resource lists what the CQL declares
+                continue
             default = fhir.extension(parameter, fhir.DEFAULT_VALUE) or {}
             values = tuple(value for key, value in default.items() if key.startswith("value"))
             names[parameter["name"]] = Name(parameter["name"], Parameter(values), scope)
@@ -306,7 +396,18 @@ class Scopes:
         return names
 
 
-def _strings(meaning: Retrieve | Parameter | expr.Expression) -> list[str] | None:
+def _optional_types(definitions: Iterable[fhir.Resource]) -> frozenset[str]:
+    """The types that data requirements name, all of which are optional."""
+    needed: dict[str, bool] = {}
+    for definition in definitions:
+        for requirement in fhir.as_list(definition.get("dataRequirement")):
+            optional = fhir.extension(requirement, fhir.OPTIONAL_DATA) or {}
+            kind = requirement["type"]
+            needed[kind] = needed.get(kind, False) or not optional.get("valueBoolean")
+    return frozenset(kind for kind, required in needed.items() if not required)
+
+
+def _strings(meaning: Retrieve | Parameter | Expression) -> list[str] | None:
     """The strings that a name always stands for; None when it may stand for something else."""
-    items = meaning.constant if isinstance(meaning, expr.Expression) else None
+    items = meaning.constant if isinstance(meaning, Expression) else None
     return items if items and all(type(item) is str for item in items) else None

@@ -22,12 +22,14 @@ class Outcome(Enum):
 
 @dataclass(slots=True)
 class ConditionResult:
-    """One applicability condition: its text, its place, its three-valued value, and the error that stopped it."""
+    """One applicability condition: its text, its place, its three-valued value, the error that stopped it, and where
+    the define stands that it names in CQL."""
 
     expression: str
     location: Location
     value: bool | None
     error: str | None = None
+    defined: Location | None = None
 
 
 @dataclass(slots=True)

@@ -89,6 +89,7 @@ def _actions(applied: Iterable[AppliedAction]) -> list[dict[str, Any]]:
                     "line": condition.location.line,
                     "expression": condition.expression,
                     "value": condition.value,
+                    **({"defined": str(condition.defined)} if condition.defined else {}),
                     **({"error": condition.error} if condition.error else {}),
                 }
                 for condition in action.conditions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cds import fhir
 from cds.definitions.cycles import cycles
@@ -11,7 +12,7 @@ from cds.definitions.load import Document
 from cds.definitions.registry import Registry
 from cds.definitions.scope import library_canonicals
 from cds.definitions.source import ElementPath
-from cds.errors import Problem
+from cds.errors import Location, Problem
 
 #: A reference: where it stands, the canonical, and the kinds it may name.
 Reference = tuple[ElementPath, str, tuple[str, ...]]
@@ -26,8 +27,18 @@ def check_canonicals(registry: Registry) -> Iterator[Problem]:
                 message = f"the {' or '.join(kinds)} {canonical} is not loaded"
                 hint = registry.hint(canonical, *kinds)
                 yield document.problem("canonical-unresolved", message, path, hint=hint)
+    yield from _declared(registry)
     yield from _circles(registry, "definition-cycle", "action")
     yield from _circles(registry, "library-cycle", "library")
+
+
+def _declared(registry: Registry) -> Iterator[Problem]:
+    """Value sets that CQL declares and that are not loaded: nothing would ever be a member."""
+    for source, value_set, place in registry.logic.value_sets():
+        if registry.find(value_set.canonical, "ValueSet") is None:
+            found = Problem("", f"the ValueSet {value_set.canonical} is not loaded", Location("", *place))
+            hint = registry.hint(value_set.canonical, "ValueSet")
+            yield replace(source.problem(found), code="canonical-unresolved", hint=hint)
 
 
 def references(document: Document) -> Iterator[Reference]:

@@ -11,6 +11,7 @@ from cds.definitions.expressions import check_expressions
 from cds.definitions.extensions import check_extensions
 from cds.definitions.files import ContentFolder
 from cds.definitions.load import Document, load_folder
+from cds.definitions.logic import NO_LOGIC, Logic, read_logic
 from cds.definitions.plans import check_plans
 from cds.definitions.registry import Registry
 from cds.definitions.requirements import check_requirements
@@ -35,9 +36,10 @@ def inspect(root: Path) -> Inspection:
     folder = ContentFolder(root)
     documents, problems = load_folder(folder)
     terminology, terminology_problems = expand(documents, folder)
-    problems += terminology_problems
-    problems += check(documents, terminology)
-    return Inspection(Registry(documents), terminology, folder.revision(), _sorted(problems))
+    logic, logic_problems = read_logic(documents, folder)
+    problems += [*terminology_problems, *logic_problems]
+    problems += check(documents, terminology, logic)
+    return Inspection(Registry(documents, logic), terminology, folder.revision(), _sorted(problems))
 
 
 def check_content(root: Path) -> list[Problem]:
@@ -45,9 +47,10 @@ def check_content(root: Path) -> list[Problem]:
     return inspect(root).problems
 
 
-def check(documents: Sequence[Document], terminology: Terminology) -> list[Problem]:
-    """Every problem of loaded documents in file order: FHIR structure first, then what our engine needs."""
-    registry = Registry(documents)
+def check(documents: Sequence[Document], terminology: Terminology, logic: Logic = NO_LOGIC) -> list[Problem]:
+    """Every problem of loaded documents in file order: FHIR structure first, then what our engine needs. What is wrong
+    within their CQL was told by read_logic()."""
+    registry = Registry(documents, logic)
     return _sorted([problem for found in _checks(registry, terminology) for problem in found])
 
 

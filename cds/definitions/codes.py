@@ -83,7 +83,9 @@ CODES: dict[str, Code] = {
         "write a path such as action.title or dosageInstruction[0].text",
     ),
     "expression-language": Code(
-        "an expression in a language that is not supported", "`language: text/cql`", "write it in text/fhirpath"
+        "an expression in a language that is not supported",
+        "`language: application/x-fhir-query`",
+        "write it in text/fhirpath, text/cql or text/cql-identifier",
     ),
     "expression-missing": Code(
         "a condition, dynamic value or extension without expression text",
@@ -91,7 +93,7 @@ CODES: dict[str, Code] = {
         "add language and expression",
     ),
     "expression-semantic": Code(
-        "an expression parses, but a %name, a function or its arguments do not exist",
+        "an expression or a line of CQL parses, but a name, a function or its arguments do not exist or do not fit",
         "`%backPian.exists()`",
         "correct the name; define it in a library that the plan lists",
     ),
@@ -140,8 +142,18 @@ CODES: dict[str, Code] = {
         "warning: a hook that cds-hooks.org does not publish", "`name: patient-veiw`", "correct the name"
     ),
     "json-syntax": Code("a file is not JSON", "a comma before `}`", "correct it at the marked column"),
+    "library-content": Code(
+        "the CQL or ELM of a library cannot be read",
+        "`content: [{contentType: text/cql}]`",
+        "name a file beside the library with `url:`",
+    ),
     "library-cycle": Code(
         "libraries depend on each other in a circle", "`depends-on` itself", "remove one of the references"
+    ),
+    "library-name": Code(
+        "a library with CQL has no name, or its CQL says another name or version",
+        "`name: Pain` and `library Pane`",
+        "write the same name and version in both",
     ),
     "number-range": Code("a number that JSON readers cannot hold", "`1e999`", "write it as text in quotes"),
     "override-reason-display": Code(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from cds.definitions.load import Document
+from cds.definitions.logic import NO_LOGIC, Logic
 from cds.definitions.versions import version_key
 from cds.errors import NotFoundError
 from cds.fhir import split_canonical
@@ -13,10 +14,12 @@ from cds.terminology import meant_canonical
 
 
 class Registry:
-    """An immutable index of documents by canonical url. Several versions of one url may be loaded."""
+    """An immutable index of documents by canonical url, with the CQL their libraries carry. Several versions of one url
+    may be loaded."""
 
-    def __init__(self, documents: Iterable[Document]) -> None:
+    def __init__(self, documents: Iterable[Document], logic: Logic = NO_LOGIC) -> None:
         self.documents: tuple[Document, ...] = tuple(documents)
+        self.logic = logic
         by_url: dict[str, list[Document]] = {}
         for document in self.documents:
             if document.url:

@@ -67,11 +67,19 @@ def libraries_of(definition: Resource, registry: Registry) -> tuple[Resource, ..
     return tuple(found.values())
 
 
+def logic_of(definition: Resource, registry: Registry) -> tuple[Resource, ...]:
+    """The Libraries whose CQL a definition sees: its own, and that of those it names itself."""
+    named = (registry.find(canonical, "Library") for _, canonical in library_canonicals(definition))
+    owners = {id(owner): owner for owner in (definition, *(document.resource for document in named if document))}
+    return tuple(owner for owner in owners.values() if registry.logic.has(owner))
+
+
 def scope_of(definition: Resource, registry: Registry) -> frozenset[str]:
     """The names that expressions of a definition may use, apart from those bound inside an action (for-each names,
     `%action`): what `expr.compile` takes as `variables`."""
     owners = (definition, *libraries_of(definition, registry))
-    return CALL_NAMES.union(*(library_names(owner) for owner in owners))
+    logic = (registry.logic.names(owner) for owner in logic_of(definition, registry))
+    return CALL_NAMES.union(*(library_names(owner) for owner in owners), *logic)
 
 
 def for_each_name(action: Resource) -> str | None:

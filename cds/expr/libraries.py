@@ -25,19 +25,27 @@ class Libraries:
         self._find: Find = find or (lambda _name, _version: None)
         self._lock = RLock()
         self._elm: dict[tuple[str, str | None], Elm] = {}
-        self._compiled: dict[tuple[str, str | None], Library] = {}
+        #: by source, so that a library asked for with its version and without is one
+        self._translations: dict[str | int, Elm] = {}
+        self._compiled: dict[int, Library] = {}
         self._open: list[str] = []
 
     def library(self, name: str, version: str | None = None) -> Library:
         """The compiled library. Raises NotFoundError, and otherwise as compile()."""
         with self._lock:
-            found = self._compiled.get((name, version))
+            elm = self.elm(name, version)
+            found = self._compiled.get(id(elm))
             if found is None:
-                elm = self._translated(name, version)
-                if elm is None:
-                    raise NotFoundError(f"there is no library '{name}'" + (f" version {version}" if version else ""))
-                found = self._compiled[name, version] = self._closures(elm)
+                found = self._compiled[id(elm)] = self._closures(elm)
             return found
+
+    def elm(self, name: str, version: str | None = None) -> Elm:
+        """The ELM of a library that `find` knows. Raises as library()."""
+        with self._lock:
+            found = self._translated(name, version)
+        if found is None:
+            raise NotFoundError(f"there is no library '{name}'" + (f" version {version}" if version else ""))
+        return found
 
     def compile(self, source: str | Elm) -> Library:
         """The library of a CQL text or of ELM as JSON, which `find` need not know.
@@ -60,11 +68,13 @@ class Libraries:
             if name in self._open:
                 path = " includes ".join([*self._open[self._open.index(name) :], name])
                 raise ExpressionSemanticError(f"libraries include each other: {path}", library=name)
+            key = source if isinstance(source, str) else id(source)
             self._open.append(name)
             try:
-                found = self._elm[name, version] = self._to_elm(source, name)
+                found = self._translations.get(key) or self._to_elm(source, name)
             finally:
                 self._open.pop()
+            self._elm[name, version] = self._translations[key] = found
         return found
 
     def _to_elm(self, source: str | Elm, name: str) -> Elm:

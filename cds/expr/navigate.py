@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cds.expr.code import Many, One
+from cds.expr.elm.values import Tuple
 from cds.expr.evaluation import FEW, Evaluation, capped
 from cds.expr.types import Model, Types
 from cds.expr.values import EMPTY, Node, TypeInfo
@@ -117,7 +118,11 @@ def step(model: Model, name: str, *, count: bool = False) -> Step:
 
 
 def beside(item: Any, name: str) -> list[Any]:
-    """Element `name` of an item that is no dict: type information has two, everything else none."""
+    """Element `name` of an item that is no dict: a Tuple of CQL may have it, type information has two names, everything
+    else none."""
+    if type(item) is Tuple:
+        value = item.elements.get(name)
+        return value if isinstance(value, list) else EMPTY if value is None else [value]
     if type(item) is TypeInfo:
         return item.element(name)
     if type(item) is Node:
@@ -245,6 +250,8 @@ def typed_step(model: Model, base: Many, name: str) -> Many:
 
 def typed_children(item: Any, name: str, model: Model | None) -> list[Node]:
     """The element `name` of an item as Nodes, with types from `model` as far as they are known."""
+    if type(item) is Tuple:
+        return [as_node(found) for found in beside(item, name)]
     value, kind, element = (item.value, item.type, item.element) if type(item) is Node else (item, None, None)
     path = f"{item.path}.{name}" if type(item) is Node and item.path is not None else None
     if type(value) is not dict:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cds.apply.plan import CompiledAction, CompiledPlan
-from cds.apply.scope import Name, Parameter, Retrieve, Scope
+from cds.apply.scope import Expression, Name, Parameter, Retrieve, Scope
+from cds.expr.cql_expression import CqlExpression
 
 #: The plural key of a type where adding an s is not it.
 _PLURALS = {"FamilyMemberHistory": "familyMemberHistories"}
@@ -50,23 +51,20 @@ def key_of(resource_type: str) -> str:
 
 def _retrieves(plan: CompiledPlan, hook: str) -> Iterable[Retrieve]:
     seen: set[Name] = set()
-    pending: list[Name] = []
+    pending: list[tuple[Retrieve | Parameter | Expression, Scope]] = []
     for action in _answering(plan.actions, hook):
-        for expression, scope in action.expressions():
-            pending += _names(expression.variables, scope)
+        pending += action.expressions()
     while pending:
-        name = pending.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        if isinstance(name.meaning, Retrieve):
-            yield name.meaning
-        elif not isinstance(name.meaning, Parameter):
-            pending += _names(name.meaning.variables, name.scope)
-
-
-def _names(variables: Iterable[str], scope: Scope) -> list[Name]:
-    return [scope.names[name] for name in variables if name in scope.names]
+        meaning, scope = pending.pop()
+        if isinstance(meaning, Retrieve):
+            yield meaning
+        elif isinstance(meaning, CqlExpression):
+            for need in meaning.needs:
+                yield Retrieve(need.resource_type, optional=need.resource_type in scope.optional)
+        elif not isinstance(meaning, Parameter):
+            names = {scope.names[name] for name in meaning.variables if name in scope.names} - seen
+            seen |= names
+            pending += [(name.meaning, name.scope) for name in names]
 
 
 def _answering(actions: list[CompiledAction], hook: str) -> Iterable[CompiledAction]:

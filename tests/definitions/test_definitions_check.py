@@ -33,6 +33,14 @@ MISTAKES = [
     ("code-system-unresolved", "code-system-unresolved", "vs.yaml", 6, 15, "list the codes"),
     ("code-unknown", "code-unknown", "vs.yaml", 9, 17, "'mild'"),
     ("condition-kind", "condition-kind", "plan.yaml", 12, 15, "applicability"),
+    ("cql-clash", "variable-duplicate", "logic.yaml", 12, 29, "another name"),
+    ("cql-condition", "expression-semantic", "plan.yaml", 17, 23, "whether it exists"),
+    ("cql-identifier", "expression-semantic", "plan.yaml", 17, 28, "'Pains'"),
+    ("cql-include", "expression-semantic", "logic.cql", 3, 1, "beside this one"),
+    ("cql-inline", "expression-semantic", "plan.yaml", 17, 44, "'Has pain'"),
+    ("cql-semantic", "expression-semantic", "logic.cql", 6, 3, "'Has pain'"),
+    ("cql-syntax", "expression-syntax", "logic.cql", 5, 1, None),
+    ("cql-value-set", "canonical-unresolved", "logic.cql", 3, 1, "defines the ValueSet"),
     ("csv-duplicate", "csv-duplicate", "codes.csv", 4, 7, "remove one"),
     ("csv-header", "csv-header", "codes.csv", 1, 1, "system,code,display"),
     ("csv-row", "csv-row", "codes.csv", 3, 7, "needs a system and a code"),
@@ -76,7 +84,9 @@ MISTAKES = [
     ("hook-unknown", "hook-unknown", "plan.yaml", 10, 15, "'patient-view'"),
     ("json-syntax", "json-syntax", "plan.json", 4, 1, "comma"),
     ("json-syntax-string", "json-syntax", "plan.json", 2, 19, "backslash"),
+    ("library-content", "library-content", "logic.yaml", 8, 18, "url:"),
     ("library-cycle", "library-cycle", "names.yaml", 7, 15, "remove one"),
+    ("library-name", "library-name", "logic.yaml", 3, 7, "the same in both"),
     ("number-range", "number-range", "vs.yaml", 4, 15, "quotes"),
     ("override-reason-display", "override-reason-display", "reasons.yaml", 10, 17, "display:"),
     ("plan-description-missing", "plan-description-missing", "plan.yaml", 1, 1, "description:"),
@@ -111,7 +121,14 @@ MISTAKES = [
 ]
 
 #: Folders whose mistakes are two of a kind: the second one's line.
-SECOND = {"csv-row": [4], "data-filter": [11], "variable-duplicate": [8], "variable-name": [9]}
+SECOND = {
+    "cql-semantic": [7],
+    "cql-syntax": [6],
+    "csv-row": [4],
+    "data-filter": [11],
+    "variable-duplicate": [8],
+    "variable-name": [9],
+}
 
 #: Codes whose tests stand in test_definitions_files.py and test_definitions_structure.py.
 ELSEWHERE = {"content-missing", "file-too-big", "file-unreadable", "too-many-files", "fhir-invalid"}

@@ -91,8 +91,10 @@ class Compiler:
         return self.library.includes[alias]
 
     def is_fhir_helpers(self, node: Node) -> bool:
-        """True for a reference to FHIRHelpers, which is built in."""
+        """True for a reference to FHIRHelpers, which is built in and need not be included."""
         alias = node.get("libraryName")
+        if alias == FHIR_HELPERS and alias not in self.library.includes:
+            return True
         return alias is not None and self.owner(node).name == FHIR_HELPERS
 
     def code_system(self, node: Node) -> CodeSystem:

@@ -79,11 +79,11 @@ _CLAUSE = "Clause"
 _OPPOSITE = frozenset({"Not", "IsNull", "IsFalse", "Without"})
 
 
-def needs(library: Library, define: str) -> tuple[Need, ...]:
-    """Every retrieve that a named expression may evaluate, through references and includes; doubles joined."""
+def needs(library: Library, definition: Node) -> tuple[Need, ...]:
+    """Every retrieve that a definition of the library may evaluate, through references and includes; doubles joined."""
     found: dict[Need, bool] = {}
     walk = _Walk(found)
-    walk.reference(library, library.defines[define].node, "presence")
+    walk.reference(library, definition, "presence")
     return tuple(replace(need, absence=absence) for need, absence in found.items())
 
 
@@ -110,7 +110,7 @@ class _Walk:
             owner = _owner(library, node)
             if node["name"] in owner.defines:
                 self.reference(owner, owner.defines[node["name"]].node, bearing)
-        elif kind == "FunctionRef":
+        elif kind == "FunctionRef" and node.get("libraryName") != "FHIRHelpers":
             owner = _owner(library, node)
             for overload in owner.functions.get(node["name"], ()):
                 self.reference(owner, overload.node, "both")

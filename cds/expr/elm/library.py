@@ -122,7 +122,7 @@ class Library:
 
     def retrieves(self, define: str) -> tuple[Need, ...]:
         """What a named expression may ask of the data, through references and includes, known without running it."""
-        return needs(self, self.define(define).name)
+        return needs(self, self.define(define).node)
 
     def define(self, name: str) -> Define:
         """The named expression; NotFoundError when there is none."""

@@ -1,0 +1,244 @@
+"""The CQL of a content folder: what its Library resources carry, found, translated and compiled (Library.content).
+
+`text/cql` stands in a file beside the Library or inline; `application/elm+json` likewise. Where both are there, text
+wins.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cds.definitions.element import Element
+from cds.definitions.files import ContentFolder
+from cds.definitions.load import Document
+from cds.definitions.source import SourceText, clipped
+from cds.definitions.versions import version_key
+from cds.errors import DefinitionError, ExpressionError, Location, Problem
+from cds.expr.cql_expression import CqlExpression, CqlScope, of_define, of_parameter
+from cds.expr.elm.code import Place
+from cds.expr.elm.library import Library
+from cds.expr.elm.values import ValueSet
+from cds.expr.libraries import Libraries
+from cds.fhir import Resource
+
+CQL, ELM = "text/cql", "application/elm+json"
+#: The define that `context Patient` brings; expressions call it %patient.
+CONTEXT = "Patient"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """The CQL or ELM of one Library: where the resource says so, and the text with its file; `inline` when it stands in
+    the resource itself."""
+
+    element: Element
+    code: str | Mapping[str, Any]
+    text: SourceText
+    file: Path
+    inline: bool
+
+    @property
+    def document(self) -> Document:
+        """The Library."""
+        return self.element.document
+
+    @property
+    def name(self) -> str:
+        """Library.name: what includes and qualified names call it."""
+        return str(self.document.resource.get("name") or "")
+
+    def locate(self, line: int, column: int) -> Location:
+        """A place in the CQL; the element that holds it where it is inline or has no such place."""
+        if self.inline or not line:
+            return self.element.document.locate(self.element.path)
+        return Location(str(self.file), line, column)
+
+    def problem(self, found: Problem) -> Problem:
+        """A problem of the translator or compiler, at its place."""
+        line, column = found.location.line, found.location.column
+        location = self.locate(line, column)
+        code = found.code if found.code == "expression-syntax" else "expression-semantic"
+        message = f"at {line}:{column} of the CQL: {found.message}" if self.inline and line else found.message
+        own = self.text.printable_line(line) if line and not self.inline else None
+        return Problem(code, clipped(message), location, found.hint, found.severity, own)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Logic:
+    """The compiled CQL of a content folder, by the Library resource that carries it."""
+
+    libraries: Libraries = field(default_factory=Libraries)
+    sources: Mapping[int, Source] = field(default_factory=dict)
+    compiled: Mapping[int, Library] = field(default_factory=dict)
+    _scopes: dict[tuple[tuple[str, str | None], ...], CqlScope] = field(default_factory=dict)
+
+    def has(self, resource: Resource) -> bool:
+        """True when a Library carries CQL or ELM, sound or not."""
+        return id(resource) in self.sources
+
+    def is_sound(self, resources: Iterable[Resource]) -> bool:
+        """False when the CQL of one of these Libraries has problems: what needs it cannot be judged."""
+        return all(id(resource) in self.compiled for resource in resources if self.has(resource))
+
+    def scope(self, resources: Iterable[Resource]) -> CqlScope:
+        """What CQL expressions of a definition with these Libraries see."""
+        keys = tuple(_key(resource) for resource in resources if id(resource) in self.compiled)
+        if keys not in self._scopes:
+            self._scopes[keys] = CqlScope(self.libraries, keys)
+        return self._scopes[keys]
+
+    def names(self, resource: Resource) -> dict[str, CqlExpression]:
+        """The public defines and the parameters of a Library, which FHIRPath calls `%name`."""
+        library = self.compiled.get(id(resource))
+        if library is None:
+            return {}
+        defines = (define for define in library.defines.values() if define.public and define.name != CONTEXT)
+        return {
+            **{name: of_parameter(parameter) for name, parameter in library.parameters.items()},
+            **{define.name: of_define(define) for define in defines},
+        }
+
+    def value_sets(self) -> Iterator[tuple[Source, ValueSet, tuple[int, int]]]:
+        """Every value set that a library declares, with line and column."""
+        for key, library in self.compiled.items():
+            source = self.sources[key]
+            elm = self.libraries.elm(*_key(source.document.resource))
+            for node in (elm.get("library", elm).get("valueSets") or {}).get("def", ()):
+                place = Place("").of(node)
+                yield source, library.value_sets[node["name"]], (place.line, place.column)
+
+    def locate(self, place: Place) -> Location | None:
+        """Where a place in the library of that name stands."""
+        for source in self.sources.values():
+            if source.name == place.library:
+                return source.locate(place.line, place.column)
+        return None
+
+
+NO_LOGIC = Logic()
+
+
+def read_logic(documents: Iterable[Document], folder: ContentFolder) -> tuple[Logic, list[Problem]]:
+    """The CQL of the Library documents, and what is wrong with it. Files are read through `folder`, so that they are
+    guarded like the rest and count for its revision."""
+    problems: list[Problem] = []
+    sources: dict[int, Source] = {}
+    for document in documents:
+        if document.kind == "Library":
+            try:
+                source = _source(document, folder)
+            except DefinitionError as error:
+                problems += error.problems
+            else:
+                if source is not None:
+                    sources[id(document.resource)] = source
+    libraries = Libraries(_finder(sources.values()))
+    compiled: dict[int, Library] = {}
+    for key, source in sources.items():
+        try:
+            compiled[key] = _compiled(source, libraries)
+        except DefinitionError as error:
+            problems += error.problems
+    return Logic(libraries, sources, compiled), problems
+
+
+def _key(resource: Resource) -> tuple[str, str | None]:
+    return str(resource.get("name") or ""), resource.get("version")
+
+
+def _finder(sources: Iterable[Source]) -> Any:
+    """What finds the source of an include: by Library.name, and by version, the highest where none is asked for."""
+    newest = sorted(sources, key=lambda source: version_key(source.document.version), reverse=True)
+
+    def find(name: str, version: str | None) -> str | Mapping[str, Any] | None:
+        for source in newest:
+            if source.name == name and version in (None, source.document.version):
+                return source.code
+        return None
+
+    return find
+
+
+def _compiled(source: Source, libraries: Libraries) -> Library:
+    """The library of a source. Raises DefinitionError with its own problems, those of what it includes left out."""
+    name, version = _key(source.document.resource)
+    if not name:
+        hint = "add `name:`; other libraries include it by that"
+        raise DefinitionError([source.document.problem("library-name", "the Library has CQL and no name", hint=hint)])
+    try:
+        library = libraries.library(name, version)
+    except DefinitionError as error:
+        own = [found for found in error.problems if found.location.file == name]
+        raise DefinitionError(source.problem(found) for found in own) from None
+    except ExpressionError as error:
+        found = Problem("expression-semantic", error.message, Location("", error.line, error.column), error.hint)
+        raise DefinitionError([source.problem(found)]) from None
+    wrong = list(_misnamed(source, library))
+    if wrong:
+        raise DefinitionError(wrong)
+    return library
+
+
+def _misnamed(source: Source, library: Library) -> Iterator[Problem]:
+    """A library is included by the name and version of its resource: its text must not say another."""
+    resource = source.document.resource
+    for what, own, given in (
+        ("name", resource.get("name"), library.name),
+        ("version", resource.get("version"), library.version),
+    ):
+        if given and given != own:
+            message = f"the CQL says {what} '{given}', the Library {repr(own) if own else 'none'}"
+            yield source.document.problem("library-name", message, (what,), hint="write the same in both")
+
+
+def _source(document: Document, folder: ContentFolder) -> Source | None:
+    """The CQL of a Library, else its ELM, else None. Raises DefinitionError when it cannot be read."""
+    contents = list(Element.root(document).each("content"))
+    for wanted in (CQL, ELM):
+        for content in contents:
+            if (content.text("contentType") or "").partition(";")[0].strip() == wanted:
+                return _read(content, wanted, folder)
+    return None
+
+
+def _read(content: Element, kind: str, folder: ContentFolder) -> Source:
+    data, url = content.text("data"), content.text("url")
+    if data is not None:
+        try:
+            raw, file = base64.b64decode(data, validate=True), content.document.file
+        except (binascii.Error, ValueError):
+            raise _unreadable(content, "data", "the data is not base64") from None
+    elif url is not None:
+        path = content.document.origin.parent / url
+        try:
+            raw, file = folder.read(path), folder.shown(path)
+        except DefinitionError as error:
+            fault = error.problems[0]
+            found = content.problem(fault.code, f"{url}: {fault.message}", "url", hint=_BESIDE)
+            raise DefinitionError([found]) from None
+    else:
+        raise _unreadable(content, "contentType", "the content has neither url nor data")
+    try:
+        text = raw.decode("utf-8").removeprefix("\ufeff")
+        code: str | Mapping[str, Any] = text if kind == CQL else orjson.loads(raw)
+    except ValueError:
+        message = "the content is not UTF-8" if kind == CQL else "the ELM is not JSON"
+        raise _unreadable(content, "url", message) from None
+    if not isinstance(code, (str, dict)):
+        raise _unreadable(content, "url", "the ELM is no JSON object")
+    return Source(content, code, SourceText(text), file, inline=data is not None)
+
+
+_BESIDE = "name a file beside the Library, or below its folder"
+
+
+def _unreadable(content: Element, member: str, message: str) -> DefinitionError:
+    hint = f"write contentType: {CQL} and url: <file>.cql"
+    return DefinitionError([content.problem("library-content", message, member, hint=hint)])
