@@ -197,8 +197,9 @@ def _view(libraries: Mapping[str, Library]) -> Library:
     view = Library("", None)
     for library in list(libraries.values())[:1]:
         view.includes |= library.includes
-        for part in ("defines", "functions", "parameters", "code_systems", "value_sets", "codes", "concepts"):
-            setattr(view, part, getattr(library, part))
+        view.defines, view.functions, view.parameters = library.defines, library.functions, library.parameters
+        view.code_systems, view.value_sets = library.code_systems, library.value_sets
+        view.codes, view.concepts = library.codes, library.concepts
     for name, library in libraries.items():
         view.includes.setdefault(name, library)
     return view
