@@ -84,7 +84,7 @@ def to_time(value: Any) -> Time | None:
     if type(value) is DateTime:
         return Time(value.parts[3:], None, value.digits) if len(value.parts) > 3 else None
     if type(value) is not str:
-        return conversion.to_time(value)
+        return value if type(value) is Time else None
     found = temporal.parse_datetime("2000-01-01T" + value.removeprefix("T"))
     return Time(found.parts[3:], None, found.digits) if found is not None and len(found.parts) > 3 else None
 

@@ -206,22 +206,18 @@ def coalesce(*operands: Any) -> Any:
 # --- elements ----------------------------------------------------------------------------------------------------
 
 
-def children(item: Any) -> List | None:
+def children(item: Any) -> List:
     """`Children`: the values of the elements of an object or tuple, lists item by item."""
-    if item is None:
-        return None
     found = item.elements if type(item) is Tuple else item if type(item) is dict else {}
     return list(chain.from_iterable(value if isinstance(value, list) else (value,) for value in found.values()))
 
 
-def descendents(item: Any) -> List | None:
+def descendents(item: Any) -> List:
     """`Descendents`: children, their children, and so on."""
-    if item is None:
-        return None
     result: List = []
-    todo = children(item) or []
+    todo = children(item)
     while todo:
-        capped(result)
         result.extend(todo)
-        todo = [child for parent in todo for child in children(parent) or ()]
+        capped(result)
+        todo = [child for parent in todo for child in children(parent)]
     return result

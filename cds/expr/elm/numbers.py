@@ -129,8 +129,6 @@ def add(left: Any, right: Any) -> Any:
             return dates.moved(left, right)
     if is_number(left) and is_number(right):
         return add_decimals(left, right)
-    if type(left) is str and type(right) is str:
-        return left + right
     raise _mismatch("+", left, right)
 
 
@@ -228,38 +226,30 @@ def _cut_quotient(left: int, right: int) -> int:
     return whole if (left < 0) == (right < 0) else -whole
 
 
-def _whole_quotient(left: Any, right: Any) -> Decimal:
-    return CONTEXT.divide(decimal(left), decimal(right)).to_integral_value(ROUND_DOWN)
-
-
-def _remainder(left: Any, right: Any) -> Decimal:
-    try:
-        return CONTEXT.remainder(decimal(left), decimal(right))
-    except DecimalException:  # the whole quotient has more than 28 digits
-        whole = CONTEXT.multiply(_whole_quotient(left, right), decimal(right))
-        return CONTEXT.subtract(decimal(left), whole)
-
-
-def _of_quantities(
-    name: str, operation: Callable[[Any, Any], Decimal], left: Any, right: Any
-) -> Decimal | Quantity | None:
-    """An operation on numbers, or on quantities in the unit of the left one; null for division by zero."""
+def _of_quantities(name: str, operation: Callable[[Decimal, Decimal], Decimal], left: Any, right: Any) -> Any:
+    """An operation on numbers, or on quantities in the unit of the left one; null for division by zero, and when the
+    whole quotient has more digits than there are."""
     if is_number(left) and is_number(right):
-        return as_decimal(operation(left, right)) if right else None
+        return _divided(operation, decimal(left), decimal(right))
     first, second = _as_quantity(left), _as_quantity(right)
     if first is None or second is None:
         raise _mismatch(name, left, right)
     other = second if second.unit in (first.unit, "1") else quantities.convert(second, first)
-    if other is None or not other.value:
+    return None if other is None else _quantity(_divided(operation, first.value, other.value), first)
+
+
+def _divided(operation: Callable[[Decimal, Decimal], Decimal], left: Decimal, right: Decimal) -> Decimal | None:
+    try:
+        return as_decimal(operation(left, right)) if right else None
+    except DecimalException:
         return None
-    return _quantity(as_decimal(operation(first.value, other.value)), first)
 
 
 def truncated_divide(left: Any, right: Any) -> Any:
     """`div`: the quotient without its fraction, of the type of the operands; null for division by zero."""
     if type(left) is int and type(right) is int:
         return _whole(left, right, _cut_quotient(left, right)) if right else None
-    return _of_quantities("div", _whole_quotient, left, right)
+    return _of_quantities("div", CONTEXT.divide_int, left, right)
 
 
 def divide_longs(left: int, right: int) -> int | None:
@@ -271,7 +261,7 @@ def modulo(left: Any, right: Any) -> Any:
     """`mod`: the remainder of div, with the sign of the left; null for division by zero."""
     if type(left) is int and type(right) is int:
         return left - right * _cut_quotient(left, right) if right else None
-    return _of_quantities("mod", _remainder, left, right)
+    return _of_quantities("mod", CONTEXT.remainder, left, right)
 
 
 # --- one number --------------------------------------------------------------------------------------------------

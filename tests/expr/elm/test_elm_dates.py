@@ -22,6 +22,7 @@ def test_selectors_stop_at_the_first_null() -> None:
     moment = call("DateTime", 2012, 3, 1, 10, 30, 5, 250, Decimal("-5.5"))
     assert str(moment) == "2012-03-01T10:30:05.250-05:30"
     assert call("DateTime", 2012, *NONE7).offset == EV.offset()
+    assert call("DateTime", None, *NONE7) is None
     assert call("Time", 10, 30, None, None) == Time((10, 30))
     assert call("Time", None, None, None, None) is None
 
@@ -87,6 +88,8 @@ def test_now_is_the_same_all_along() -> None:
         ("@2012-03", "@2012-03-02", "month", 0),
         ("@2012-03-01", "@2012-03-31", "month", 0),
         ("@2012", "@2012", "month", None),
+        ("@2012", "@2012-03-01", "day", None),
+        ("@2012", "@2013-03-01", "day", -1),
         ("@2012", "@2013", "month", -1),
         ("@2012-03-01T10:00:00", "@2012-03-01T10:00:00.000", None, 0),
         ("@2012-03-01T10:00:00", "@2012-03-01T10:00:00.001", None, -1),

@@ -78,6 +78,7 @@ def test_equal(left: Any, right: Any, expected: bool | None) -> None:
         (v("1 year"), v("1 'a'"), True),
         ([1, N], [1, N], True),
         ([1, 2], [2, 1], False),
+        ([1, 2], Partial([1, 2]), True),
         (Tuple({"a": N, "b": "X"}), Tuple({"a": N, "b": "x"}), True),
         (Tuple({"a": N}), Tuple({"b": N}), False),
         (Code("a", "s", "1", "A"), Code("a", "s", "2", "B"), True),
@@ -113,6 +114,7 @@ def test_equivalent_texts_by_static_type(left: str | None, right: str | None) ->
         (v("1 'm'"), v("99 'cm'"), 1),
         (v("1 'm'"), v("1 'g'"), N),
         (v("@2012-01"), v("@2012-01"), 0),
+        (v("@2012-01-01"), v("@2012-01-02T10:00"), -1),
         (v("@2012-01"), v("@2012-01-01"), N),
     ],
 )

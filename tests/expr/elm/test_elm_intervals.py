@@ -138,6 +138,8 @@ def test_sets(name: str, left: str, right: str, expected: str | None) -> None:
         ("Size", "[1.0, 5.0]", "4.00000001"),
         ("Width", "[1 'mg', 5 'mg']", "4 'mg'"),
         ("Width", "[1, null)", "null"),
+        ("Size", "[1, null)", "null"),
+        ("PointFrom", "[1, null)", "null"),
         ("PointFrom", "[5, 5]", "5"),
         ("PointFrom", "[5, 6)", "5"),
     ],

@@ -25,6 +25,8 @@ MAX = limits.MAX_INTEGER
         ("Successor", v("@T23:59"), ()),
         ("Predecessor", v("@T00"), ()),
         ("Exp", Decimal(1000), ()),
+        ("Exp", Decimal(10**9), ()),
+        ("Successor", "text", ()),
         ("Ln", Decimal(0), ()),
     ],
 )
@@ -52,6 +54,7 @@ def test_a_long_steps_beyond_the_integers() -> None:
         ("LowBoundary", "1.587", 2, "1.58"),
         ("HighBoundary", "1.587", 9, "null"),
         ("HighBoundary", "1", None, "1.99999999"),
+        ("LowBoundary", "null", 8, "null"),
     ],
 )
 def test_boundaries(name: str, value: str, digits: int | None, expected: str) -> None:

@@ -42,6 +42,9 @@ def found(name: str, left: str, right: str, precision: str) -> int | tuple[int, 
         ("@2012-01-15T", "@2012-02-01T", "day", (16, 17)),
         ("@2012-01-15T10:00:00", "@2012-01-15T10:00:01", "millisecond", 1000),
         ("@T06", "@T07", "hour", (0, 1)),
+        ("@2012-01-15", "@2012-01-16T00:00:00", "hour", (0, 24)),
+        ("@9999-12-31T20:00:00Z", "@9999-12-31T23:00:00-05:00", "hour", 8),
+        ("@0001-01-01T02:00:00Z", "@0001-01-01T01:00:00+05:00", "hour", -6),
         ("@2012T", "@2012-03-01T04:00:00-05:00", "hour", (-7334, 1449)),
     ],
 )
@@ -130,6 +133,12 @@ def test_a_range_among_decimals() -> None:
     assert call("ToDecimal", days) is days
     assert call("Greater", days, half, types=decimals) is True
     assert call("Less", days, Decimal("10.0"), types=decimals) is None
+    rest = call("Subtract", 20, days)
+    assert (rest.low, rest.high) == (4, 16)
+    rest = call("Subtract", half, days, types=decimals)
+    assert (rest.low, rest.high) == (Decimal("-13.5"), Decimal("-1.5"))
+    twice = call("Multiply", half, days, types=decimals)
+    assert (twice.low, twice.high) == (Decimal("10.0"), Decimal("40.0"))
     total = call("Add", days, half, types=decimals)
     assert (total.low, total.high) == (Decimal("6.5"), Decimal("18.5"))
     assert call("Divide", days, half, types=decimals) is None
