@@ -26,6 +26,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
+IssueSeverity = Literal["error", "warning", "information"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -156,7 +157,7 @@ class Issue:
     text: str
     expression: str | None = None
     diagnostics: str | None = None
-    severity: Severity = "error"
+    severity: IssueSeverity = "error"
 
     def as_fhir(self) -> dict[str, Any]:
         issue: dict[str, Any] = {"severity": self.severity, "code": self.code, "details": {"text": self.text}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,9 @@ from cds.apply.scope import Session
 from cds.apply.tree import AppliedAction
 from cds.chart import Chart
 from cds.config import Settings
+from cds.cql import operation as cql
+from cds.cql.call import read_body, read_query
+from cds.cql.content import Content
 from cds.data import chart_of_request
 from cds.definitions.snapshot import Snapshot, load_snapshot
 from cds.errors import Issue, NotFoundError, RequestError
@@ -54,6 +57,7 @@ class Engine:
         self.snapshot: Snapshot = load_snapshot(settings.content)
         self._zone = ZoneInfo(settings.timezone)
         self._parameters = {"guideline": settings.guideline}
+        self._content = Content(self.snapshot)
         plans = Plans(self.snapshot)
         self.services = discovery.services(self.snapshot, plans, offer_decisions=settings.offer_decisions)
         self._known_reasons: dict[str, list[dict[str, str]]] = {}
@@ -81,8 +85,19 @@ class Engine:
         """Answer a call of `$fhirpath`: a Parameters resource as JSON text to one for orjson to write.
 
         Raises RequestError for everything that is refused."""
-        surroundings = Surroundings(self._now(), self._zone, self.snapshot.terminology)
-        return operation.answer(body, surroundings, release=release, max_depth=self.settings.max_depth)
+        return operation.answer(body, self._surroundings(), release=release, max_depth=self.settings.max_depth)
+
+    def run_cql(self, body: bytes) -> dict[str, Any]:
+        """Answer a call of `$cql`, as run_fhirpath does. Raises RequestError."""
+        return cql.run_expression(read_body(body, self.settings.max_depth), self._content, self._surroundings())
+
+    def run_library(
+        self, library_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
+    ) -> dict[str, Any]:
+        """Answer a call of `Library/$evaluate`, about the library of that id where one is given. Raises NotFoundError
+        when there is none, and RequestError."""
+        sent = read_query(query) if body is None else read_body(body, self.settings.max_depth)
+        return cql.run_library(sent, self._content, self._surroundings(), library_id)
 
     def answer(
         self,
@@ -126,6 +141,9 @@ class Engine:
         if chart.dropped:
             _log.warning("foreign-resources-dropped", service=service.id, count=chart.dropped)
         return Answer(service, chart, applied, cards)
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(self._now(), self._zone, self.snapshot.terminology)
 
     def _now(self) -> datetime:
         return self.settings.fixed_now or datetime.now(UTC)

@@ -16,7 +16,7 @@ LAYERS = (
     ("cds.expr",),
     ("cds.terminology", "cds.chart", "cds.definitions"),
     ("cds.apply", "cds.definitions.check"),
-    ("cds.hooks", "cds.fhirpath"),
+    ("cds.hooks", "cds.fhirpath", "cds.cql"),
     ("cds.config", "cds.data"),
     ("cds.service",),
     ("cds.cases", "cds.trace"),

@@ -16,20 +16,16 @@ from zoneinfo import ZoneInfo
 import click
 import orjson
 
-from cds.body import decode
 from cds.cli.items import render_items, render_steps
 from cds.cli.options import author_settings, output_format
+from cds.cli.resources import read_resource
 from cds.config import Settings
-from cds.definitions.read_yaml import read_yaml
-from cds.definitions.source import ReadError, SourceText
 from cds.errors import (
-    ConfigurationError,
     EvaluationError,
     ExpressionSyntaxError,
     LimitError,
     Location,
     Problem,
-    RequestError,
 )
 from cds.expr import Item, Step, Terminology, to_json
 from cds.expr.lexer import place
@@ -62,7 +58,7 @@ def command(
     Prints each item with its type and where it stands. References resolve within FILE; memberOf() knows the value sets
     of the content. What trace() is given goes to standard error. Exit status 1 when the expression fails."""
     settings = author_settings()
-    question = Question(expression, _read(file), context, dict(map(_variable, variables)), release)
+    question = Question(expression, read_resource(file), context, dict(map(_variable, variables)), release)
     now = settings.fixed_now or datetime.now(UTC)
     surroundings = Surroundings(now, ZoneInfo(settings.timezone), _Content(settings))
     try:
@@ -95,30 +91,6 @@ class _Content(Terminology):
 
     def subsumes(self, system: str, ancestor: str, code: str) -> bool | None:
         return self._loaded.subsumes(system, ancestor, code)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """The resource in a file, or on standard input. Raises ConfigurationError."""
-    body = sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
-    body = body.removeprefix(b"\xef\xbb\xbf")
-    try:
-        value = decode(body, exact=True) if body.lstrip()[:1] in (b"{", b"[") else _yaml(body, file)
-    except RequestError as error:
-        raise ConfigurationError(f"{file}: {error.issues[0].text.replace('The body', 'the file')}") from None
-    if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
-        raise ConfigurationError(f"{file}: this is no FHIR resource: it has no resourceType")
-    return value
-
-
-def _yaml(body: bytes, file: Path) -> Any:
-    try:
-        text = body.decode()
-        return next((value for value, _ in read_yaml(text)), None)
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{file}: the file is not UTF-8") from None
-    except ReadError as error:
-        line, column = SourceText(text).position(error.offset)
-        raise ConfigurationError(f"{file}:{line}:{column}: {error.message}") from None
 
 
 def _variable(argument: str) -> tuple[str, list[Any]]:

@@ -57,8 +57,13 @@ def json_text(value: Any, *, indent: bool = False) -> str:
     """A value as JSON. What a terminal would act on is escaped."""
     option = orjson.OPT_INDENT_2 if indent else None
     text = orjson.dumps(to_json(value, exact=True), default=written, option=option).decode()
-    return text if text.isprintable() else "".join(map(_harmless, text))
+    return harmless(text)
 
 
-def _harmless(character: str) -> str:
+def harmless(text: str) -> str:
+    """The text without what a terminal would act on."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
     return character if character == "\n" or character.isprintable() else json.dumps(character)[1:-1]

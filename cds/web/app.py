@@ -6,7 +6,7 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from cds.config import Settings
-from cds.web import calls, cors, errors, fhirpath, hooks, system
+from cds.web import calls, cors, cql, errors, fhirpath, hooks, system
 from cds.web.seam import WebEngine
 
 
@@ -18,6 +18,7 @@ def create_app(engine: WebEngine, settings: Settings) -> Flask:
     app.url_map.strict_slashes = False
     app.register_blueprint(hooks.blueprint(engine, settings))
     app.register_blueprint(fhirpath.blueprint(engine, settings))
+    app.register_blueprint(cql.blueprint(engine, settings))
     app.register_blueprint(system.blueprint(engine))
     errors.register(app)
     finish = cors.Policy.of(settings)

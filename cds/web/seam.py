@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 
@@ -39,5 +40,20 @@ class FhirPathEngine(Protocol):
         ...
 
 
-class WebEngine(HookEngine, FhirPathEngine, Protocol):
+class CqlEngine(Protocol):
+    """Answers calls of the operations `$cql` and `Library/$evaluate`."""
+
+    def run_cql(self, body: bytes) -> dict[str, Any]:
+        """The Parameters resource that answers the one in `body`. Raises RequestError for a call it refuses."""
+        ...
+
+    def run_library(
+        self, library_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
+    ) -> dict[str, Any]:
+        """The same for a library, from a body or from the query of an address. Raises NotFoundError for an unknown id,
+        RequestError for a call it refuses."""
+        ...
+
+
+class WebEngine(HookEngine, FhirPathEngine, CqlEngine, Protocol):
     """All that the routes need."""

@@ -1,0 +1,244 @@
+"""`cds cql`: what the expressions of a library give, and why."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import orjson
+
+from cds.cli import cql_values
+from cds.cli.items import harmless
+from cds.cli.options import author_settings, output_format
+from cds.cli.resources import read_resource
+from cds.cql.author import Author, written_value
+from cds.cql.kinds import type_name
+from cds.cql.parameters import named_define, named_parameters, parameters_of
+from cds.cql.record import Record, record_of
+from cds.cql.session import Lookup, Outcome, Session
+from cds.errors import ConfigurationError, DefinitionError, Problem, RequestError, did_you_mean
+from cds.expr.elm.library import Define, Library
+from cds.fhir import written
+from cds.fhirpath.question import Surroundings
+
+#: The widest column of names, and the narrowest for values.
+_NAMES = 28
+_VALUES = 30
+
+
+@click.command("cql")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--define", "names", multiple=True, metavar="NAME", help="Only this expression. May be repeated.")
+@click.option(
+    "--input",
+    "data",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="A Bundle that holds all there is of a patient (- reads standard input).",
+)
+@click.option("--subject", metavar="ID", help="The patient, when the Bundle holds several.")
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a parameter; VALUE is CQL, or text for a String. May be repeated.",
+)
+@click.option("--now", help="Stop the clock at this FHIR dateTime. [CDS_NOW]")
+@click.option("--content", default=None, help="Folder of definitions with more libraries and value sets. [CDS_CONTENT]")
+@click.option("--explain", is_flag=True, help="Show what each expression called, looked up and lacked.")
+@output_format
+def command(
+    file: Path,
+    names: tuple[str, ...],
+    data: Path | None,
+    subject: str | None,
+    parameters: tuple[str, ...],
+    now: str | None,
+    content: str | None,
+    explain: bool,
+    form: str,
+) -> None:
+    """Evaluate the expressions of FILE, a library in CQL (.cql) or ELM (.json), and print their values.
+
+    What it includes is looked for in the folder of FILE and in the content; value sets are those of the content.
+    Exit status 1 when something does not compile or fails."""
+    settings = author_settings(content=content, now=now)
+    author = Author(file, settings.content)
+    try:
+        library = author.library()
+    except DefinitionError as error:
+        _stop(error.problems, form)
+    wanted = [_define(library, name) for name in names] or list(_public(library))
+    moment = settings.fixed_now or datetime.now(UTC)
+    session = Session(Surroundings(moment, ZoneInfo(settings.timezone), author.terminology), _record(data, subject))
+    session.bind(dict(binding for given in parameters for binding in _bindings(library, session, given)))
+    outcomes = [session.outcome(define.library, define.name) for define in wanted]
+    problems = list(dict.fromkeys(author.problem(found.error) for found in outcomes if found.error is not None))
+    if form == "json":
+        _write({**_record_of(library, outcomes, session, explain), "problems": [each.as_dict() for each in problems]})
+    else:
+        _print(outcomes, library, author, explain)
+        for message in session.messages:
+            click.echo(harmless(f"{message.severity} {message.code}: {message.text}"), err=True)
+        _tell(problems)
+    sys.exit(1 if problems else 0)
+
+
+def _stop(problems: Iterable[Problem], form: str) -> None:
+    """Print what is wrong with the library, and end."""
+    found = list(problems)
+    if form == "json":
+        _write({"problems": [problem.as_dict() for problem in found]})
+    else:
+        _tell(found)
+        click.echo(f"{len(found)} problem{'s' * (len(found) != 1)}; the library does not compile", err=True)
+    sys.exit(1)
+
+
+def _tell(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        click.echo(problem.render(), err=True)
+
+
+def _define(library: Library, name: str) -> Define:
+    found = named_define(library, name)
+    if found is None:
+        hint = did_you_mean(name, library.defines) or f"there are {', '.join(library.defines) or 'none'}"
+        raise ConfigurationError(f"{library.name or 'the library'} has no expression '{name}': {hint}")
+    return found
+
+
+def _public(library: Library) -> Iterator[Define]:
+    """Every public expression that the library itself names."""
+    return (define for define in library.defines.values() if define.public and define.name != define.context)
+
+
+def _record(file: Path | None, subject: str | None) -> Record:
+    """The data in a file. Raises ConfigurationError."""
+    if file is None:
+        return record_of(None)
+    resource = read_resource(file)
+    if resource["resourceType"] != "Bundle":
+        resource = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource}]}
+    try:
+        return record_of(resource, subject)
+    except RequestError as error:
+        text = error.issues[0].text.replace("The data", "it").replace("as 'subject'", "with --subject")
+        raise ConfigurationError(f"{file}: {text[:1].lower()}{text[1:]}") from None
+
+
+def _bindings(library: Library, session: Session, given: str) -> Iterator[tuple[str, Any]]:
+    """`NAME=VALUE` as the key and value of each parameter it means. Raises ConfigurationError."""
+    name, equals, text = given.partition("=")
+    if not name or not equals:
+        raise click.BadParameter(f"'{given}' is not NAME=VALUE", param_hint="--parameter")
+    found = named_parameters(library, name)
+    if not found:
+        known = parameters_of(library)
+        hint = did_you_mean(name, known) or (f"there are {', '.join(known)}" if known else "it has none")
+        raise ConfigurationError(f"{library.name or 'the library'} has no parameter '{name}': {hint}")
+    for parameter in found:
+        yield f"{parameter.library.name}.{name.rpartition('.')[2]}", written_value(parameter, text, session.evaluation)
+
+
+# --- text ------------------------------------------------------------------------------------------------------------
+
+
+def _print(outcomes: list[Outcome], library: Library, author: Author, explain: bool) -> None:
+    width = shutil.get_terminal_size().columns
+    names = [_name(outcome.define, library) for outcome in outcomes]
+    column = min(max(map(len, names), default=0), _NAMES)
+    for name, outcome in zip(names, outcomes, strict=True):
+        for line in _lines(name, outcome, author, column, width):
+            click.echo(line)
+        if explain:
+            for line in _explained(outcome, library, width):
+                click.echo(line)
+
+
+def _name(define: Define, library: Library) -> str:
+    return define.name if define.library is library else f"{define.library.name}.{define.name}"
+
+
+def _lines(name: str, outcome: Outcome, author: Author, column: int, width: int) -> list[str]:
+    """A name with its value beside it, or below where there is no room for it."""
+    lacks = f"  (lacks data: {', '.join(outcome.missing)})" if outcome.missing else ""
+    if outcome.error is not None:
+        return [f"{name:{column}}  failed at {author.problem(outcome.error).location}"]
+    flat = cql_values.text(outcome.value) + lacks
+    if len(name) <= column and len(flat) <= max(width - column - 2, _VALUES):
+        return [f"{name:{column}}  {flat}"]
+    *found, last = cql_values.lines(outcome.value, width - 2)
+    return [name, *(f"  {line}" for line in (*found, last + lacks))]
+
+
+def _explained(outcome: Outcome, library: Library, width: int) -> Iterator[str]:
+    told = {
+        "called": [_name(define, library) for define in outcome.steps.calls],
+        "retrieved": list(map(_lookup, outcome.steps.lookups)),
+        "missing": list(outcome.missing),
+    }
+    for label, parts in told.items():
+        for index, part in enumerate(parts if label == "retrieved" else [", ".join(parts)] if parts else []):
+            head = f"    {label if index == 0 else '':<10}"
+            yield textwrap.fill(part, width, initial_indent=head, subsequent_indent=" " * 16, break_on_hyphens=False)
+
+
+def _lookup(lookup: Lookup) -> str:
+    """A retrieve the way CQL writes it, and how many resources it found."""
+    found = f"{lookup.found} found" if lookup.complete else f"{lookup.found} found, may be incomplete"
+    if lookup.codes is None:
+        return f"[{lookup.resource_type}]: {found}"
+    where = lookup.value_set or "{ " + ", ".join(f"{system}|{code}" for system, code in sorted(lookup.codes)[:3]) + (
+        ", ... }" if len(lookup.codes) > 3 else " }"
+    )
+    return f"[{lookup.resource_type}: {lookup.path or 'code'} in {where}]: {found}"
+
+
+# --- JSON ------------------------------------------------------------------------------------------------------------
+
+
+def _record_of(library: Library, outcomes: list[Outcome], session: Session, explain: bool) -> dict[str, Any]:
+    messages = [{"severity": each.severity, "code": each.code, "text": each.text} for each in session.messages]
+    return {
+        "library": library.name,
+        "version": library.version,
+        "defines": [_result(outcome, library, explain) for outcome in outcomes],
+        "messages": messages,
+    }
+
+
+def _result(outcome: Outcome, library: Library, explain: bool) -> dict[str, Any]:
+    name, kind = _name(outcome.define, library), type_name(outcome.define.type)
+    if outcome.error is not None:
+        found: dict[str, Any] = {"name": name, "type": kind, "error": outcome.error.message}
+    else:
+        found = {"name": name, "type": kind, "value": cql_values.record(outcome.value)}
+    found["missing"] = list(outcome.missing)
+    if explain:
+        found["called"] = [_name(define, library) for define in outcome.steps.calls]
+        found["retrieved"] = list(map(_looked_up, outcome.steps.lookups))
+    return found
+
+
+def _looked_up(lookup: Lookup) -> dict[str, Any]:
+    codes = None if lookup.codes is None else [f"{system}|{code}" for system, code in sorted(lookup.codes)]
+    return {
+        "type": lookup.resource_type,
+        "path": lookup.path,
+        **({"valueSet": lookup.value_set} if lookup.value_set else {"codes": codes}),
+        "found": lookup.found,
+        "complete": lookup.complete,
+    }
+
+
+def _write(found: dict[str, Any]) -> None:
+    text = orjson.dumps(found, default=written, option=orjson.OPT_INDENT_2)
+    sys.stdout.buffer.write(text + b"\n")

@@ -1,0 +1,1 @@
+"""CQL for people and for callers over HTTP: behind `cds cql`, `$cql` and `Library/$evaluate`."""

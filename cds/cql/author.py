@@ -1,0 +1,134 @@
+"""Libraries as an author has them: one file, those beside it, and the content; and parameters written in CQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cds.cql.content import Content
+from cds.cql.sources import Folder, Source, choose, named, read_file
+from cds.definitions.snapshot import Snapshot, load_snapshot
+from cds.definitions.source import SourceText
+from cds.errors import (
+    ConfigurationError,
+    DefinitionError,
+    EvaluationError,
+    ExpressionError,
+    LimitError,
+    Location,
+    Problem,
+    RequestError,
+)
+from cds.expr.elm.library import Library, Parameter
+from cds.expr.elm.specifiers import STRING
+from cds.expr.evaluation import Evaluation, Terminology
+from cds.expr.libraries import Libraries
+
+
+class Author:
+    """The library in a file, what it includes, and where in which file an error stands."""
+
+    def __init__(self, file: Path, content: Path) -> None:
+        self._file = file
+        self._content = _Lazy(content)
+        self._folder = Folder(file.parent)
+        self._files = {"": file}
+        self.terminology: Terminology = self._content
+
+    def library(self) -> Library:
+        """The compiled library. Raises DefinitionError with all problems, each at its file, and ConfigurationError
+        when the file holds no library."""
+        try:
+            source = read_file(self._file)
+        except (RequestError, UnicodeDecodeError) as error:
+            fault = error.issues[0].text if isinstance(error, RequestError) else "the file is not UTF-8"
+            raise ConfigurationError(f"{self._file}: {fault}") from None
+        if source is None:
+            raise ConfigurationError(f"{self._file}: this is neither ELM nor a Library that carries CQL")
+        self._files[named(source).name] = self._file
+        try:
+            return Libraries(self._find).compile(source)
+        except DefinitionError as error:
+            raise DefinitionError(map(self._placed, error.problems)) from None
+        except ExpressionError as error:
+            raise DefinitionError([self.problem(error)]) from None
+
+    def problem(self, error: ExpressionError) -> Problem:
+        """An error at its place in its file."""
+        kinds = {LimitError: "expression-limit", EvaluationError: "expression-evaluation"}
+        code = next((code for kind, code in kinds.items() if isinstance(error, kind)), "expression-semantic")
+        place = Location(error.library, error.line, error.column)
+        return self._placed(Problem(code, error.message, place, error.hint))
+
+    def _find(self, name: str, version: str | None) -> Source | None:
+        found = choose(self._folder.libraries, name, version)
+        if found is None:
+            return self._content.find(name, version)
+        self._files[name] = found.file or self._file
+        return found.source
+
+    def _placed(self, problem: Problem) -> Problem:
+        at = problem.location
+        file = self._files.get(at.file)
+        if file is None:
+            return problem
+        source = problem.source
+        if file.suffix == ".cql" and at.line:
+            source = SourceText(file.read_text(encoding="utf-8-sig")).printable_line(at.line)
+        return replace(problem, location=replace(at, file=str(file)), source=source)
+
+
+class _Lazy(Terminology):
+    """The content, which is loaded when its first library or value set is asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @cached_property
+    def _snapshot(self) -> Snapshot:
+        return load_snapshot(self._root)
+
+    @cached_property
+    def _libraries(self) -> Content:
+        return Content(self._snapshot)
+
+    def find(self, name: str, version: str | None) -> Source | None:
+        return self._libraries.find(name, version)
+
+    def member(self, value_set: str, system: str | None, code: str) -> bool | None:
+        return self._snapshot.terminology.member(value_set, system, code)
+
+    def codes(self, value_set: str) -> frozenset[tuple[str, str]] | None:
+        return self._snapshot.terminology.codes(value_set)
+
+
+#: Lines before the value in the library made around it.
+_HEADER = "using FHIR version '4.0.1'\ninclude FHIRHelpers version '4.0.1'\nparameter \"value\" {kind} default\n"
+
+
+def written_value(parameter: Parameter, text: str, evaluation: Evaluation) -> Any:
+    """The value of a parameter that is written in CQL; for a String without quotes it is the text. Raises
+    ConfigurationError with the place in the text."""
+    if parameter.type == STRING and not text.lstrip().startswith("'"):
+        return text
+    header = _HEADER.format(kind=parameter.type or "")
+    try:
+        made = Libraries().compile(header + text)
+        return made.parameters["value"].value(evaluation)
+    except DefinitionError as error:
+        found: Iterable[Problem] = error.problems
+    except ExpressionError as error:
+        found = [Problem("", error.message, Location("", error.line, error.column), error.hint)]
+    lines = header.count("\n")
+    told = [_told(problem, lines) for problem in found]
+    example = "VALUE is CQL, such as 5, true, @2026-01-31 or Interval[@2026-01-01, @2026-12-31]"
+    raise ConfigurationError("\n".join([f"parameter '{parameter.name}': {told[0]}", *told[1:], example]))
+
+
+def _told(problem: Problem, lines: int) -> str:
+    at = problem.location
+    place = f"{at.line - lines}:{at.column}: " if at.line > lines else ""
+    return f"{place}{problem.message}" + (f" ({problem.hint})" if problem.hint else "")

@@ -1,0 +1,277 @@
+"""The operations `$cql` and `Library/$evaluate` (Using CQL with FHIR): Parameters in, Parameters out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from cds.cql import inputs
+from cds.cql.call import Call, Sent, parts, refused, sent_in, text_of
+from cds.cql.content import Content
+from cds.cql.parameters import closure, key_of, named_define, named_parameters, parameters_of
+from cds.cql.record import record_of
+from cds.cql.results import ABSENT, Part, Renderer
+from cds.cql.session import Outcome, Session
+from cds.cql.sources import source_of
+from cds.errors import (
+    DefinitionError,
+    ExpressionError,
+    ExpressionSyntaxError,
+    Issue,
+    IssueSeverity,
+    LimitError,
+    NotFoundError,
+    Problem,
+    RequestError,
+    did_you_mean,
+    operation_outcome,
+)
+from cds.expr.cql.parser import parse_expression
+from cds.expr.elm.library import Define, Library
+from cds.expr.evaluation import Message
+from cds.expr.libraries import Libraries
+from cds.fhirpath.question import Surroundings
+
+_COMMON = ("subject", "expression", "parameters", "library", "useServerData", "data", "timestamp")
+_EVALUATE = (*_COMMON, "url", "includePrivate")
+_RESULT = "return"
+_FHIR = ("using FHIR version '4.0.1'", "include FHIRHelpers version '4.0.1'")
+_SEVERITIES: dict[str, IssueSeverity] = {"Warning": "warning", "Error": "error"}
+
+
+def run_expression(sent: Sequence[Sent], content: Content, surroundings: Surroundings) -> dict[str, Any]:
+    """Answer `$cql`: one expression, with the libraries it includes, to its value as `return`.
+
+    Raises RequestError: 400 for a call that cannot be understood and an expression that does not compile, 404 for a
+    library that is not there, 422 for an expression that fails."""
+    call = Call(sent, _COMMON, repeated=("library",))
+    expression = call.text("expression", required=True) or ""
+    pointer = f"{call.pointer('expression')}/valueString"
+    evaluation = _Evaluation(call, surroundings)
+    header = [*_FHIR, *_includes(call, content), *_declarations(evaluation)]
+    # CQL alone comes first: there, Quantity is that of CQL, which FHIR's would hide.
+    plain = None if call.all("library") else _compiled(expression, header[len(_FHIR) :], content.libraries)
+    library = plain or _compiled_expression(expression, header, content.libraries, pointer)
+    unknown = evaluation.bind(library)
+    outcome = evaluation.session.outcome(library, _RESULT)
+    if outcome.error is not None:
+        raise RequestError(422, _issue(_moved(outcome.error, len(header)), pointer))
+    values = Renderer().parameters(_RESULT, outcome.value, outcome.define.type)
+    return _answer(values, [*unknown, *_notes([outcome], evaluation.session.messages)])
+
+
+def run_library(
+    sent: Sequence[Sent], content: Content, surroundings: Surroundings, identifier: str | None = None
+) -> dict[str, Any]:
+    """Answer `Library/$evaluate`: the library of that id, or the one that `url` or `library` names, to the values of
+    its expressions. What failed has no value, and `_messages` says why.
+
+    Raises NotFoundError for an unknown id, RequestError as run_expression(); 422 only when nothing has a value."""
+    call = Call(sent, _EVALUATE, repeated=("expression",))
+    library = _chosen(call, content, identifier)
+    wanted = list(_wanted(call, library))
+    evaluation = _Evaluation(call, surroundings)
+    unknown = evaluation.bind(library)
+    outcomes = [(name, evaluation.session.outcome(define.library, define.name)) for name, define in wanted]
+    failures = [_issue(outcome.error, f"'{name}'") for name, outcome in outcomes if outcome.error is not None]
+    if failures and len(failures) == len(outcomes):
+        raise RequestError(422, failures)
+    renderer = Renderer()
+    values = [part for name, outcome in outcomes for part in _value(renderer, name, outcome)]
+    notes = _notes([outcome for _, outcome in outcomes], evaluation.session.messages)
+    return _answer(values, [*failures, *unknown, *notes])
+
+
+class _Evaluation:
+    """The session of a call and the parameters it gives."""
+
+    def __init__(self, call: Call, surroundings: Surroundings) -> None:
+        now = call.moment("timestamp")
+        call.truth("useServerData", otherwise=True)  # this service has no data of its own
+        record = record_of(call.resource("data", "Bundle"), call.text("subject"))
+        self.session = Session(surroundings if now is None else replace(surroundings, now=now), record)
+        self.given: dict[str, list[Sent]] = {}
+        resource = call.resource("parameters", "Parameters")
+        for sent in sent_in(resource, f"{call.pointer('parameters')}/resource") if resource is not None else ():
+            self.given.setdefault(sent.parameter["name"], []).append(sent)
+
+    def bind(self, library: Library) -> list[Issue]:
+        """Give the parameters of a library, and of those it includes, their values; a note for each value that none of
+        them takes. Raises RequestError 400 for a value of another type."""
+        values, notes = {}, []
+        for name, sent in self.given.items():
+            found = named_parameters(library, name)
+            if not found:
+                hint = did_you_mean(name, parameters_of(library))
+                notes.append(Issue("not-found", "No library has this parameter", sent[0].pointer, hint, "warning"))
+            for parameter in found:
+                kind = parameter.type or inputs.natural(_raw(sent))
+                values[key_of(parameter)] = inputs.read(_raw(sent), kind, self.session.evaluation, sent[0].pointer)
+        self.session.bind(values)
+        return notes
+
+
+def _raw(sent: Sequence[Sent]) -> list[dict[str, Any]]:
+    return [one.parameter for one in sent]
+
+
+def _includes(call: Call, content: Content) -> Iterator[str]:
+    """A line of CQL for each library that the expression may use."""
+    for sent in call.all("library"):
+        members = {part.parameter["name"]: part for part in parts(sent)}
+        if "url" not in members:
+            raise refused("required", "A library needs its 'url'", sent.pointer)
+        name, version = _by_url(content, text_of(members["url"], "url"), members["url"].pointer)
+        alias = text_of(members["name"], "name") if "name" in members else name
+        which = f" version {_quoted(version, chr(39))}" if version else ""
+        yield f"include {_quoted(name)}{which} called {_quoted(alias)}"
+
+
+def _declarations(evaluation: _Evaluation) -> Iterator[str]:
+    """A line of CQL for each parameter that is not one of an included library."""
+    for name, sent in evaluation.given.items():
+        if "." not in name:
+            yield f"parameter {_quoted(name)} {inputs.natural(_raw(sent))}"
+    yield "context Patient"
+    yield f'define "{_RESULT}":'
+
+
+def _quoted(text: str, mark: str = '"') -> str:
+    escaped = text.replace("\\", "\\\\").replace(mark, "\\" + mark).replace("\n", "\\n").replace("\r", "\\r")
+    return f"{mark}{escaped}{mark}"
+
+
+def _compiled(text: str, header: list[str], libraries: Libraries) -> Library | None:
+    """The library of CQL alone whose one expression is `text`; None when it is more than that, or wrong."""
+    try:
+        parse_expression(text)
+        return libraries.compile("\n".join([*header, *[""] * len(_FHIR), text]))
+    except (DefinitionError, ExpressionError):
+        return None
+
+
+def _compiled_expression(text: str, header: list[str], libraries: Libraries, pointer: str) -> Library:
+    """The library whose one expression is `text`. Raises RequestError 400 with its problems, placed in the text."""
+    try:
+        parse_expression(text)  # alone first: what only a library may say is no expression
+        return libraries.compile("\n".join([*header, text]))
+    except ExpressionSyntaxError as error:
+        raise RequestError(400, _issue(error, pointer)) from None
+    except DefinitionError as error:
+        own = [
+            replace(problem, location=replace(problem.location, line=max(problem.location.line - len(header), 0)))
+            if not problem.location.file
+            else problem
+            for problem in error.problems
+        ]
+        raise RequestError(400, [_problem(problem, pointer) for problem in own]) from None
+    except ExpressionError as error:
+        raise RequestError(400, _issue(error, pointer)) from None
+
+
+def _moved(error: ExpressionError, lines: int) -> ExpressionError:
+    """An error of the library made around an expression, placed in the expression."""
+    if not error.library and error.line > lines:
+        error.line -= lines
+    return error
+
+
+def _by_url(content: Content, canonical: str, pointer: str) -> tuple[str, str | None]:
+    try:
+        return content.by_url(canonical)
+    except NotFoundError:
+        raise RequestError(404, Issue("not-found", "There is no Library with CQL of this url", pointer)) from None
+
+
+def _chosen(call: Call, content: Content, identifier: str | None) -> Library:
+    """The library that a call is about."""
+    ways = [name for name in ("url", "library") if call.all(name)]
+    if identifier is not None:
+        if ways:
+            raise refused("invalid", f"The address names the library: leave out '{ways[0]}'", call.pointer(ways[0]))
+        key = content.by_id(identifier)
+    elif len(ways) != 1:
+        raise refused("required", "Name the library by one of 'url' and 'library'", "/parameter")
+    elif ways == ["url"]:
+        key = _by_url(content, call.text("url", required=True) or "", call.pointer("url"))
+    else:
+        return _sent_library(call, content)
+    try:
+        return content.libraries.library(*key)
+    except DefinitionError as error:
+        raise RequestError(400, [_problem(problem, "/parameter") for problem in error.problems]) from None
+
+
+def _sent_library(call: Call, content: Content) -> Library:
+    """The library that the call itself carries; what it includes is of the content."""
+    pointer = f"{call.pointer('library')}/resource"
+    try:
+        source = source_of(call.resource("library", "Library") or {})
+    except RequestError as error:
+        issue = error.issues[0]
+        raise refused(issue.code, issue.text, f"{pointer}/{issue.expression}") from None
+    if source is None:
+        text = "The Library carries neither text/cql nor application/elm+json as data"
+        raise refused("required", text, f"{pointer}/content")
+    try:
+        return content.libraries.compile(source)
+    except DefinitionError as error:
+        raise RequestError(400, [_problem(problem, pointer) for problem in error.problems]) from None
+    except ExpressionError as error:
+        raise RequestError(400, _issue(error, pointer)) from None
+
+
+def _wanted(call: Call, library: Library) -> Iterator[tuple[str, Define]]:
+    """The expressions to evaluate, by the names the caller has for them."""
+    names = call.texts("expression")
+    for sent, name in zip(call.all("expression"), names, strict=True):
+        define = named_define(library, name)
+        if define is None:
+            hint = did_you_mean(name, [known for found, _ in closure(library) for known in found.defines])
+            raise refused("not-found", "The library has no such expression", f"{sent.pointer}/valueString", hint)
+        yield name, define
+    private = call.truth("includePrivate", otherwise=False)
+    if not names:
+        yield from ((name, define) for name, define in library.defines.items() if define.public or private)
+
+
+def _value(renderer: Renderer, name: str, outcome: Outcome) -> list[Part]:
+    if outcome.error is not None:
+        return [{"name": name, "_valueBoolean": {"extension": [{"url": ABSENT, "valueCode": "error"}]}}]
+    return renderer.parameters(name, outcome.value, outcome.define.type)
+
+
+def _answer(values: list[Part], notes: list[Issue]) -> dict[str, Any]:
+    if notes and not any(value["name"] == "_messages" for value in values):
+        values = [*values, {"name": "_messages", "resource": operation_outcome(notes)}]
+    return {"resourceType": "Parameters", "parameter": values}
+
+
+def _notes(outcomes: list[Outcome], messages: list[Message]) -> list[Issue]:
+    """What Message reported, and which results rest on data that was not obtained."""
+    notes = [
+        Issue("informational", message.text, severity=_SEVERITIES.get(message.severity, "information"))
+        for message in messages
+    ]
+    for outcome in outcomes:
+        if outcome.missing:
+            text = f"'{outcome.define.name}' lacks data: {', '.join(outcome.missing)}"
+            notes.append(Issue("incomplete", text, severity="warning"))
+    return notes
+
+
+def _issue(error: ExpressionError, pointer: str) -> Issue:
+    code = "too-costly" if isinstance(error, LimitError) else "processing"
+    return Issue(code, _placed(error.library, error.line, error.column, error.message), pointer, error.hint)
+
+
+def _problem(problem: Problem, pointer: str) -> Issue:
+    at = problem.location
+    return Issue("invalid", _placed(at.file, at.line, at.column, problem.message), pointer, problem.hint)
+
+
+def _placed(library: str, line: int, column: int, message: str) -> str:
+    """`library:line:column: message`, as far as they are known."""
+    place = [*([library] if library else []), *([str(line), str(column)] if line else [])]
+    return ": ".join([*([":".join(place)] if place else []), message])

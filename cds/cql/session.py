@@ -1,0 +1,146 @@
+"""One evaluation of a CQL library for one subject, with what each expression called and looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cds.cql.record import Record
+from cds.errors import ExpressionError
+from cds.expr.elm.library import Define, Library
+from cds.expr.elm.values import Partial
+from cds.expr.evaluation import Evaluation, Message
+from cds.fhirpath.question import Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One retrieve: what was asked for, how many resources there were, and whether there may be more."""
+
+    resource_type: str
+    path: str | None
+    value_set: str | None
+    codes: frozenset[tuple[str, str]] | None
+    found: int
+    complete: bool
+
+
+@dataclass(slots=True)
+class Steps:
+    """What one expression did itself: which others it asked for, and what it looked up."""
+
+    calls: dict[Define, None] = field(default_factory=dict)
+    lookups: dict[Lookup, None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The value of an expression, or why it has none. `missing` are the resource types of which data was wanting, for
+    this expression and those it called."""
+
+    define: Define
+    value: Any
+    error: ExpressionError | None
+    steps: Steps
+    missing: tuple[str, ...]
+
+
+class Session:
+    """Evaluates the expressions of a library, each at most once; all share one step budget (security.md E2)."""
+
+    def __init__(self, surroundings: Surroundings, record: Record) -> None:
+        self._watch = _Watch(record)
+        self.evaluation = Evaluation(
+            now=surroundings.now,
+            zone=surroundings.zone,
+            terminology=surroundings.terminology,
+            resolve=record.resolve,
+            lenient=True,
+            data=self._watch,
+        )
+        self.evaluation.results = self._watch.results
+
+    @property
+    def messages(self) -> list[Message]:
+        """What the operator Message reported so far."""
+        return self.evaluation.messages
+
+    def bind(self, parameters: Mapping[str, Any]) -> None:
+        """Give the values of parameters, by `Library.name`."""
+        self.evaluation.parameters = parameters
+
+    def outcome(self, library: Library, name: str) -> Outcome:
+        """The outcome of a named expression. Raises NotFoundError when there is none of that name."""
+        define = library.define(name)
+        self._watch.open.clear()
+        value, error = None, None
+        try:
+            value = library.evaluate(self.evaluation, name)
+        except ExpressionError as failed:
+            error = failed
+        return Outcome(define, value, error, self._watch.steps_of(define), self._watch.missing(define))
+
+
+class _Watch:
+    """Stands between an evaluation, its data and its results, and notes what passes."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self.steps: dict[Define, Steps] = {}
+        self.open: list[Steps] = []
+        self.results = _Results(self)
+
+    def retrieve(
+        self, resource_type: str, path: str | None, codes: frozenset[tuple[str, str]] | None, value_set: str | None
+    ) -> list[dict[str, Any]]:
+        found = self._record.retrieve(resource_type, path, codes, value_set)
+        if self.open:
+            lookup = Lookup(resource_type, path, value_set, codes, len(found), type(found) is not Partial)
+            self.open[-1].lookups[lookup] = None
+        return found
+
+    def steps_of(self, define: Define) -> Steps:
+        return self.steps.setdefault(define, Steps())
+
+    def missing(self, define: Define) -> tuple[str, ...]:
+        kinds = {
+            lookup.resource_type
+            for found in self._reached(define)
+            for lookup in self.steps_of(found).lookups
+            if not lookup.complete
+        }
+        return tuple(sorted(kinds))
+
+    def _reached(self, define: Define) -> Iterator[Define]:
+        seen, pending = {define}, [define]
+        while pending:
+            found = pending.pop()
+            yield found
+            fresh = [called for called in self.steps_of(found).calls if called not in seen]
+            seen.update(fresh)
+            pending += fresh
+
+
+class _Results(dict[Any, Any]):
+    """The results of an evaluation. Each reference looks here first, and what it does not find it computes and puts
+    here: so a miss opens an expression and a result closes it."""
+
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        value = super().get(key, default)
+        if type(key) is Define:
+            watch = self._watch
+            if watch.open:
+                watch.open[-1].calls[key] = None
+            if value is default:
+                watch.open.append(watch.steps_of(key))
+        return value
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if type(key) is Define and self._watch.open:
+            self._watch.open.pop()
+        super().__setitem__(key, value)
