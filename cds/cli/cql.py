@@ -15,6 +15,7 @@ import click
 import orjson
 
 from cds.cli import cql_values
+from cds.cli.content import LazyContent
 from cds.cli.items import harmless
 from cds.cli.options import author_settings, output_format
 from cds.cli.resources import read_resource
@@ -70,14 +71,15 @@ def command(
     What it includes is looked for in the folder of FILE and in the content; value sets are those of the content.
     Exit status 1 when something does not compile or fails."""
     settings = author_settings(content=content, now=now)
-    author = Author(file, settings.content)
+    shared = LazyContent(settings)
+    author = Author(file, shared.find)
     try:
         library = author.library()
     except DefinitionError as error:
         _stop(error.problems, form)
     wanted = [_define(library, name) for name in names] or list(_public(library))
     moment = settings.fixed_now or datetime.now(UTC)
-    session = Session(Surroundings(moment, ZoneInfo(settings.timezone), author.terminology), _record(data, subject))
+    session = Session(Surroundings(moment, ZoneInfo(settings.timezone), shared), _record(data, subject))
     session.bind(dict(binding for given in parameters for binding in _bindings(library, session, given)))
     outcomes = [session.outcome(define.library, define.name) for define in wanted]
     problems = list(dict.fromkeys(author.problem(found.error) for found in outcomes if found.error is not None))
@@ -181,8 +183,8 @@ def _lines(name: str, outcome: Outcome, author: Author, column: int, width: int)
 
 def _explained(outcome: Outcome, library: Library, width: int) -> Iterator[str]:
     told = {
-        "called": [_name(define, library) for define in outcome.steps.calls],
-        "retrieved": list(map(_lookup, outcome.steps.lookups)),
+        "called": [_name(define, library) for define in outcome.called],
+        "retrieved": list(map(_lookup, outcome.lookups)),
         "missing": list(outcome.missing),
     }
     for label, parts in told.items():
@@ -223,8 +225,8 @@ def _result(outcome: Outcome, library: Library, explain: bool) -> dict[str, Any]
         found = {"name": name, "type": kind, "value": cql_values.record(outcome.value)}
     found["missing"] = list(outcome.missing)
     if explain:
-        found["called"] = [_name(define, library) for define in outcome.steps.calls]
-        found["retrieved"] = list(map(_looked_up, outcome.steps.lookups))
+        found["called"] = [_name(define, library) for define in outcome.called]
+        found["retrieved"] = list(map(_looked_up, outcome.lookups))
     return found
 
 

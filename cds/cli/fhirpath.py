@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,10 +15,10 @@ from zoneinfo import ZoneInfo
 import click
 import orjson
 
+from cds.cli.content import LazyContent
 from cds.cli.items import render_items, render_steps
 from cds.cli.options import author_settings, output_format
 from cds.cli.resources import read_resource
-from cds.config import Settings
 from cds.errors import (
     EvaluationError,
     ExpressionSyntaxError,
@@ -27,7 +26,7 @@ from cds.errors import (
     Location,
     Problem,
 )
-from cds.expr import Item, Step, Terminology, to_json
+from cds.expr import Item, Step, to_json
 from cds.expr.lexer import place
 from cds.expr.types import RELEASES, Release
 from cds.fhir import written
@@ -60,7 +59,7 @@ def command(
     settings = author_settings()
     question = Question(expression, read_resource(file), context, dict(map(_variable, variables)), release)
     now = settings.fixed_now or datetime.now(UTC)
-    surroundings = Surroundings(now, ZoneInfo(settings.timezone), _Content(settings))
+    surroundings = Surroundings(now, ZoneInfo(settings.timezone), LazyContent(settings))
     try:
         results = evaluate(question, surroundings, steps=trace)
     except QuestionError as error:
@@ -69,28 +68,6 @@ def command(
         _write({"results": [_record(result, expression, trace) for result in results]})
     else:
         _print(results, expression, context)
-
-
-class _Content(Terminology):
-    """The value sets of the content, which is loaded when the first is asked for."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    @cached_property
-    def _loaded(self) -> Terminology:
-        from cds.definitions.snapshot import load_snapshot
-
-        return load_snapshot(self._settings.content).terminology
-
-    def member(self, value_set: str, system: str | None, code: str) -> bool | None:
-        return self._loaded.member(value_set, system, code)
-
-    def codes(self, value_set: str) -> frozenset[tuple[str, str]] | None:
-        return self._loaded.codes(value_set)
-
-    def subsumes(self, system: str, ancestor: str, code: str) -> bool | None:
-        return self._loaded.subsumes(system, ancestor, code)
 
 
 def _variable(argument: str) -> tuple[str, list[Any]]:

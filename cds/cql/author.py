@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cds.cql.content import Content
-from cds.cql.sources import Folder, Source, choose, named, read_file
-from cds.definitions.snapshot import Snapshot, load_snapshot
+from cds.cql.sources import Folder, choose, named, read_file
 from cds.definitions.source import SourceText
 from cds.errors import (
     ConfigurationError,
@@ -24,19 +21,19 @@ from cds.errors import (
 )
 from cds.expr.elm.library import Library, Parameter
 from cds.expr.elm.specifiers import STRING
-from cds.expr.evaluation import Evaluation, Terminology
-from cds.expr.libraries import Libraries
+from cds.expr.evaluation import Evaluation
+from cds.expr.libraries import Elm, Find, Libraries
 
 
 class Author:
-    """The library in a file, what it includes, and where in which file an error stands."""
+    """The library in a file, what it includes (from its folder, else by `content`), and where in which file an error
+    stands."""
 
-    def __init__(self, file: Path, content: Path) -> None:
+    def __init__(self, file: Path, content: Find) -> None:
         self._file = file
-        self._content = _Lazy(content)
+        self._content = content
         self._folder = Folder(file.parent)
         self._files = {"": file}
-        self.terminology: Terminology = self._content
 
     def library(self) -> Library:
         """The compiled library. Raises DefinitionError with all problems, each at its file, and ConfigurationError
@@ -63,10 +60,10 @@ class Author:
         place = Location(error.library, error.line, error.column)
         return self._placed(Problem(code, error.message, place, error.hint))
 
-    def _find(self, name: str, version: str | None) -> Source | None:
+    def _find(self, name: str, version: str | None) -> str | Elm | None:
         found = choose(self._folder.libraries, name, version)
         if found is None:
-            return self._content.find(name, version)
+            return self._content(name, version)
         self._files[name] = found.file or self._file
         return found.source
 
@@ -79,30 +76,6 @@ class Author:
         if file.suffix == ".cql" and at.line:
             source = SourceText(file.read_text(encoding="utf-8-sig")).printable_line(at.line)
         return replace(problem, location=replace(at, file=str(file)), source=source)
-
-
-class _Lazy(Terminology):
-    """The content, which is loaded when its first library or value set is asked for."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    @cached_property
-    def _snapshot(self) -> Snapshot:
-        return load_snapshot(self._root)
-
-    @cached_property
-    def _libraries(self) -> Content:
-        return Content(self._snapshot)
-
-    def find(self, name: str, version: str | None) -> Source | None:
-        return self._libraries.find(name, version)
-
-    def member(self, value_set: str, system: str | None, code: str) -> bool | None:
-        return self._snapshot.terminology.member(value_set, system, code)
-
-    def codes(self, value_set: str) -> frozenset[tuple[str, str]] | None:
-        return self._snapshot.terminology.codes(value_set)
 
 
 #: Lines before the value in the library made around it.

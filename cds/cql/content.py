@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
-from cds.cql.sources import Named, Source, choose, source_of
+from collections.abc import Mapping
+from typing import Any
+
 from cds.definitions.snapshot import Snapshot
 from cds.errors import NotFoundError
+from cds.expr.elm.library import Library
 from cds.expr.libraries import Libraries
+from cds.fhir import Resource
+
+Elm = Mapping[str, Any]
 
 
 class Content:
-    """The libraries that Library resources carry, compiled when they are asked for. Safe to share between threads."""
+    """The libraries that Library resources carry. Safe to share between threads."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self.libraries = Libraries(self.find)
+        self._logic = snapshot.registry.logic
+        self.libraries: Libraries = self._logic.libraries
 
-    def find(self, name: str, version: str | None) -> Source | None:
-        """The source of a library by name and version, as `Find` of cds.expr.libraries has it."""
-        resources = [document.resource for document in self._snapshot.documents if document.kind == "Library"]
-        fitting = [
-            Named(name, resource.get("version"), source)
-            for resource in resources
-            if resource.get("name") == name and (source := source_of(resource)) is not None
-        ]
-        found = choose(fitting, name, version)
-        return None if found is None else found.source
+    def find(self, name: str, version: str | None) -> Elm | None:
+        """The ELM of a library by name and version, as `Find` of cds.expr.libraries has it."""
+        try:
+            return self.libraries.elm(name, version)
+        except NotFoundError:
+            return None
 
-    def by_url(self, canonical: str) -> tuple[str, str | None]:
-        """Name and version of the library with CQL of a canonical. Raises NotFoundError."""
-        return _name(self._snapshot.library(canonical))
+    def by_url(self, canonical: str) -> Library:
+        """The library with CQL of a canonical. Raises NotFoundError."""
+        return self._library(self._snapshot.library(canonical))
 
-    def by_id(self, identifier: str) -> tuple[str, str | None]:
-        """Name and version of the library with CQL whose resource has this id. Raises NotFoundError."""
+    def by_id(self, identifier: str) -> Library:
+        """The library with CQL whose resource has this id. Raises NotFoundError."""
         for document in self._snapshot.documents:
             if document.kind == "Library" and document.resource.get("id") == identifier:
-                return _name(document.resource)
+                return self._library(document.resource)
         raise NotFoundError(f"no Library '{identifier}'")
 
-
-def _name(resource: dict[str, object]) -> tuple[str, str | None]:
-    if source_of(resource) is None:
-        raise NotFoundError("the Library carries no CQL")
-    version = resource.get("version")
-    return str(resource.get("name", "")), None if version is None else str(version)
+    def _library(self, resource: Resource) -> Library:
+        found = self._logic.compiled.get(id(resource))
+        if found is None:
+            raise NotFoundError("the Library carries no CQL")
+        return found

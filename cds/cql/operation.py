@@ -122,10 +122,10 @@ def _includes(call: Call, content: Content) -> Iterator[str]:
         members = {part.parameter["name"]: part for part in parts(sent)}
         if "url" not in members:
             raise refused("required", "A library needs its 'url'", sent.pointer)
-        name, version = _by_url(content, text_of(members["url"], "url"), members["url"].pointer)
-        alias = text_of(members["name"], "name") if "name" in members else name
-        which = f" version {_quoted(version, chr(39))}" if version else ""
-        yield f"include {_quoted(name)}{which} called {_quoted(alias)}"
+        found = _by_url(content, text_of(members["url"], "url"), members["url"].pointer)
+        alias = text_of(members["name"], "name") if "name" in members else found.name
+        version = f" version {_quoted(found.version, chr(39))}" if found.version else ""
+        yield f"include {_quoted(found.name)}{version} called {_quoted(alias)}"
 
 
 def _declarations(evaluation: _Evaluation) -> Iterator[str]:
@@ -177,7 +177,7 @@ def _moved(error: ExpressionError, lines: int) -> ExpressionError:
     return error
 
 
-def _by_url(content: Content, canonical: str, pointer: str) -> tuple[str, str | None]:
+def _by_url(content: Content, canonical: str, pointer: str) -> Library:
     try:
         return content.by_url(canonical)
     except NotFoundError:
@@ -190,17 +190,12 @@ def _chosen(call: Call, content: Content, identifier: str | None) -> Library:
     if identifier is not None:
         if ways:
             raise refused("invalid", f"The address names the library: leave out '{ways[0]}'", call.pointer(ways[0]))
-        key = content.by_id(identifier)
-    elif len(ways) != 1:
+        return content.by_id(identifier)
+    if len(ways) != 1:
         raise refused("required", "Name the library by one of 'url' and 'library'", "/parameter")
-    elif ways == ["url"]:
-        key = _by_url(content, call.text("url", required=True) or "", call.pointer("url"))
-    else:
+    if ways == ["library"]:
         return _sent_library(call, content)
-    try:
-        return content.libraries.library(*key)
-    except DefinitionError as error:
-        raise RequestError(400, [_problem(problem, "/parameter") for problem in error.problems]) from None
+    return _by_url(content, call.text("url", required=True) or "", call.pointer("url"))
 
 
 def _sent_library(call: Call, content: Content) -> Library:

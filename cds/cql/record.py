@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cds import fhir
-from cds.chart import Answer, Chart, Completeness, Patient, build
+from cds.chart import Answer, Chart, Completeness, Patient, Retrieves, build
 from cds.errors import Issue, RequestError
 from cds.expr.elm.values import Partial
 from cds.fhir import Resource
@@ -16,20 +16,18 @@ class Record:
     """The resources of a Chart; with None nobody obtained any, so whatever is asked for may be missing."""
 
     def __init__(self, chart: Chart | None) -> None:
-        self.chart = chart
+        self._chart = chart
+        self._retrieves = None if chart is None else Retrieves(chart)
 
     def retrieve(
-        self, resource_type: str, path: str | None, codes: frozenset[tuple[str, str]] | None, _value_set: str | None
+        self, resource_type: str, path: str | None, codes: frozenset[tuple[str, str]] | None, value_set: str | None
     ) -> list[Resource]:
         """As the protocol Data of cds.expr.evaluation has it."""
-        if self.chart is None:
-            return Partial()
-        found = self.chart.retrieve(resource_type, path or "code", codes)
-        return found if self.chart.is_complete(resource_type) else Partial(found)
+        return Partial() if self._retrieves is None else self._retrieves.retrieve(resource_type, path, codes, value_set)
 
     def resolve(self, reference: str, base: dict[str, Any] | None) -> Resource | None:
         """What a reference names, as `Resolve` of cds.expr.evaluation has it."""
-        return None if self.chart is None else self.chart.resolve(reference, base)
+        return None if self._chart is None else self._chart.resolve(reference, base)
 
 
 def record_of(bundle: Mapping[str, Any] | None, subject: str | None = None) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,24 +26,29 @@ class Lookup:
     complete: bool
 
 
-@dataclass(slots=True)
-class Steps:
-    """What one expression did itself: which others it asked for, and what it looked up."""
-
-    calls: dict[Define, None] = field(default_factory=dict)
-    lookups: dict[Lookup, None] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The value of an expression, or why it has none. `missing` are the resource types of which data was wanting, for
-    this expression and those it called."""
+    """The value of an expression, or why it has none. `called` are the expressions it asked for, and those they did;
+    `lookups` what all of them looked up."""
 
     define: Define
     value: Any
     error: ExpressionError | None
-    steps: Steps
-    missing: tuple[str, ...]
+    called: tuple[Define, ...]
+    lookups: tuple[Lookup, ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The resource types of which there may be more than was found."""
+        return tuple(sorted({lookup.resource_type for lookup in self.lookups if not lookup.complete}))
+
+
+@dataclass(slots=True)
+class _Steps:
+    """What one expression did itself."""
+
+    calls: dict[Define, None] = field(default_factory=dict)
+    lookups: dict[Lookup, None] = field(default_factory=dict)
 
 
 class Session:
@@ -79,7 +84,9 @@ class Session:
             value = library.evaluate(self.evaluation, name)
         except ExpressionError as failed:
             error = failed
-        return Outcome(define, value, error, self._watch.steps_of(define), self._watch.missing(define))
+        reached = self._watch.reached(define)
+        lookups = dict.fromkeys(lookup for found in reached for lookup in self._watch.steps_of(found).lookups)
+        return Outcome(define, value, error, tuple(reached[1:]), tuple(lookups))
 
 
 class _Watch:
@@ -87,8 +94,8 @@ class _Watch:
 
     def __init__(self, record: Record) -> None:
         self._record = record
-        self.steps: dict[Define, Steps] = {}
-        self.open: list[Steps] = []
+        self.steps: dict[Define, _Steps] = {}
+        self.open: list[_Steps] = []
         self.results = _Results(self)
 
     def retrieve(
@@ -100,26 +107,18 @@ class _Watch:
             self.open[-1].lookups[lookup] = None
         return found
 
-    def steps_of(self, define: Define) -> Steps:
-        return self.steps.setdefault(define, Steps())
+    def steps_of(self, define: Define) -> _Steps:
+        return self.steps.setdefault(define, _Steps())
 
-    def missing(self, define: Define) -> tuple[str, ...]:
-        kinds = {
-            lookup.resource_type
-            for found in self._reached(define)
-            for lookup in self.steps_of(found).lookups
-            if not lookup.complete
-        }
-        return tuple(sorted(kinds))
-
-    def _reached(self, define: Define) -> Iterator[Define]:
-        seen, pending = {define}, [define]
+    def reached(self, define: Define) -> list[Define]:
+        """An expression and all that it called, in order of the calls."""
+        found = {define: None}
+        pending = [define]
         while pending:
-            found = pending.pop()
-            yield found
-            fresh = [called for called in self.steps_of(found).calls if called not in seen]
-            seen.update(fresh)
+            fresh = [called for called in self.steps_of(pending.pop(0)).calls if called not in found]
+            found.update(dict.fromkeys(fresh))
             pending += fresh
+        return list(found)
 
 
 class _Results(dict[Any, Any]):

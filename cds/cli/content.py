@@ -1,0 +1,41 @@
+"""The content of the settings, for verbs that may do without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cds.config import Settings
+from cds.expr import Terminology
+
+if TYPE_CHECKING:
+    from cds.definitions.snapshot import Snapshot
+
+
+class LazyContent(Terminology):
+    """Value sets and CQL libraries of the content, which is loaded when the first is asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _snapshot(self) -> Snapshot:
+        from cds.definitions.snapshot import load_snapshot
+
+        return load_snapshot(self._settings.content)
+
+    def member(self, value_set: str, system: str | None, code: str) -> bool | None:
+        return self._snapshot.terminology.member(value_set, system, code)
+
+    def codes(self, value_set: str) -> frozenset[tuple[str, str]] | None:
+        return self._snapshot.terminology.codes(value_set)
+
+    def subsumes(self, system: str, ancestor: str, code: str) -> bool | None:
+        return self._snapshot.terminology.subsumes(system, ancestor, code)
+
+    def find(self, name: str, version: str | None) -> Mapping[str, Any] | None:
+        """The ELM of a library of the content, None when there is none."""
+        from cds.cql.content import Content
+
+        return Content(self._snapshot).find(name, version)
