@@ -12,6 +12,7 @@ from cds.expr.cql.parser import parse_library
 from cds.expr.cql.translate import translate
 from cds.expr.elm.build import compile_library
 from cds.expr.elm.library import Library
+from cds.expr.elm.typed import with_types
 
 Elm = Mapping[str, Any]
 #: The source of a library by name, and version where one is asked for: CQL text or ELM; None when there is none.
@@ -28,6 +29,7 @@ class Libraries:
         #: by source, so that a library asked for with its version and without is one
         self._translations: dict[str | int, Elm] = {}
         self._compiled: dict[int, Library] = {}
+        self._published: set[int] = set()
         self._open: list[str] = []
 
     def library(self, name: str, version: str | None = None) -> Library:
@@ -77,12 +79,20 @@ class Libraries:
             self._elm[name, version] = self._translations[key] = found
         return found
 
+    def _typed(self, name: str, version: str | None) -> Elm | None:
+        """The ELM of a library for another one to be translated against: published ELM may lack types."""
+        elm = self._translated(name, version)
+        if elm is None or id(elm) not in self._published:
+            return elm
+        return with_types(elm, self.library(name, version))
+
     def _to_elm(self, source: str | Elm, name: str) -> Elm:
         if not isinstance(source, str):
+            self._published.add(id(source))
             return source
         try:
             tree = parse_library(source)
-            return translate(tree, resolve=self._translated)
+            return translate(tree, resolve=self._typed)
         except DefinitionError as error:
             problems = [
                 replace(problem, location=replace(problem.location, file=problem.location.file or name))

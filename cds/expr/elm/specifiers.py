@@ -9,6 +9,7 @@ from typing import Any
 SYSTEM_URI = "urn:hl7-org:elm-types:r1"
 FHIR_URI = "http://hl7.org/fhir"
 _NAMESPACES = {SYSTEM_URI: "System", FHIR_URI: "FHIR"}
+_URIS = {namespace: uri for uri, namespace in _NAMESPACES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,22 @@ def read(specifier: dict[str, Any]) -> Type:
     return ANY
 
 
+def written(kind: Type) -> dict[str, Any]:
+    """The TypeSpecifier node of a type: what read() reads."""
+    match kind:
+        case Named():
+            namespace, _, name = kind.name.partition(".")
+            return {"type": "NamedTypeSpecifier", "name": f"{{{_URIS.get(namespace, namespace)}}}{name}"}
+        case ListOf():
+            return {"type": "ListTypeSpecifier", "elementType": written(kind.element)}
+        case IntervalOf():
+            return {"type": "IntervalTypeSpecifier", "pointType": written(kind.point)}
+        case ChoiceOf():
+            return {"type": "ChoiceTypeSpecifier", "choice": [written(choice) for choice in kind.choices]}
+    parts = [{"name": name, "elementType": written(own)} for name, own in kind.elements]
+    return {"type": "TupleTypeSpecifier", "element": parts}
+
+
 def _element(part: dict[str, Any]) -> Type:
     written = part.get("elementType") or part.get("type")
     return read(written) if isinstance(written, dict) else ANY
@@ -130,7 +147,7 @@ def element_of(kind: Type | None) -> Type | None:
 
 def joined(kinds: Iterable[Type | None]) -> Type | None:
     """The one type that all have, a choice of them, or None when one is not known. `System.Any`, the type of a bare
-    null, counts for nothing beside others."""
+    null, counts for nothing beside others, and so do the empty list and the interval of nulls."""
     found: dict[Type, None] = {}
     for kind in kinds:
         if kind is None:
@@ -138,6 +155,9 @@ def joined(kinds: Iterable[Type | None]) -> Type | None:
         for part in kind.choices if isinstance(kind, ChoiceOf) else (kind,):
             if part != ANY:
                 found[part] = None
+    for shape, bare in ((ListOf, ListOf(ANY)), (IntervalOf, IntervalOf(ANY))):
+        if bare in found and any(type(other) is shape and other != bare for other in found):
+            del found[bare]
     if not found:
         return ANY
     return next(iter(found)) if len(found) == 1 else ChoiceOf(tuple(found))

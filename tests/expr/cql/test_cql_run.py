@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -89,3 +91,30 @@ def test_hierarchies_of_codes(expression: str, expected: bool | None) -> None:
     library = Libraries().compile(f"{text} define X: {expression}")
     evaluation = Evaluation(now=datetime(2026, 1, 1, tzinfo=UTC), terminology=Terms())
     assert library.evaluate(evaluation, "X") is expected
+
+
+def bare(node: Any) -> Any:
+    """ELM as most of it is published: without static types."""
+    if isinstance(node, dict):
+        return {name: bare(own) for name, own in node.items() if name not in ("resultTypeName", "resultTypeSpecifier")}
+    return [bare(own) for own in node] if isinstance(node, list) else node
+
+
+def test_text_may_include_published_elm_that_has_no_types() -> None:
+    """The types are found from the ELM itself: of definitions, parameters and functions."""
+    base = """library Base using FHIR version '4.0.1' parameter P default 5 context Patient
+    define Home: Patient.address A where A.use = 'home'
+    define function Twice(n Integer): Tuple { value: n * 2 }
+    define Maybe: if P > 5 then Home else {}
+    define Span: Interval[@2012-01-01, @2013-01-01]"""
+    published: Mapping[str, Any] = bare(Libraries(lambda *_: base).elm("Base"))
+    library = Libraries(lambda name, _: published if name == "Base" else None).compile(
+        "library T using FHIR version '4.0.1' include Base context Patient"
+        " define A: First(Base.Home).city.value define B: Base.Twice(Base.P).value"
+        " define C: start of Base.Span define D: First(Base.Maybe).use.value"
+    )
+    evaluation = Evaluation(now=datetime(2026, 1, 1, tzinfo=UTC), data=Data())
+    assert library.evaluate(evaluation, "B") == 10
+    assert str(library.evaluate(evaluation, "C")) == "2012-01-01"
+    assert library.evaluate(evaluation, "A") is None
+    assert library.evaluate(evaluation, "D") is None
