@@ -75,7 +75,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             "reload_extra_files": [str(path) for path in watched or ()],
             # Lines below this level quote headers and addresses of requests.
             "loglevel": "error",
-            "when_ready": lambda _arbiter: ready(),
+            # Not gunicorn's own when_ready: a stop signal between that and the first worker's start would be lost.
+            "post_worker_init": lambda worker: ready() if worker.age == 1 else None,
             # Newer versions of gunicorn only.
             "control_socket_disable": True,
         }
