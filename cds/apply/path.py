@@ -1,13 +1,16 @@
 """Sets the element that a dynamic value names, on a copy that shares everything else with the original.
 
 Paths are element names with constant indexes (`dosageInstruction[0].patientInstruction`), as FHIR R4 allows for
-PlanDefinition.action.dynamicValue.path. The type model says what repeats; a value for one form of a choice element
-takes the place of the other forms.
+PlanDefinition.action.dynamicValue.path, extensions by their url (`extension('http://...').valueCode`) and choices
+without their type (`medication[x]`), which the value then decides. The type model says what repeats; a value for one
+form of a choice element takes the place of the other forms.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cds.errors import EvaluationError, ExpressionSyntaxError
@@ -23,33 +26,41 @@ _JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "decimal": (int, float),
 }
 
+_SEGMENT = re.compile(
+    r"(?P<name>[A-Za-z0-9]+)(?:\[(?:(?P<index>\d+)|(?P<choice>x))\]|\('(?P<url>[^']*)'\))?(?P<dot>\.|$)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One step of a path: an element's JSON name and the index asked for, if any."""
+    """One step of a path: an element's JSON name and the index asked for, if any. `url` picks an extension, `choice`
+    says that the name lacks its type."""
 
     name: str
     index: int | None = None
+    url: str | None = None
+    choice: bool = False
 
 
+@lru_cache
 def parse_path(text: str) -> tuple[Segment, ...]:
     """The segments of a path. Raises ExpressionSyntaxError at the column of the first segment that is not one."""
     segments = []
-    column = 1
-    for part in text.split("."):
-        name, bracket, rest = part.partition("[")
-        index = rest[:-1]
-        well_formed = name.isalnum() and (not bracket or (rest.endswith("]") and index.isdigit()))
-        if not well_formed:
+    start = 0
+    while True:
+        found = _SEGMENT.match(text, start)
+        if found is None:
             raise ExpressionSyntaxError(
-                f"'{part}' is not an element name with an optional index",
+                f"'{text[start:].partition('.')[0]}' is not an element name with an optional index",
                 line=1,
-                column=column,
+                column=start + 1,
                 hint="write a path such as dosageInstruction[0].text",
             )
-        segments.append(Segment(name, int(index) if bracket else None))
-        column += len(part) + 1
-    return tuple(segments)
+        index = found["index"]
+        segments.append(Segment(found["name"], int(index) if index else None, found["url"], bool(found["choice"])))
+        start = found.end()
+        if not found["dot"]:
+            return tuple(segments)
 
 
 def with_items(owner: dict[str, Any], kind: str, path: tuple[Segment, ...], items: list[Any]) -> dict[str, Any]:
@@ -60,30 +71,69 @@ def with_items(owner: dict[str, Any], kind: str, path: tuple[Segment, ...], item
 
     Raises EvaluationError when the type has no such element, or when several items meet an element that takes one."""
     segment, rest = path[0], path[1:]
-    known = model().key(kind, segment.name)
+    name = segment.name
+    known = model().key(kind, name)
+    if known is None and (segment.choice or name in model().elements(kind)):
+        name = _form(kind, name, owner, items[0] if items and not rest else None)
+        known = model().key(kind, name)
     if known is None:
         raise EvaluationError(f"the resource has no element '{segment.name}'")
     element_kind, repeats, siblings = known
     if not rest:
-        items = _fitting(items, element_kind, segment.name)
+        items = _fitting(items, element_kind, name)
         if not items:
             return owner
     copy = dict(owner)
-    for name in siblings:
-        copy.pop(name, None)
-        copy.pop(f"_{name}", None)
-    current = copy.get(segment.name)
-    if repeats and (rest or segment.index is not None):
+    for sibling in siblings:
+        copy.pop(sibling, None)
+        copy.pop(f"_{sibling}", None)
+    current = copy.get(name)
+    if repeats and (rest or segment.index is not None or segment.url is not None):
         values = [] if current is None else list(current) if isinstance(current, list) else [current]
-        index = min(segment.index or 0, len(values))
-        held = values[index] if index < len(values) else None
-        values[index : index + 1] = [_below(held, element_kind, rest, items, segment.name)]
-        copy[segment.name] = values
+        index = min(segment.index or 0, len(values)) if segment.url is None else _index(values, segment.url)
+        held = values[index] if index < len(values) else None if segment.url is None else {"url": segment.url}
+        values[index : index + 1] = [_below(held, element_kind, rest, items, name)]
+        copy[name] = values
     elif repeats:
-        copy[segment.name] = items
+        copy[name] = items
     else:
-        copy[segment.name] = _below(current, element_kind, rest, items, segment.name)
+        copy[name] = _below(current, element_kind, rest, items, name)
     return copy
+
+
+def _index(extensions: list[Any], url: str) -> int:
+    """Where the extension with that url stands, or would."""
+    urls = [item.get("url") if isinstance(item, dict) else None for item in extensions]
+    return urls.index(url) if url in urls else len(extensions)
+
+
+def _form(kind: str, name: str, owner: dict[str, Any], item: Any) -> str:
+    """The JSON name of a choice element for a value: of the first type the value can be. Below one that is there
+    already, that one."""
+    forms = {name + form[0].upper() + form[1:]: form for form in sorted(model().elements(kind).get(name, ()))}
+    if item is None:
+        return next((form for form in forms if form in owner), name)
+    return next((form for form, of in forms.items() if _can_be(item, of)), name)
+
+
+#: Text that may be of several types is of the first of these that its form allows.
+_TEXTS = {
+    "dateTime": re.compile(r"\d{4}(-\d\d(-\d\d(T.+)?)?)?"),
+    "date": re.compile(r"\d{4}(-\d\d(-\d\d)?)?"),
+    "time": re.compile(r"\d\d:\d\d(:.+)?"),
+    "string": re.compile(r".*", re.DOTALL),
+}
+
+
+def _can_be(item: Any, kind: str) -> bool:
+    if isinstance(item, dict):
+        if "resourceType" in item:
+            return kind == "Reference"
+        return kind not in PRIMITIVES and all(model().key(kind, member.removeprefix("_")) for member in item)
+    if isinstance(item, str):
+        return kind in _TEXTS and _TEXTS[kind].fullmatch(item) is not None
+    wanted = _JSON_TYPES.get(kind)
+    return wanted is not None and isinstance(item, wanted) and (type(item) is bool) == (wanted is bool)
 
 
 def _below(held: Any, kind: str, rest: tuple[Segment, ...], items: list[Any], name: str) -> Any:

@@ -375,7 +375,7 @@ class _Walk:
         elif action.template is not None:
             applied.resource = draft_resource(
                 action.template,
-                patient_id=session.chart.patient.id,
+                subject=f"Patient/{session.chart.patient.id}",
                 today=session.today,
                 identity=f"{session.identity}|{applied.id}",
             )

@@ -36,7 +36,26 @@ HOOKS = frozenset(
 )
 
 #: Kinds of ActivityDefinition that make a draft resource.
-ACTIVITY_KINDS = ("CommunicationRequest", "MedicationRequest", "ServiceRequest", "Task")
+ACTIVITY_KINDS = (
+    "Appointment",
+    "AppointmentResponse",
+    "CarePlan",
+    "Claim",
+    "Communication",
+    "CommunicationRequest",
+    "Contract",
+    "DeviceRequest",
+    "DiagnosticReport",
+    "EnrollmentRequest",
+    "ImmunizationRecommendation",
+    "MedicationRequest",
+    "NutritionOrder",
+    "Procedure",
+    "ServiceRequest",
+    "SupplyRequest",
+    "Task",
+    "VisionPrescription",
+)
 ACTION_TYPES = ("create", "update", "remove")
 
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9._~-]+")
