@@ -138,9 +138,12 @@ def date_from(value: DateTime | Date) -> Date:
     return Date(value.parts[:3])
 
 
-def time_from(value: DateTime) -> Time | None:
-    """`time from`: null for a DateTime without time of day."""
-    return Time(value.parts[3:], None, value.digits) if len(value.parts) > 3 else None
+def time_from(value: DateTime, *, ev: Evaluation) -> Time | None:
+    """`time from`, at the offset of the evaluation; null for a DateTime without time of day."""
+    if len(value.parts) < 4:
+        return None
+    minutes = 0 if value.offset is None else ev.offset() - value.offset
+    return Time((later(value.parts, minutes) if minutes else value.parts)[3:], None, value.digits)
 
 
 def offset_from(value: DateTime) -> Decimal | None:

@@ -179,7 +179,7 @@ def _time() -> Iterable[Operator]:
     yield Operator("DateTime", 8, dates.make_datetime, "custom", needs_evaluation=True, operands=made)
     yield Operator("Time", 4, dates.make_time, "custom", operands=made[3:7])
     yield Operator("DateFrom", 1, dates.date_from)
-    yield Operator("TimeFrom", 1, dates.time_from)
+    yield Operator("TimeFrom", 1, dates.time_from, needs_evaluation=True)
     yield Operator("TimezoneFrom", 1, dates.offset_from)
     yield Operator("TimezoneOffsetFrom", 1, dates.offset_from)
     yield Operator("DateTimeComponentFrom", 1, dates.component, needs_precision=True)
