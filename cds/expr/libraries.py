@@ -92,6 +92,7 @@ class Libraries:
             return source
         try:
             tree = parse_library(source)
+            name = tree.name[-1] if tree.name else name
             return translate(tree, resolve=self._typed)
         except DefinitionError as error:
             problems = [

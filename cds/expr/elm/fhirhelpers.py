@@ -66,7 +66,7 @@ def to_datetime(ev: Evaluation, value: Any) -> temporal.DateTime | None:
     if type(value) is not str:
         return None
     found = temporal.parse_datetime(value)
-    if found is None or found.offset is not None or len(found.parts) < 4:
+    if found is None or found.offset is not None:
         return found
     return temporal.DateTime(found.parts, ev.offset(), found.digits)
 

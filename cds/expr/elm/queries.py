@@ -159,12 +159,12 @@ def _single(rows: Rows, select: Run | None) -> Run:
     return run
 
 
-def _visitor(rows: Rows) -> Callable[[Any, list[Any], Callable[[], Any]], bool | None]:
-    """A function (ev, frame, each) that calls `each` for every row that stays. It answers None when a source is null,
-    else whether rows may be missing."""
+def _visitor(rows: Rows) -> Callable[[Any, list[Any], Callable[[], Any]], bool]:
+    """A function (ev, frame, each) that calls `each` for every row that stays, and answers whether rows may be
+    missing. A source that is null has no rows."""
     sources, slots, lets, held, keep = rows.sources, rows.slots, rows.lets, rows.held, rows.keep()
 
-    def visit(ev: Any, frame: list[Any], each: Callable[[], Any], depth: int) -> bool | None:
+    def visit(ev: Any, frame: list[Any], each: Callable[[], Any], depth: int) -> bool:
         if depth == len(sources):
             for position in lets:
                 frame[position] = UNSET
@@ -174,17 +174,17 @@ def _visitor(rows: Rows) -> Callable[[Any, list[Any], Callable[[], Any]], bool |
             return kept is None
         items = sources[depth](ev, frame)
         if items is None:
-            return None
+            return False
         if not isinstance(items, list):
             items = [items]
         ev.spend(len(items))
-        partial: bool | None = type(items) is Partial
+        partial = type(items) is Partial
         for item in items:
             frame[slots[depth]] = item
             partial = visit(ev, frame, each, depth + 1) or partial
         return partial
 
-    def start(ev: Any, frame: list[Any], each: Callable[[], Any]) -> bool | None:
+    def start(ev: Any, frame: list[Any], each: Callable[[], Any]) -> bool:
         for position in held:
             frame[position] = UNSET
         return visit(ev, frame, each, 0)
@@ -199,8 +199,6 @@ def _several(rows: Rows, select: Run | None) -> Run:
     def run(ev: Any, frame: list[Any]) -> Any:
         found: list[Any] = []
         partial = visit(ev, frame, lambda: capped(found).append(select and select(ev, frame)))
-        if partial is None:
-            return None
         return Partial(found) if partial else found
 
     return run
