@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from cds.expr.elm.code import Node, Piece, Scope
+from cds.expr.elm.equality import Items
 from cds.expr.elm.facts import mentions_data
 from cds.expr.elm.sorting import compile_sort
 from cds.expr.elm.specifiers import INTEGER, ListOf, Type
@@ -83,13 +85,13 @@ def repeat(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         if found is None:
             return None
         result: list[Any] = Partial() if type(found) is Partial else []
-        waiting = list(found)
+        seen, waiting = Items(), deque(found)
         while waiting:
             ev.spend(1)
-            frame[slot], frame[index] = waiting.pop(0), len(result)
+            frame[slot], frame[index] = waiting.popleft(), len(result)
             more = element(ev, frame)
             for item in more if isinstance(more, list) else [] if more is None else [more]:
-                if item not in result:
+                if seen.add(item):
                     capped(result).append(item)
                     waiting.append(item)
         return result
@@ -162,12 +164,11 @@ def descendents(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         if value is None:
             return None
         found: list[Any] = []
-        waiting = list(_children(value))
+        waiting = [*_children(value)][::-1]
         while waiting:
             ev.spend(1)
-            item = waiting.pop(0)
-            capped(found).append(item)
-            waiting[:0] = _children(item)
+            capped(found).append(waiting.pop())
+            waiting += [*_children(found[-1])][::-1]
         return found
 
     return Piece(run)
