@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from math import prod
 
 from cds.expr.cql.conversions import Conversion, conversions_from, find_conversion
 from cds.expr.cql.signatures import Overload, system_overloads
@@ -34,6 +35,7 @@ from cds.expr.cql.types import (
 )
 
 _SUBTYPE, _COMPATIBLE = 1, 2
+_MAX_INSTANCES = 4096
 #: What values of different types often convert to.
 _COMMON = (STRING, DECIMAL, DATETIME, QUANTITY, CONCEPT)
 
@@ -121,12 +123,13 @@ def _fit(overload: Overload, arguments: tuple[Type, ...], promote: bool) -> Reso
 
 
 def _instances(overload: Overload, arguments: tuple[Type, ...], promote: bool) -> Iterator[Overload]:
-    """The overload with its type parameters bound by the arguments; an argument of a choice type binds by each of its
-    options in turn."""
+    """The overload with its type parameters bound by the arguments; an argument of a choice type binds as it is, and by
+    each of its options in turn, as long as they are not too many together."""
     if not overload.is_generic:
         yield overload
         return
-    for options in product(*(kind.options if isinstance(kind, ChoiceType) else (kind,) for kind in arguments)):
+    choices = [(kind, *kind.options) if isinstance(kind, ChoiceType) else (kind,) for kind in arguments]
+    for options in product(*choices) if prod(map(len, choices)) <= _MAX_INSTANCES else (arguments,):
         bound: dict[str, Type] = {}
         if all(_bind(operand, kind, bound, promote) for operand, kind in zip(overload.operands, options, strict=True)):
             operands = tuple(_filled(operand, bound) for operand in overload.operands)

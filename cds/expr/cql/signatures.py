@@ -1,7 +1,7 @@
 """The System operators and functions: which operand types they take and what they give (CQL 1.5.3, Appendix B).
 
 One row for one or more names of the same shape. `T` stands for any type, or for each type that the row lists; `C` for a
-class, `R` for a tuple.
+class, `R` for a tuple, `H` for a choice.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _ROWS = (
     ("Equal Equivalent", "T, T", "Boolean", f"Boolean {_ORDERED} Ratio Code Concept"),
     ("Equal Equivalent", "C, C", "Boolean", ""),
     ("Equal Equivalent", "R, R", "Boolean", ""),
+    ("Equal Equivalent", "H, H", "Boolean", ""),
     ("Equal Equivalent", "Interval<T>, Interval<T>", "Boolean", ""),
     ("Equal Equivalent", "List<T>, List<T>", "Boolean", ""),
     ("Less LessOrEqual Greater GreaterOrEqual", "T, T", "Boolean", _ORDERED),

@@ -239,7 +239,7 @@ class Translator:
     def ambiguous(self, error: AmbiguousError) -> NotTranslatedError:
         """Record that a call fits several overloads equally well."""
         return self.error(
-            f"the call fits {' and '.join(map(str, error.overloads))} equally well",
+            f"the call fits {' and '.join(map(str, error.overloads[:4]))} equally well",
             "say which type is meant with 'as'",
         )
 

@@ -84,7 +84,8 @@ class ChoiceType(Type):
 
 @dataclass(frozen=True, slots=True)
 class Parameter(Type):
-    """A type parameter of a generic operator: `T` stands for any type, `C` for classes, `R` for tuples."""
+    """A type parameter of a generic operator: `T` stands for any type, `C` for classes, `R` for tuples, `H` for
+    choices."""
 
     name: str
 
@@ -95,6 +96,8 @@ class Parameter(Type):
         """True when the parameter may stand for `actual`."""
         if self.name == "C":
             return isinstance(actual, Named) and actual.is_class
+        if self.name == "H":
+            return isinstance(actual, ChoiceType)
         return isinstance(actual, TupleType) if self.name == "R" else True
 
 

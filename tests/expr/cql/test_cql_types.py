@@ -144,6 +144,22 @@ def test_the_cheapest_overload_wins(name: str, arguments: tuple[Type, ...], chos
     assert str(found.overload) == chosen
 
 
+def test_choices_are_operands_as_they_are_or_by_one_of_their_options() -> None:
+    """Two equal choices need no narrowing; many options together are not all tried."""
+    value = elements(fhir("Extension"))["value"]
+    assert isinstance(value, ChoiceType)
+    for name in ("Coalesce", "Equal"):
+        found = resolve_system(name, (value, value))
+        assert found is not None
+        assert found.overload.operands == (value, value)
+    many = resolve_system("Coalesce", (value,) * 5)
+    assert many is not None
+    assert many.overload.result == value
+    narrowed = resolve_system("Less", (choice_of([INTEGER, STRING]), INTEGER))
+    assert narrowed is not None
+    assert narrowed.overload.operands == (INTEGER, INTEGER)
+
+
 def test_what_fits_nothing_and_what_fits_too_much() -> None:
     """No overload for a number and a text; two nulls could be added in several ways."""
     assert resolve_system("Add", (INTEGER, STRING)) is None
