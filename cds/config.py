@@ -64,6 +64,12 @@ def _refuse_clients(path: Path | None) -> Path | None:
     return path
 
 
+def _check_folder(path: Path | None) -> Path | None:
+    if path is not None and not path.is_dir():
+        raise ValueError(f"there is no folder {path}")
+    return path
+
+
 def _check_url(address: str) -> str:
     if re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", address) is None:
         raise ValueError(f"not a web address such as https://cds.example.org: '{address}'")
@@ -88,6 +94,10 @@ class Settings(BaseSettings):
     content: Path = Field(
         default_factory=_packaged_content,
         description="Folder of PlanDefinitions and what they need. Default: the bundled back-pain pathway.",
+    )
+    overlay: Annotated[Path | None, AfterValidator(_check_folder)] = Field(
+        default=None,
+        description="Folder of ValueSets, CodeSystems and ConceptMaps that add codes of the site (terminology.md).",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -138,6 +148,12 @@ class Settings(BaseSettings):
     def _clock_runs_outside_demo_mode(self) -> Settings:
         if self.now and not self.demo:
             raise ValueError(f"{PREFIX}NOW stops the clock in demo mode only: leave it out, or set demo")
+        return self
+
+    @model_validator(mode="after")
+    def _overlay_is_no_content(self) -> Settings:
+        if self.overlay and self.overlay.resolve().is_relative_to(self.content.resolve()):
+            raise ValueError(f"{PREFIX}OVERLAY lies in the content folder, which is loaded whole: put it elsewhere")
         return self
 
     @classmethod

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from cds.code_lists import Code, read_code_list
+from cds.concept_maps import Mappings
 from cds.errors import DefinitionError, did_you_mean, nearest
 from cds.fhir import DMD, EXPANSION_FILE, SNOMED, Resource, as_list, extension, split_canonical
+from cds.findings import ElementPath, Finding
 
-Code = tuple[str, str]
-ElementPath = tuple[str | int, ...]
-
-_COLUMNS = ("system", "code", "display")
 _MAX_NESTING = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ValueSet:
     """One expanded value set. `codes` holds every (system, code) that counts as a member, dm+d numbers under both
-    their URIs; `displays` holds the members as they were listed, each with its display or an empty string."""
+    their URIs and the codes that a ConceptMap leads to a member; `displays` holds the members as they were listed, each
+    with its display or an empty string."""
 
     url: str
     version: str | None
@@ -32,21 +30,6 @@ class ValueSet:
     codes: frozenset[Code]
     displays: Mapping[Code, str]
     bare_codes: frozenset[str] = field(repr=False, default=frozenset())
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something wrong in a value set: at an element path of `resource`, or at a line of its CSV file."""
-
-    resource: Resource
-    path: ElementPath
-    code: str
-    message: str
-    hint: str | None = None
-    file: Path | None = None
-    line: int = 0
-    column: int = 0
-    source: str | None = None
 
 
 class Terminology:
@@ -112,26 +95,32 @@ def build(
     value_sets: Sequence[tuple[Resource, Path]],
     code_systems: Iterable[Resource] = (),
     read: Callable[[Path], bytes] = Path.read_bytes,
+    *,
+    concept_maps: Sequence[Resource] = (),
+    additions: Sequence[tuple[Resource, Path]] = (),
 ) -> tuple[Terminology, list[Finding]]:
     """Expand value sets. Each comes with the path of its file, beside which its CSV file lies, and the sets of one url
-    come highest version first. `read` gets the bytes of such a file or raises DefinitionError with the reason."""
-    builder = _Builder(value_sets, code_systems, read)
-    expanded = [builder.expand(resource) for resource, _ in value_sets if isinstance(resource.get("url"), str)]
-    aliased = _with_both_dmd_uris(expanded)
+    come highest version first. `read` gets the bytes of such a file or raises DefinitionError with the reason. What
+    `additions` include joins the value set of the same url, and what they exclude leaves it."""
+    named = [(resource, path) for resource, path in value_sets if isinstance(resource.get("url"), str)]
+    builder = _Builder(named, code_systems, read, concept_maps, additions)
+    expanded = [builder.expand(resource) for resource, _ in named]
     displays: dict[Code, str] = {}
     for members in [*builder.systems.values(), *expanded]:
         for code, display in members.items():
             if display:
                 displays.setdefault(code, display)
-    resources = [resource for resource, _ in value_sets if isinstance(resource.get("url"), str)]
-    named = [_value_set(*parts) for parts in zip(resources, aliased, expanded, strict=True)]
-    return Terminology(named, displays, builder.parents), builder.findings
+    sets = [
+        _value_set(resource, codes, builder.mapped.without_sources(members))
+        for (resource, _), members, codes in zip(named, expanded, _with_both_dmd_uris(expanded), strict=True)
+    ]
+    return Terminology(sets, displays, builder.parents), builder.findings
 
 
-def _value_set(resource: Resource, codes: frozenset[Code], displays: Mapping[Code, str]) -> ValueSet:
+def _value_set(resource: Resource, codes: frozenset[Code], displays: dict[Code, str]) -> ValueSet:
     bare = frozenset(code for _, code in codes)
     version, name, title = (_text(resource, member) for member in ("version", "name", "title"))
-    return ValueSet(resource["url"], version, name, title, codes, MappingProxyType(dict(displays)), bare)
+    return ValueSet(resource["url"], version, name, title, codes, MappingProxyType(displays), bare)
 
 
 def _with_both_dmd_uris(expanded: Sequence[Mapping[Code, str]]) -> list[frozenset[Code]]:
@@ -154,10 +143,12 @@ class _Builder:
         value_sets: Sequence[tuple[Resource, Path]],
         code_systems: Iterable[Resource],
         read: Callable[[Path], bytes],
+        concept_maps: Sequence[Resource],
+        additions: Sequence[tuple[Resource, Path]],
     ) -> None:
         self.findings: list[Finding] = []
         self._read = read
-        self._files = {id(resource): path for resource, path in value_sets}
+        self._rows = {id(resource): self._file_members(resource, path) for resource, path in (*value_sets, *additions)}
         self._by_url: dict[str, Resource] = {}
         for resource, _ in value_sets:
             if url := _text(resource, "url"):
@@ -169,8 +160,27 @@ class _Builder:
         self.parents: dict[Code, frozenset[str]] = {}
         for resource in code_systems:
             self._add_system(resource)
+        self._adding = {id(resource) for resource, _ in additions}
+        self._additions: dict[str, list[Resource]] = {}
+        for resource, _ in additions:
+            self._additions.setdefault(resource["url"], []).append(resource)
+        complete = {url: codes for url, codes in self.systems.items() if url not in self._incomplete}
+        everywhere = [resource for resource, _ in (*value_sets, *additions)] if concept_maps else []
+        self.mapped = Mappings(concept_maps, set(self._codes_of(everywhere)), complete)
+        self.findings += self.mapped.findings
         self._done: dict[int, dict[Code, str]] = {}
-        self._open: list[str] = []
+        self._open: dict[str, dict[Code, str]] = {}
+
+    def _codes_of(self, resources: Iterable[Resource]) -> Iterator[Code]:
+        """Every code that these value sets name themselves."""
+        for resource in resources:
+            yield from self._rows[id(resource)]
+            for part in (part for kind in ("include", "exclude") for _, part in _parts(resource, kind)):
+                system = _text(part, "system") or ""
+                codes = [_text(concept, "code") for concept in as_list(part.get("concept"))]
+                yield from ((system, code) for code in codes if code is not None)
+                if "concept" not in part:
+                    yield from self.systems.get(system, ())
 
     def _add_system(self, resource: Resource) -> None:
         url = _text(resource, "url")
@@ -183,35 +193,44 @@ class _Builder:
             self.parents |= {(url, code): parents for code, parents in _hierarchy(resource).items()}
 
     def expand(self, resource: Resource) -> dict[Code, str]:
-        """The members of one value set with their displays."""
+        """The members of one value set with their displays, and those that concept maps lead to them."""
         done = self._done.get(id(resource))
         if done is None:
-            self._open.append(resource["url"])
-            done = self._done[id(resource)] = self._members(resource)
-            self._open.pop()
+            url = resource["url"]
+            members = self._open[url] = {}
+            before = len(self.findings)
+            for part in (resource, *self._additions.get(url, ())):
+                self._amend(members, part)
+            faultless = len(self.findings) == before and not any(f.resource is resource for f in self.findings)
+            if not members and faultless:
+                hint = "list codes in compose.include, or name a CSV file in the extension expansion-file"
+                self._report(resource, (), "valueset-empty", "the value set has no codes", hint)
+            done = self._done[id(resource)] = self._open.pop(url)
         return done
 
-    def _members(self, resource: Resource) -> dict[Code, str]:
-        before = len(self.findings)
-        members = self._file_members(resource)
-        compose = resource.get("compose")
-        compose = compose if isinstance(compose, dict) else {}
-        for path, include in _parts(compose, "include"):
+    def _amend(self, members: dict[Code, str], resource: Resource) -> None:
+        """Add what a value set or an addition to it includes, and take away what it excludes."""
+        for code, display in self._with_mapped(self._rows[id(resource)]).items():
+            members.setdefault(code, display)
+        for path, include in _parts(resource, "include"):
             for code, display in self._part(resource, path, include).items():
                 members.setdefault(code, display)
-        for path, exclude in _parts(compose, "exclude"):
+        for path, exclude in _parts(resource, "exclude"):
             for code in self._part(resource, path, exclude):
                 members.pop(code, None)
-        if not members and len(self.findings) == before:
-            hint = "list codes in compose.include, or name a CSV file in the extension expansion-file"
-            self._report(resource, (), "valueset-empty", "the value set has no codes", hint)
-        return members
+
+    def _with_mapped(self, members: dict[Code, str]) -> dict[Code, str]:
+        """Codes that a value set lists, and those that concept maps lead to them."""
+        if not self.mapped.displays:
+            return members
+        found = {source: self.mapped.displays[source] for code in members for source in self.mapped.standing_for(code)}
+        return {**found, **members}
 
     def _part(self, resource: Resource, path: ElementPath, part: dict[str, Any]) -> dict[Code, str]:
         """One include or exclude: its system's codes and each value set it names, intersected."""
         sets = []
         if "system" in part or "concept" in part:
-            sets.append(self._system_part(resource, path, part))
+            sets.append(self._with_mapped(self._system_part(resource, path, part)))
         references = as_list(part.get("valueSet"))
         for index, canonical in enumerate(references):
             if isinstance(canonical, str):
@@ -267,9 +286,12 @@ class _Builder:
             hint = meant_canonical(canonical, self._by_url) or "add a file that defines the value set"
             self._report(resource, path, "canonical-unresolved", f"the ValueSet {canonical} is not loaded", hint)
             return {}
+        if resource["url"] == target["url"] and id(resource) in self._adding:
+            return dict(self._open[target["url"]])
         if id(target) not in self._done and target["url"] in self._open:
             hint = "remove one of these references"
-            chain = [*self._open[self._open.index(target["url"]) :], target["url"]]
+            opened = [*self._open]
+            chain = [*opened[opened.index(target["url"]) :], target["url"]]
             self._report(resource, path, "valueset-cycle", "the value set includes itself: " + " -> ".join(chain), hint)
             return {}
         if len(self._open) >= _MAX_NESTING:
@@ -277,12 +299,12 @@ class _Builder:
             return {}
         return self.expand(target)
 
-    def _file_members(self, resource: Resource) -> dict[Code, str]:
+    def _file_members(self, resource: Resource, origin: Path) -> dict[Code, str]:
         found = extension(resource, EXPANSION_FILE)
         name = found.get("valueUrl") if found else None
         if not isinstance(name, str):
             return {}
-        path = self._files[id(resource)].parent / name
+        path = origin.parent / name
         place = ("extension", as_list(resource["extension"]).index(found), "valueUrl")
         try:
             content = self._read(path)
@@ -291,7 +313,7 @@ class _Builder:
                 hint = problem.hint or "name a CSV file beside this file"
                 self._report(resource, place, problem.code, f"{name}: {problem.message}", hint)
             return {}
-        members, faults = _read_csv(content)
+        members, faults = read_code_list(content)
         self.findings += [Finding(resource, place, *fault.words, path, *fault.position) for fault in faults]
         return members
 
@@ -309,71 +331,6 @@ def meant_canonical(canonical: str, known: Iterable[str]) -> str | None:
 
 def _last_part(canonical: str) -> str:
     return split_canonical(canonical)[0].rsplit("/", 1)[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """A fault in a CSV file: (code, message, hint) and (line, column, source line)."""
-
-    words: tuple[str, str, str | None]
-    position: tuple[int, int, str | None]
-
-
-def _read_csv(content: bytes) -> tuple[dict[Code, str], list[_Fault]]:
-    """The rows of an expansion file: a header with system, code and display, then one code per row."""
-    try:
-        lines = list(io.StringIO(content.decode("utf-8-sig"), newline=""))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return {}, [_Fault(("file-encoding", "not UTF-8", "save it as UTF-8"), (line, 1, None))]
-    reader = csv.reader(lines, strict=True)
-    try:
-        header = next(reader, [])
-        missing = [name for name in _COLUMNS if name not in header]
-        if missing:
-            words = ("csv-header", f"the column {missing[0]} is missing", "the first line is: system,code,display")
-            return {}, [_Fault(words, (1, 1, ",".join(header)))]
-        return _rows(reader, header, lines)
-    except csv.Error as error:
-        return {}, [_Fault(("csv-syntax", str(error), "check the quotes"), (reader.line_num or 1, 1, None))]
-
-
-def _rows(reader: Any, header: list[str], lines: list[str]) -> tuple[dict[Code, str], list[_Fault]]:
-    system_at, code_at, display_at = (header.index(name) for name in _COLUMNS)
-    members: dict[Code, str] = {}
-    first_lines: dict[Code, int] = {}
-    faults = []
-    line = reader.line_num + 1
-    for row in reader:
-        key = (row[system_at], row[code_at]) if len(row) == len(header) else None
-        if key is None or not key[0] or not key[1] or key[1] != key[1].strip() or key in members:
-            if row:
-                faults.append(_row_fault(row, header, line, first_lines.get(key) if key else None, lines))
-        else:
-            members[key] = row[display_at]
-            first_lines[key] = line
-        line = reader.line_num + 1
-    return members, faults
-
-
-def _row_fault(row: list[str], header: list[str], line: int, first: int | None, lines: list[str]) -> _Fault:
-    """What is wrong with one row, at the field that is at fault."""
-    source = lines[line - 1].rstrip("\r\n")
-    if len(row) != len(header):
-        words = ("csv-row", f"{len(row)} fields, the header has {len(header)}", "put text with commas in double quotes")
-        return _Fault(words, (line, 1, source))
-    if first is not None:
-        words = ("csv-duplicate", f"the code is already on line {first}", "remove one of the two rows")
-        return _Fault(words, (line, _column(source, header.index("code")), source))
-    name = next(name for name in _COLUMNS if not row[header.index(name)].strip() or name == "code")
-    words = ("csv-row", f"the {name} is missing or has blanks around it", "each row needs a system and a code")
-    return _Fault(words, (line, _column(source, header.index(name)), source))
-
-
-def _column(source: str, index: int) -> int:
-    """The column where a field begins; 1 when quotes make that a question."""
-    fields = source.split(",")
-    return 1 if '"' in source else sum(len(text) + 1 for text in fields[:index]) + 1
 
 
 def _concepts(resource: Resource) -> Iterator[tuple[str, str]]:
@@ -406,7 +363,10 @@ def _hierarchy(resource: Resource) -> dict[str, frozenset[str]]:
     return found
 
 
-def _parts(compose: dict[str, Any], name: str) -> Iterator[tuple[ElementPath, dict[str, Any]]]:
+def _parts(resource: Resource, name: str) -> Iterator[tuple[ElementPath, dict[str, Any]]]:
+    """The includes or excludes of a value set with their places."""
+    compose = resource.get("compose")
+    compose = compose if isinstance(compose, dict) else {}
     for index, part in enumerate(as_list(compose.get(name))):
         if isinstance(part, dict):
             yield ("compose", name, index), part

@@ -177,3 +177,11 @@ def test_settings_are_immutable() -> None:
 def test_the_settings_page_is_current() -> None:
     """docs/settings.md is what `python -m cds.config` prints (habit 28)."""
     assert (ROOT / "docs" / "settings.md").read_text() == settings_page()
+
+
+def test_an_overlay_is_a_folder_outside_the_content(tmp_path: Path) -> None:
+    """A misspelt folder must not leave a site's codes out silently, and no file may be loaded twice."""
+    assert load_settings({"overlay": str(tmp_path)}).overlay == tmp_path
+    assert "there is no folder" in _complaint(overlay=str(tmp_path / "none"))
+    (tmp_path / "inside").mkdir()
+    assert "lies in the content folder" in _complaint(content=str(tmp_path), overlay=str(tmp_path / "inside"))

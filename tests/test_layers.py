@@ -14,7 +14,7 @@ LAYERS = (
     ("cds.errors",),
     ("cds.body", "cds.fhir", "cds.expr.values", "cds.expr.temporal", "cds.expr.quantity", "cds.expr.types"),
     ("cds.expr",),
-    ("cds.terminology", "cds.chart", "cds.definitions"),
+    ("cds.terminology", "cds.findings", "cds.code_lists", "cds.concept_maps", "cds.chart", "cds.definitions"),
     ("cds.apply", "cds.definitions.check"),
     ("cds.hooks", "cds.fhirpath", "cds.cql"),
     ("cds.config", "cds.data"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -233,3 +234,21 @@ def test_suggestions_with_one_label_are_told_apart_by_their_draft(engine: Engine
 def test_the_kinds_that_the_checker_knows_are_those_that_can_be_made() -> None:
     """`cds check` refuses exactly what apply cannot make."""
     assert set(ACTIVITY_KINDS) == set(KINDS)
+
+
+def test_codes_of_the_site_work_like_ours(tmp_path: Path) -> None:
+    """An order with a code that only the overlay knows brings the card: by its ConceptMap, and by a ValueSet."""
+    (tmp_path / "map.yaml").write_text(
+        f"{{resourceType: ConceptMap, url: urn:site:map, status: active, group: [{{source: urn:site, target: "
+        f"{CANONICAL_BASE}/CodeSystem/order, element: [{{code: BR, target: [{{code: prescribed-bed-rest, equivalence: "
+        f"equivalent}}]}}]}}]}}"
+    )
+    (tmp_path / "needles.yaml").write_text(
+        f"{{resourceType: ValueSet, url: {CANONICAL_BASE}/ValueSet/order-acupuncture, status: active, compose: "
+        f"{{include: [{{system: urn:site, concept: [{{code: NEEDLES}}]}}]}}}}"
+    )
+    engine = Engine(Settings(demo=True, overlay=tmp_path))
+    assert engine.snapshot.warnings == ()
+    for code, decision in (("BR", "bed-rest"), ("NEEDLES", "acupuncture")):
+        order = {**BED_REST, "code": {"coding": [{"system": "urn:site", "code": code}]}}
+        assert decisions(cards(engine, request("order-sign", None, order))) == [decision]

@@ -9,7 +9,8 @@ import pytest
 
 from cds.errors import DefinitionError, Problem
 from cds.fhir import DMD, EXPANSION_FILE, SNOMED
-from cds.terminology import Finding, Terminology, build
+from cds.findings import Finding
+from cds.terminology import Terminology, build
 
 GRADES: dict[str, Any] = {
     "resourceType": "CodeSystem",

@@ -17,13 +17,15 @@ from cds.errors import ConfigurationError
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @output_format
 def command(path: Path | None, form: str) -> None:
-    """Check every definition below PATH (default: the content of the settings) and print all problems.
+    """Check every definition below PATH (default: the content of the settings), and the overlay of the settings where
+    there is one, and print all problems.
 
     Exit status 1 when there is an error; warnings alone are 0."""
-    content = author_settings(content=path).content
+    settings = author_settings(content=path)
+    content = settings.content
     if not content.exists():
         raise ConfigurationError(f"there is no folder {content}")
-    problems = check_content(content)
+    problems = check_content(content, settings.overlay)
     if form == "json":
         sys.stdout.buffer.write(
             orjson.dumps([problem.as_dict() for problem in problems], option=orjson.OPT_INDENT_2) + b"\n"

@@ -23,7 +23,7 @@ _OPEN_TO_OTHERS = 78  # EX_CONFIG of sysexits.h
 
 @click.command("serve")
 @settings_flags
-@click.option("--reload", is_flag=True, help="Load the content anew when a file of it changes.")
+@click.option("--reload", is_flag=True, help="Load the content anew when a file of it or of the overlay changes.")
 def command(*, reload: bool, **flags: Any) -> None:
     """Answer CDS Hooks calls over HTTP. Settings come from flags, then CDS_ names of the environment, then the file
     named by CDS_CONFIG."""
@@ -34,7 +34,8 @@ def command(*, reload: bool, **flags: Any) -> None:
     address = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
     logs.configure(settings.log_level)
     if reload:
-        watched = [path for path in settings.content.rglob("*") if path.is_file()]
+        folders = (settings.content, *([settings.overlay] if settings.overlay else []))
+        watched = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
         server = Server(
             lambda: _app_or_problems(settings), settings, listener, ready=lambda: _greet(address), watched=watched
         )

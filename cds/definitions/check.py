@@ -12,6 +12,7 @@ from cds.definitions.extensions import check_extensions
 from cds.definitions.files import ContentFolder
 from cds.definitions.load import Document, load_folder
 from cds.definitions.logic import NO_LOGIC, Logic, read_logic
+from cds.definitions.overlay import load_overlay
 from cds.definitions.plans import check_plans
 from cds.definitions.registry import Registry
 from cds.definitions.requirements import check_requirements
@@ -31,20 +32,27 @@ class Inspection:
     problems: list[Problem]
 
 
-def inspect(root: Path) -> Inspection:
-    """Load, expand and check a content folder. Problems come in file order; never raises for bad content."""
+def inspect(root: Path, overlay: Path | None = None) -> Inspection:
+    """Load, expand and check a content folder, and a site's overlay on it. Problems come in file order; never raises
+    for bad content."""
     folder = ContentFolder(root)
     documents, problems = load_folder(folder)
-    terminology, terminology_problems = expand(documents, folder)
+    site = load_overlay(overlay, documents) if overlay else None
+    if site:
+        documents += site.documents
+        problems += site.problems
+        problems += [problem for document in site.additions for problem in _alone(document)]
+    terminology, terminology_problems = expand(documents, folder, site)
     logic, logic_problems = read_logic(documents, folder)
     problems += [*terminology_problems, *logic_problems]
     problems += check(documents, terminology, logic)
-    return Inspection(Registry(documents, logic), terminology, folder.revision(), _sorted(problems))
+    revision = site.revision(folder.revision()) if site else folder.revision()
+    return Inspection(Registry(documents, logic), terminology, revision, _sorted(problems))
 
 
-def check_content(root: Path) -> list[Problem]:
-    """Every problem of a content folder in file order, warnings included."""
-    return inspect(root).problems
+def check_content(root: Path, overlay: Path | None = None) -> list[Problem]:
+    """Every problem of a content folder and its overlay in file order, warnings included."""
+    return inspect(root, overlay).problems
 
 
 def check(documents: Sequence[Document], terminology: Terminology, logic: Logic = NO_LOGIC) -> list[Problem]:
@@ -56,12 +64,17 @@ def check(documents: Sequence[Document], terminology: Terminology, logic: Logic 
 
 def _checks(registry: Registry, terminology: Terminology) -> Iterator[Iterator[Problem]]:
     for document in registry.documents:
-        yield check_structure(document)
-        yield check_extensions(document)
-        yield check_requirements(document)
+        yield _alone(document)
     yield check_canonicals(registry)
     yield check_expressions(registry, terminology)
     yield check_plans(registry, terminology)
+
+
+def _alone(document: Document) -> Iterator[Problem]:
+    """What can be said of a definition without looking at others."""
+    yield from check_structure(document)
+    yield from check_extensions(document)
+    yield from check_requirements(document)
 
 
 def _sorted(problems: list[Problem]) -> list[Problem]:

@@ -51,6 +51,25 @@ CODES: dict[str, Code] = {
     "code-unknown": Code(
         "a listed code does not exist in the loaded code system", "`code: too-yung`", "correct the code"
     ),
+    "concept-map-equivalence": Code(
+        "warning: a mapping to something narrower or merely related, which is not counted",
+        "`equivalence: relatedto`",
+        "write equal, equivalent, wider or subsumes where it is true",
+    ),
+    "concept-map-source": Code(
+        "warning: a mapping of a code that a value set lists; a listed code keeps its sets",
+        "a map of a product that has its set",
+        "add the code to other sets with a ValueSet, or leave it",
+    ),
+    "concept-map-system-missing": Code(
+        "a group of a ConceptMap without its source or target system", "no `source:`", "add the system"
+    ),
+    "concept-map-target": Code(
+        "warning: a mapping to a code that stands in no value set", "a mistyped code", "correct the code, or leave it"
+    ),
+    "concept-map-unsupported": Code(
+        "a mapping that depends on more than the code", "`dependsOn`, `unmapped`", "list the codes"
+    ),
     "condition-kind": Code("warning: a condition that is not evaluated", "`kind: start`", "use `kind: applicability`"),
     "content-missing": Code(
         "the content folder does not exist", "`--content no/such/folder`", "name a folder of definitions"
@@ -158,6 +177,14 @@ CODES: dict[str, Code] = {
     "number-range": Code("a number that JSON readers cannot hold", "`1e999`", "write it as text in quotes"),
     "override-reason-display": Code(
         "an override reason without the text a clinician chooses it by", "`- code: other`", "add `display:`"
+    ),
+    "overlay-kind": Code(
+        "a definition in the overlay that is no terminology",
+        "a PlanDefinition there",
+        "put it into the content folder",
+    ),
+    "overlay-value-set": Code(
+        "warning: a ValueSet of the overlay that adds to none of the content", "a mistyped url", "correct the url"
     ),
     "plan-description-missing": Code(
         "a plan that is a service has no description (warning when another plan collects it)",

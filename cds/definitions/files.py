@@ -69,6 +69,10 @@ class ContentFolder:
             total.update(name.encode("utf-8", "surrogateescape") + b"\0" + digest)
         return total.hexdigest()[:16]
 
+    def holds(self, path: Path) -> bool:
+        """Whether `path` was found in this folder."""
+        return path.is_relative_to(self._root)
+
     def shown(self, path: Path) -> Path:
         """`path` as people should see it: relative to the working directory, else to the root."""
         if path.is_relative_to(self._cwd):

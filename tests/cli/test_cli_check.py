@@ -43,3 +43,10 @@ def test_a_folder_that_does_not_exist_is_status_2(cds: Run, tmp_path: Path) -> N
 def test_a_stopped_clock_of_the_service_does_not_concern_authors(cds: Run) -> None:
     """CDS_NOW, which only `serve --demo` takes, may stand in an author's environment."""
     assert cds("check", CDS_NOW="2026-01-01T00:00:00Z").returncode == 0
+
+
+def test_the_overlay_is_checked_with_the_content(cds: Run, tmp_path: Path) -> None:
+    """CDS_OVERLAY: a mistake in a site's own file is told with its place."""
+    (tmp_path / "local.yaml").write_text("resourceType: ConceptMap\nurl: urn:map\nstatus: active\nsauce: urn:x\n")
+    ended = cds("check", CDS_OVERLAY=str(tmp_path))
+    assert (ended.returncode, "local.yaml:4:1: fhir-unknown-element" in ended.stdout) == (1, True)

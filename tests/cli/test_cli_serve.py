@@ -191,12 +191,17 @@ def test_broken_content_is_told(cds: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_reload_picks_up_changes(tmp_path: Path) -> None:
-    """With --reload broken content is 503 until it is mended, without a restart by hand."""
-    file = tmp_path / "codes.yaml"
+@pytest.mark.parametrize("broken", ["content", "overlay"])
+def test_reload_picks_up_changes(broken: str, tmp_path: Path) -> None:
+    """With --reload broken content, or a broken overlay, is 503 until it is mended, without a restart by hand."""
+    folders = {name: tmp_path / name for name in ("content", "overlay")}
+    for folder in folders.values():
+        folder.mkdir()
+    file = folders[broken] / "codes.yaml"
     sound = "resourceType: CodeSystem\nurl: https://x.example/CodeSystem/c\nstatus: active\ncontent: complete\n"
     file.write_text(sound.replace("status", "statos"))
-    server = start(tmp_path / "messages", "--reload", "--content", str(tmp_path))
+    flags = [part for name, folder in folders.items() for part in (f"--{name}", str(folder))]
+    server = start(tmp_path / "messages", "--reload", *flags)
     try:
         _await(server, 503)
         file.write_text(sound)

@@ -32,6 +32,12 @@ MISTAKES = [
     ("canonical-version", "canonical-unresolved", "plan.yaml", 6, 5, "the version 1.0.0"),
     ("code-system-unresolved", "code-system-unresolved", "vs.yaml", 6, 15, "list the codes"),
     ("code-unknown", "code-unknown", "vs.yaml", 9, 17, "'mild'"),
+    ("concept-map-code", "code-unknown", "map.yaml", 10, 19, "'pain'"),
+    ("concept-map-equivalence", "concept-map-equivalence", "map.yaml", 15, 26, "equivalent, wider"),
+    ("concept-map-source", "concept-map-source", "map.yaml", 8, 15, "keeps its sets"),
+    ("concept-map-system-missing", "concept-map-system-missing", "map.yaml", 5, 5, "target:"),
+    ("concept-map-target", "concept-map-target", "map.yaml", 10, 19, "correct the code"),
+    ("concept-map-unsupported", "concept-map-unsupported", "map.yaml", 13, 15, "nothing but the code"),
     ("condition-kind", "condition-kind", "plan.yaml", 12, 15, "applicability"),
     ("cql-clash", "variable-duplicate", "logic.yaml", 12, 29, "another name"),
     ("cql-condition", "expression-semantic", "plan.yaml", 17, 23, "whether it exists"),
@@ -124,14 +130,18 @@ MISTAKES = [
 SECOND = {
     "cql-semantic": [7],
     "cql-syntax": [6],
+    "concept-map-unsupported": [16],
     "csv-row": [4],
     "data-filter": [11],
     "variable-duplicate": [8],
     "variable-name": [9],
 }
 
-#: Codes whose tests stand in test_definitions_files.py and test_definitions_structure.py.
-ELSEWHERE = {"content-missing", "file-too-big", "file-unreadable", "too-many-files", "fhir-invalid"}
+#: Codes whose tests stand in test_definitions_files.py, test_definitions_structure.py and test_definitions_overlay.py.
+ELSEWHERE = {"content-missing", "file-too-big", "file-unreadable", "too-many-files", "fhir-invalid"} | {
+    "overlay-kind",
+    "overlay-value-set",
+}
 
 
 @pytest.mark.parametrize(("folder", "code", "file", "line", "column", "hint"), MISTAKES, ids=[m[0] for m in MISTAKES])
