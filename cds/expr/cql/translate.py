@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 from cds.errors import DefinitionError
 from cds.expr.cql import (
@@ -59,6 +60,8 @@ _TERMINOLOGY: dict[type[ast.Node], tuple[Kind, Type]] = {
     ast.CodeDefinition: ("code", CODE),
     ast.ConceptDefinition: ("concept", CONCEPT),
 }
+#: How many definitions are translated one within another: each takes a dozen calls of the stack.
+_MAX_OPEN = 20
 #: Where a definition stands in an ELM library.
 _SECTION_OF: dict[type[ast.Node], str] = {
     ast.ParameterDefinition: "parameters",
@@ -75,6 +78,19 @@ def translate(library: ast.Library, *, resolve: Resolve) -> dict[str, Any]:
     """The ELM of a library: `{"library": {...}}`, plain dicts. Raises DefinitionError with all semantic problems of the
     library, in the order of its text; their locations have no file."""
     return LibraryTranslator(library, resolve).translate()
+
+
+Step = Callable[[], object]
+
+
+class _TooDeepError(Exception):
+    """A definition is needed below too many others that are being translated."""
+
+    def __init__(self, name: str, step: Step, place: ast.Node) -> None:
+        self.name = name
+        self.step = step
+        self.place = place
+        super().__init__(name)
 
 
 class LibraryTranslator(Translator):
@@ -108,12 +124,12 @@ class LibraryTranslator(Translator):
         for statement in self.library.statements:
             self._attempt(self._declare_statement, statement)
         for name in list(self._nodes):
-            self._attempt(self._define, name)
-        for functions in self._functions.values():
-            for function, *_ in functions:
-                self._attempt(self.own_result, function)
+            self._settle(name, partial(self._define, name))
+        for function, *_ in list(self._all_functions()):
+            self._settle(str(function.overload), partial(self.own_result, function))
         if self.problems:
-            raise DefinitionError(sorted(self.problems, key=lambda problem: problem.location))
+            found = dict.fromkeys(self.problems)  # once each, for a definition can be translated more than once
+            raise DefinitionError(sorted(found, key=lambda problem: problem.location))
         return {"library": self._header() | {name: {"def": own} for name, own in self._sections() if own}}
 
     def _attempt(self, step: Callable[[Any], Any], argument: Any) -> None:
@@ -121,6 +137,28 @@ class LibraryTranslator(Translator):
             step(argument)
         except NotTranslatedError:
             return
+
+    def _settle(self, name: str, step: Step) -> None:
+        """Translate a definition; one that is needed below too many others is translated before them."""
+        waiting = [(name, step)]
+        while waiting:
+            try:
+                waiting[-1][1]()
+            except _TooDeepError as deep:
+                if any(deep.name == name for name, _ in waiting):
+                    self._failed.add(deep.name)
+                    self.place = deep.place
+                    self._attempt(self._fail_circle, [name for name, _ in waiting])
+                else:
+                    waiting.append((deep.name, deep.step))
+                continue
+            except NotTranslatedError:
+                pass
+            waiting.pop()
+
+    def _fail_circle(self, names: list[str]) -> NoReturn:
+        circle = " -> ".join([*names, names[0]])
+        raise self.error(f"the definition needs itself: {circle}", "leave one of these references out")
 
     def _header(self) -> dict[str, Any]:
         name = self.library.name
@@ -254,7 +292,7 @@ class LibraryTranslator(Translator):
         if overload not in self._results:
             entries = self._functions[overload.name]
             node, context = next((node, context) for own, node, context in entries if own is function)
-            with self._within(str(overload), node, context):
+            with self._within(str(overload), partial(self.own_result, function), node, context):
                 for operand, kind in zip(node.operands, overload.operands, strict=True):
                     self.operands.setdefault(operand.name, kind)
                 self._bodies[overload] = self._function(node, overload)
@@ -264,18 +302,19 @@ class LibraryTranslator(Translator):
         if name in self._made:
             return
         node, context = self._nodes[name]
-        with self._within(name, node, context):
+        with self._within(name, partial(self._define, name), node, context):
             made = self._definition(node)
         self._made[name] = made
 
     @contextmanager
-    def _within(self, name: str, node: ast.Node, context: str) -> Iterator[None]:
+    def _within(self, name: str, step: Step, node: ast.Node, context: str) -> Iterator[None]:
         """Translate a definition apart from the one that needs it. One that failed fails its users silently."""
         if name in self._failed:
             raise NotTranslatedError
         if name in self._open:
-            circle = " -> ".join([*self._open[self._open.index(name) :], name])
-            raise self.error(f"the definition needs itself: {circle}", "leave one of these references out")
+            self._fail_circle(self._open[self._open.index(name) :])
+        if len(self._open) == _MAX_OPEN:
+            raise _TooDeepError(name, step, self.place)
         outer = self.context, self.queries, self.operands, self.place
         self.context, self.queries, self.operands, self.place = context, [], {}, node
         self._open.append(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from elm_support import FHIR, definition, elm, kind, library, shown
+from elm_support import FHIR, definition, elm, kind, library, problems, shown
 
 TERMS = """using FHIR version '4.0.1'
 codesystem "CS": 'urn:cs' version '2'
@@ -45,6 +45,14 @@ def test_definitions_may_stand_in_any_order() -> None:
     made = library("library T\ndefine X: Y + 1.0\ndefine Y: Z(2)\ndefine function Z(n Integer): n + 1")
     assert [own["name"] for own in made["statements"]["def"]] == ["X", "Y", "Z"]
     assert shown(made["statements"]["def"][0]["expression"]) == "Add(ToDecimal(Y), 1.0)"
+
+
+def test_definitions_may_need_each_other_in_a_long_row() -> None:
+    """Hundreds of definitions, each using the next, are no depth; a problem at the end is told once."""
+    lines = [f"define A{number}: A{number + 1} + 1" for number in range(500)]
+    made = library("\n".join(["library T", *lines, "define A500: 1.5"]))
+    assert made["statements"]["def"][0]["resultTypeName"] == "{urn:hl7-org:elm-types:r1}Decimal"
+    assert problems("\n".join(["library T", *lines, "define A500: Bad"])) == ["502:14: the name 'Bad' does not exist"]
 
 
 @pytest.mark.parametrize(

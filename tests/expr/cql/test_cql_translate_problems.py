@@ -80,6 +80,14 @@ def test_circles_are_found() -> None:
     assert found[0].startswith("2:31: the definition needs itself: F(System.Integer) -> F(System.Integer)")
 
 
+def test_long_circles_are_found() -> None:
+    """However many definitions the way round has."""
+    lines = [f"define A{number}: A{(number + 1) % 300}" for number in range(300)]
+    found = problems("\n".join(["library T", *lines]))
+    assert len(found) == 1
+    assert "the definition needs itself: A0 -> " in found[0]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
