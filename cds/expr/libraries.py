@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import RLock
 from typing import Any
 
-from cds.errors import DefinitionError, ExpressionSemanticError, NotFoundError
+from cds.errors import DefinitionError, ExpressionLimitError, ExpressionSemanticError, NotFoundError
 from cds.expr.cql.parser import parse_library
 from cds.expr.cql.translate import translate
 from cds.expr.elm.build import compile_library
@@ -58,7 +58,12 @@ class Libraries:
             return self._closures(self._to_elm(source, ""))
 
     def _closures(self, elm: Elm) -> Library:
-        return compile_library(dict(elm), self.library)
+        try:
+            return compile_library(dict(elm), self.library)
+        except RecursionError:
+            raise ExpressionLimitError(
+                "the definitions are nested too deeply", hint="let fewer of them need one another in a row"
+            ) from None
 
     def _translated(self, name: str, version: str | None) -> Elm | None:
         """The ELM of a library that `find` knows."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cds.errors import ExpressionLimitError
 from cds.expr import Evaluation
 from cds.expr.cql.signatures import system_overloads
 from cds.expr.elm.compiler import HANDLERS
@@ -118,3 +119,10 @@ def test_text_may_include_published_elm_that_has_no_types() -> None:
     assert str(library.evaluate(evaluation, "C")) == "2012-01-01"
     assert library.evaluate(evaluation, "A") is None
     assert library.evaluate(evaluation, "D") is None
+
+
+def test_rows_of_definitions_too_long_to_run_are_refused() -> None:
+    """An error of ours, not an overflow of the stack."""
+    lines = [f"define A{number}: A{number + 1} + 1" for number in range(2000)]
+    with pytest.raises(ExpressionLimitError):
+        Libraries().compile("\n".join(["library T", *lines, "define A2000: 1"]))
