@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from functools import cache
 from pathlib import Path
 
@@ -324,3 +325,24 @@ def test_every_decision_has_override_reasons(terminology: Terminology) -> None:
         assert [*expansion.displays][-1] == (system, "disagree")
         used |= expansion.codes
     assert used == {code for code in OWN if code[0] == system}
+
+
+@pytest.mark.parametrize("file", sorted(VALUE_SETS.glob("ingredients/*.csv")), ids=lambda file: file.stem)
+def test_ingredient_sets_hold_what_names_the_ingredient(file: Path, terminology: Terminology) -> None:
+    """Every row of the sets for NSAIDs, aspirin and their allergies whose display has the ingredient as a word, as it
+    stands there, and no other."""
+    name = file.stem.removeprefix("ingredient-")
+    words = {"indometacin": "indometacin|indomethacin", "aspirin": "aspirin|acetylsalicylic"}.get(name, name)
+    sets = ("med-nsaid-systemic", "med-nsaid-topical", "med-aspirin", "allergy-nsaid-substance", "allergy-nsaid")
+    verified = {tuple(row.values()) for other in sets for row in rows(VALUE_SETS / f"{other}.csv")}
+    naming = {row for row in verified if re.search(rf"\b({words})\b", row[2].lower())}
+    assert {tuple(row.values())[:3] for row in rows(file)} == {row[:3] for row in naming}
+    assert set(keys(file)) == set((terminology.expansion(url(file.stem)) or pytest.fail(file.stem)).displays)
+
+
+def test_there_is_an_ingredient_set_for_each_substance_of_an_nsaid_allergy(terminology: Terminology) -> None:
+    """An allergy by RxNorm ingredient is told apart from one to another NSAID."""
+    substances = {row["code"] for row in rows(VALUE_SETS / "allergy-nsaid-substance.csv") if row["system"] == RXNORM}
+    for code in substances:
+        names = [file.stem for file in VALUE_SETS.glob("ingredients/*.csv")]
+        assert [terminology.member(url(name), RXNORM, code) for name in names].count(True) == 1
