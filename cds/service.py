@@ -12,7 +12,7 @@ import structlog
 
 from cds.apply.plan import Plans
 from cds.apply.scope import Session
-from cds.apply.tree import AppliedAction
+from cds.apply.tree import AppliedAction, path_of
 from cds.chart import Chart
 from cds.config import Settings
 from cds.cql import operation as cql
@@ -172,10 +172,10 @@ class Engine:
     def _report(self, service: Service, failed: list[AppliedAction], renderer: Renderer) -> None:
         """A rule that failed is silent to the clinician and loud to the operator; no patient data."""
         for action in failed:
-            name = _name(action.id)
+            name = path_of(action.id)
             _log.error("rule-failed", service=service.id, action=name, plan=action.plan, error=_why(action))
         for action_id in renderer.shortened:
-            _log.warning("summary-shortened", service=service.id, action=_name(action_id))
+            _log.warning("summary-shortened", service=service.id, action=path_of(action_id))
 
     def _reasons(self, canonical: str) -> list[dict[str, str]]:
         """The codings of a value set in its own order."""
@@ -186,11 +186,6 @@ class Engine:
             known = [{"code": code, "system": system, "display": display} for (system, code), display in members]
             self._known_reasons[canonical] = known
         return known
-
-
-def _name(action_id: str) -> str:
-    """The action's id without the ids of the drafts it was repeated for: those are the patient's data."""
-    return "/".join(part.partition("[")[0] for part in action_id.split("/"))
 
 
 def _why(action: AppliedAction) -> str:

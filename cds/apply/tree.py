@@ -56,3 +56,8 @@ class AppliedAction:
         yield self
         for child in self.children:
             yield from child.walk()
+
+
+def path_of(action_id: str) -> str:
+    """The id of an applied action without the drafts it was repeated for: those are the patient's data."""
+    return "/".join(part.partition("[")[0] for part in action_id.split("/"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from cds.apply.tree import AppliedAction
 from cds.errors import Location
 from cds.fhir import Resource
 from cds.hooks.cards import Card
@@ -87,12 +88,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one case. `trace` is filled for a failed one, see cds.trace."""
+    """What became of one case. `trace` is filled for a failed one, see cds.trace; `applied` is the tree of the plan of
+    that url, empty where the call was refused."""
 
     case: Case
     differences: tuple[Difference, ...] = ()
     trace: str = ""
     cards: tuple[Card, ...] = ()
+    plan: str = ""
+    applied: tuple[AppliedAction, ...] = ()
 
     @property
     def passed(self) -> bool:

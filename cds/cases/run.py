@@ -26,9 +26,14 @@ from cds.trace import render_trace
 def run(path: Path, settings: Settings) -> list[Result]:
     """Run every case at or below `path` with the content of `settings`, or with `path` as the content when it lies
     elsewhere. Raises DefinitionError for content that does not load and for case files that cannot be read."""
-    inside = path.resolve().is_relative_to(settings.content.resolve())
-    engine = Engine(settings if inside else settings.model_copy(update={"content": path}))
+    engine = engine_for(path, settings)
     return [run_case(engine, case) for case in load(engine, path)]
+
+
+def engine_for(path: Path, settings: Settings) -> Engine:
+    """The content that cases at or below `path` run with, see `run`. Raises DefinitionError."""
+    inside = path.resolve().is_relative_to(settings.content.resolve())
+    return Engine(settings if inside else settings.model_copy(update={"content": path}))
 
 
 def load(engine: Engine, path: Path) -> list[Case]:
@@ -98,7 +103,7 @@ def run_case(engine: Engine, case: Case) -> Result:
         return _refused(case, refusal)
     found = [*_sound(first, second), *_judged(case, first)]
     trace = render_trace(first.applied, decision=case.decision) if found else ""
-    return Result(case, tuple(found), trace, tuple(first.cards))
+    return Result(case, tuple(found), trace, tuple(first.cards), service.plan.url, tuple(first.applied))
 
 
 def _refused(case: Case, refusal: RequestError) -> Result:

@@ -12,6 +12,7 @@ from cds.expr.cql.inline import Surroundings, translate_expression
 from cds.expr.cql.interface import result_type_of, type_of
 from cds.expr.cql.parser import parse_expression
 from cds.expr.cql.types import BOOLEAN, Type, specifier
+from cds.expr.elm import outcomes
 from cds.expr.elm.code import Place, located
 from cds.expr.elm.compiler import Compiler
 from cds.expr.elm.facts import Need, needs
@@ -20,6 +21,7 @@ from cds.expr.elm.specifiers import read
 from cds.expr.elm.values import Code, Concept, Interval, Partial, Ratio, Uncertainty
 from cds.expr.evaluation import Evaluation
 from cds.expr.libraries import Libraries
+from cds.expr.truths import ANY, Truths
 from cds.expr.values import EMPTY, FALSE, TRUE, to_json
 
 #: A define by its name.
@@ -56,6 +58,17 @@ class CqlExpression:
     def needs(self) -> tuple[Need, ...]:
         """What it may ask of the data, without running it."""
         return needs(self._library, self._node)
+
+    @cached_property
+    def truths(self) -> Truths:
+        """What it can come to as a condition, without running it."""
+        return outcomes.truths(self._library, self._node["expression"]) if "expression" in self._node else ANY
+
+    @cached_property
+    def doubts(self) -> tuple[Need, ...]:
+        """What can leave it null when it is not fully obtained."""
+        found = outcomes.doubts(self._library, self._node["expression"]) if "expression" in self._node else ()
+        return tuple(dict.fromkeys(found))
 
     def items(self, evaluation: Evaluation) -> list[Any]:
         """The value as FHIRPath has it: null is empty, a list its items. The list may be the data's own.

@@ -46,3 +46,24 @@ def test_nothing_to_run_is_status_2(cds: Run, tmp_path: Path) -> None:
     (tmp_path / "cases" / "x.yaml").write_text("nonsense: [")
     ended = cds("test", tmp_path)
     assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
+
+
+def test_coverage_below_the_mark_is_status_1(cds: Run, tmp_path: Path) -> None:
+    """`--fail-under` judges the cases as a whole; what is missing is a result, the verdict a message."""
+    content = shutil.copytree(ROOT / "plandefinitions", tmp_path / "content")
+    (content / "back-pain" / "stay-active" / "cases" / "speaks.yaml").unlink()
+    cases = content / "back-pain" / "stay-active" / "cases"
+    ended = cds("test", cases, "--fail-under", "100", CDS_CONTENT=str(content))
+    assert ended.returncode == 1
+    assert "stay-active" in ended.stdout
+    assert "row N04 on a card" in ended.stdout
+    assert "100 % asked for" in ended.stderr
+    assert cds("test", cases, "--fail-under", "1", CDS_CONTENT=str(content)).returncode == 0
+
+
+def test_coverage_for_machines(cds: Run) -> None:
+    """With `--format json` the coverage stands beside the records of the cases."""
+    found = json.loads(cds("test", CASES, "--coverage", "--format", "json").stdout)
+    assert all(record["passed"] for record in found["cases"])
+    assert [decision["decision"] for decision in found["coverage"]["decisions"]] == ["bed-rest"]
+    assert found["coverage"]["percent"] == 100

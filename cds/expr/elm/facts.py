@@ -16,7 +16,7 @@ _TYPES = frozenset({"resultTypeSpecifier", "signature", "annotation", "asTypeSpe
 _DATA = frozenset({"Retrieve", "ExpressionRef", "FunctionRef"})
 
 
-def _parts(node: Node) -> Iterator[tuple[str, Node]]:
+def parts_of(node: Node) -> Iterator[tuple[str, Node]]:
     """The nodes right below this one, each with the name of its member."""
     for name, value in node.items():
         if name not in _TYPES:
@@ -31,7 +31,7 @@ def _nodes(node: Node) -> Iterator[Node]:
     while stack:
         found = stack.pop()
         yield found
-        stack.extend(part for _, part in _parts(found))
+        stack.extend(part for _, part in parts_of(found))
 
 
 def mentions_data(node: Node) -> bool:
@@ -104,17 +104,17 @@ class _Walk:
     def node(self, library: Library, node: Node, bearing: _Bearing) -> None:
         kind = node.get("type", _CLAUSE)
         if kind == "Retrieve":
-            need = _need_of(library, node)
+            need = need_of(library, node)
             self.found[need] = self.found.get(need, False) or bearing != "presence"
         elif kind == "ExpressionRef":
-            owner = _owner(library, node)
+            owner = owner_of(library, node)
             if node["name"] in owner.defines:
                 self.reference(owner, owner.defines[node["name"]].node, bearing)
         elif kind == "FunctionRef" and node.get("libraryName") != "FHIRHelpers":
-            owner = _owner(library, node)
+            owner = owner_of(library, node)
             for overload in owner.functions.get(node["name"], ()):
                 self.reference(owner, overload.node, "both")
-        for name, part in _parts(node):
+        for name, part in parts_of(node):
             self.node(library, part, _bearing(kind, name, bearing))
 
 
@@ -127,12 +127,14 @@ def _bearing(kind: str, name: str, bearing: _Bearing) -> _Bearing:
     return "both"
 
 
-def _owner(library: Library, node: Node) -> Library:
+def owner_of(library: Library, node: Node) -> Library:
+    """The library that a reference names: this one or an included one."""
     alias = node.get("libraryName")
     return library.includes[alias] if alias is not None else library
 
 
-def _need_of(library: Library, node: Node) -> Need:
+def need_of(library: Library, node: Node) -> Need:
+    """What a Retrieve asks for."""
     kind = fhir_name(named(node["dataType"])) or node["dataType"]
     date_path = node.get("dateProperty") if node.get("dateRange") is not None else None
     codes = node.get("codes")
@@ -141,7 +143,7 @@ def _need_of(library: Library, node: Node) -> Need:
     if codes.get("type") == "ExpandValueSet":
         codes = codes["operand"]
     if codes.get("type") == "ValueSetRef":
-        value_set = _owner(library, codes).value_sets[codes["name"]].canonical
+        value_set = owner_of(library, codes).value_sets[codes["name"]].canonical
         return Need(kind, node.get("codeProperty"), value_set, date_path=date_path)
     return Need(kind, node.get("codeProperty"), None, tuple(_codes(library, codes)), date_path)
 
@@ -149,7 +151,7 @@ def _need_of(library: Library, node: Node) -> Need:
 def _codes(library: Library, node: Node) -> Iterator[tuple[str | None, str]]:
     """The codes that a node names, as far as it names them."""
     for part in _nodes(node):
-        owner = _owner(library, part)
+        owner = owner_of(library, part)
         codes: Any = ()
         if part.get("type") == "CodeRef":
             codes = (owner.codes[part["name"]],)
