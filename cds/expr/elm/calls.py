@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def compile_call(compiler: Compiler, node: Node, scope: Scope, row: Operator) -> Piece:
     """A call of one operator."""
     operands = [compiler.optional(operand, scope) for operand in operand_nodes(node, row)]
+    if row.arity not in (-1, len(operands)):
+        raise compiler.semantic(f"{row.name} takes {row.arity} operands, not {len(operands)}")
     types = static_types(node, operands)
     handler: Callable[..., Any] = row.special.get(types, row.handler) if row.special else row.handler
     keywords: dict[str, Any] = {}

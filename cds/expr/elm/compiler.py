@@ -62,6 +62,9 @@ class Compiler:
         except ExpressionError as error:
             self.problems.append(_problem(error))
             found.run = _broken
+        except MALFORMED as error:
+            self.problems.append(malformed(error, found.place))
+            found.run = _broken
         finally:
             self.place = outer
             self._busy.pop()
@@ -176,6 +179,16 @@ class Compiler:
         return Piece(lambda _ev, frame: frame[slot], binding.type, slot=slot)
 
 
+#: What reading ELM of another form than the schema's runs into.
+MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError)
+
+
+def malformed(error: Exception, place: Place) -> Problem:
+    """The problem that a tree is not as ELM 1.5 has it."""
+    what = f"the member {error} is missing" if isinstance(error, KeyError) else "a member has the wrong form"
+    return Problem("library-content", f"this is no ELM: {what}", Location(place.library, place.line, place.column))
+
+
 def _declared(found: Definition) -> Type | None:
     """The type a definition declares, where the ELM says it."""
     node = found.node
@@ -189,7 +202,7 @@ def _declared(found: Definition) -> Type | None:
 
 def _problem(error: ExpressionError) -> Problem:
     place = Location(error.library, error.line, error.column)
-    return Problem("cql-semantic", error.message, place, error.hint)
+    return Problem("expression-semantic", error.message, place, error.hint)
 
 
 def _broken(_ev: Any, _frame: list[Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from elm_libraries_support import HEADER, compiled, evaluation, run
 
-from cds.errors import DefinitionError, EvaluationError, LimitError, NotFoundError
+from cds.errors import DefinitionError, EvaluationError, ExpressionSemanticError, LimitError, NotFoundError
 from cds.expr.elm.build import compile_library
 from cds.expr.elm.library import Library
 from cds.expr.libraries import Libraries
@@ -224,3 +224,20 @@ def test_one_library_serves_many_threads() -> None:
     for thread in threads:
         thread.join()
     assert found == [expected] * 200
+
+
+@pytest.mark.parametrize(
+    ("elm", "message"),
+    [
+        ({"statements": {"def": [{"expression": {"type": "Null"}}]}}, "the member 'name' is missing"),
+        ({"statements": {"def": [{"name": "X", "expression": {"type": "Add"}}]}}, "Add takes 2 operands, not 0"),
+        ({"statements": {"def": [{"name": "X", "expression": {"type": "If"}}]}}, "the member 'condition' is missing"),
+        ({"statements": {"def": [{"name": "X", "expression": []}]}}, "a member has the wrong form"),
+        ({"identifier": "E"}, "a member has the wrong form"),
+        ({"codes": {"def": [{"name": "C", "id": "c", "codeSystem": {"name": "S"}}]}}, "unknown code system 'S'"),
+    ],
+)
+def test_what_is_no_elm_is_refused(elm: dict[str, Any], message: str) -> None:
+    """A tree of another form is content with a problem, not a crash."""
+    with pytest.raises((DefinitionError, ExpressionSemanticError, NotFoundError), match=message):
+        compile_library(elm).evaluate(evaluation(), "X")
