@@ -117,7 +117,7 @@ class Mappings:
             code = element.get("code")
             for target_at, target in _parts(element.get("target")):
                 path = (*place, "element", element_at, "target", target_at)
-                equivalence, wanted = target.get("equivalence"), target.get("code")
+                equivalence, wanted = str(target.get("equivalence")), target.get("code")
                 if not isinstance(code, str) or equivalence in _NEVER:
                     continue
                 if "dependsOn" in target:
@@ -125,7 +125,7 @@ class Mappings:
                     message = "not supported: dependsOn"
                     self._report(resource, (*path, "dependsOn"), "concept-map-unsupported", message, hint)
                 elif equivalence not in _COUNTED:
-                    loose.append(((*path, "equivalence"), str(equivalence)))
+                    loose.append(((*path, "equivalence"), equivalence))
                 elif isinstance(wanted, str) and self._exists(resource, path, (group["target"], wanted)):
                     display = element.get("display")
                     display = display if isinstance(display, str) else ""

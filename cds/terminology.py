@@ -201,8 +201,7 @@ class _Builder:
             before = len(self.findings)
             for part in (resource, *self._additions.get(url, ())):
                 self._amend(members, part)
-            faultless = len(self.findings) == before and not any(f.resource is resource for f in self.findings)
-            if not members and faultless:
+            if not members and len(self.findings) == before and not any(f.resource is resource for f in self.findings):
                 hint = "list codes in compose.include, or name a CSV file in the extension expansion-file"
                 self._report(resource, (), "valueset-empty", "the value set has no codes", hint)
             done = self._done[id(resource)] = self._open.pop(url)

@@ -12,6 +12,7 @@ from cds.findings import Finding
 from cds.terminology import Terminology, build
 
 RX, LOCAL = "urn:rxnorm", "urn:local"
+ODD: dict[str, Any] = {"code": "a", "display": 7, "target": [{"code": ["b"], "equivalence": ["equal"]}]}
 IBUPROFEN, PARACETAMOL, CODEINE, COMBINATION = (RX, "5640"), (RX, "161"), (RX, "2670"), (RX, "817579")
 
 
@@ -167,7 +168,7 @@ def test_wrong_shapes_are_passed_over() -> None:
         1,
         [],
         [1],
-        [{"source": "s", "target": "t", "element": [{"code": 1, "target": [{}, 2]}]}],
+        [{"source": "s", "target": "t", "element": [{"code": 1, "target": [{}, 2]}, ODD, 3]}],
     ]
     for group in shapes:
         terminology, findings = built(value_set("urn:v", IBUPROFEN), maps=[{"group": group}])
