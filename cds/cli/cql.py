@@ -156,7 +156,7 @@ def _bindings(library: Library, session: Session, given: str) -> Iterator[tuple[
 def _print(outcomes: list[Outcome], library: Library, author: Author, explain: bool) -> None:
     width = shutil.get_terminal_size().columns
     names = [_name(outcome.define, library) for outcome in outcomes]
-    column = min(max(map(len, names), default=0), _NAMES)
+    column = max((len(name) for name in names if len(name) <= _NAMES), default=0)
     for name, outcome in zip(names, outcomes, strict=True):
         for line in _lines(name, outcome, author, column, width):
             click.echo(line)

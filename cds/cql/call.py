@@ -40,7 +40,7 @@ class Call:
             if name not in known:
                 hint = did_you_mean(name, known)
                 text = "The operation has no such parameter"
-                raise refused("not-supported", text, f"{sent.pointer}/name", hint)
+                raise refused("not-supported", text, sent.pointer, hint)
             if name in self._sent and name not in repeated:
                 raise refused("structure", f"The parameter '{name}' is there twice", sent.pointer)
             self._sent.setdefault(name, []).append(sent)

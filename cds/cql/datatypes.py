@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from cds.cql.kinds import LONG
 from cds.expr import to_json
-from cds.expr.elm import edges
+from cds.expr.elm import edges, intervals
 from cds.expr.elm.specifiers import Type
 from cds.expr.elm.values import Code, CodeSystem, Concept, Interval, Ratio, Uncertainty
 from cds.expr.quantity import Quantity
@@ -90,13 +91,25 @@ def _interval(interval: Interval) -> Element:
     """A Period or a Range. Both are closed, so an open end becomes the point next to it; an end that is not known, or
     that is the end of all time, is left out (4.3)."""
     ends = {
-        "low": None if interval.low is None else edges.known(edges.low(interval)),
-        "high": None if interval.high is None else edges.known(edges.high(interval)),
+        "low": _closed(interval, edges.low, interval.low, interval.low_closed, 1),
+        "high": _closed(interval, edges.high, interval.high, interval.high_closed, -1),
     }
     present = {name: end for name, end in ends.items() if end is not None}
     if interval.point in PERIODS or any(isinstance(end, Temporal) for end in present.values()):
         return {"valuePeriod": {_PERIOD[name]: _dated(end) for name, end in present.items()}}
     return {"valueRange": {name: _bound(end) for name, end in present.items()}}
+
+
+def _closed(interval: Interval, edge: Callable[[Interval], Any], end: Any, closed: bool, step: int) -> Any:
+    """The outermost point at an end. Next to the end of decimals is what differs in the last digit it has, unless that
+    is beyond the other end."""
+    if end is None:
+        return None
+    if not closed and isinstance(end, Decimal):
+        near = end + step * Decimal((0, (1,), -_places(end)))
+        if intervals.contains(interval, near):
+            return near
+    return edges.known(edge(interval))
 
 
 #: The point types whose intervals are Periods.

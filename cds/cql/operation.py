@@ -16,6 +16,7 @@ from cds.cql.session import Outcome, Session
 from cds.cql.sources import source_of
 from cds.errors import (
     DefinitionError,
+    EvaluationError,
     ExpressionError,
     ExpressionSyntaxError,
     Issue,
@@ -35,6 +36,10 @@ from cds.fhirpath.question import Surroundings
 
 _COMMON = ("subject", "expression", "parameters", "library", "useServerData", "data", "timestamp")
 _EVALUATE = (*_COMMON, "url", "includePrivate")
+#: Characters of an expression, and of a library, that a caller sends: what is longer takes long to compile.
+MAX_EXPRESSION = 10_000
+MAX_LIBRARY = 200_000
+
 _RESULT = "return"
 _FHIR = ("using FHIR version '4.0.1'", "include FHIRHelpers version '4.0.1'")
 _SEVERITIES: dict[str, IssueSeverity] = {"Warning": "warning", "Error": "error"}
@@ -48,6 +53,8 @@ def run_expression(sent: Sequence[Sent], content: Content, surroundings: Surroun
     call = Call(sent, _COMMON, repeated=("library",))
     expression = call.text("expression", required=True) or ""
     pointer = f"{call.pointer('expression')}/valueString"
+    if len(expression) > MAX_EXPRESSION:
+        raise refused("too-long", f"The expression is longer than {MAX_EXPRESSION} characters", pointer)
     evaluation = _Evaluation(call, surroundings)
     header = [*_FHIR, *_includes(call, content), *_declarations(evaluation)]
     # CQL alone comes first: there, Quantity is that of CQL, which FHIR's would hide.
@@ -172,8 +179,8 @@ def _compiled_expression(text: str, header: list[str], libraries: Libraries, poi
 
 def _moved(error: ExpressionError, lines: int) -> ExpressionError:
     """An error of the library made around an expression, placed in the expression."""
-    if not error.library and error.line > lines:
-        error.line -= lines
+    if not error.library:
+        error.line = max(error.line - lines, 0)
     return error
 
 
@@ -209,6 +216,8 @@ def _sent_library(call: Call, content: Content) -> Library:
     if source is None:
         text = "The Library carries neither text/cql nor application/elm+json as data"
         raise refused("required", text, f"{pointer}/content")
+    if isinstance(source, str) and len(source) > MAX_LIBRARY:
+        raise refused("too-long", f"The library is longer than {MAX_LIBRARY} characters", f"{pointer}/content")
     try:
         return content.libraries.compile(source)
     except DefinitionError as error:
@@ -224,7 +233,7 @@ def _wanted(call: Call, library: Library) -> Iterator[tuple[str, Define]]:
         define = named_define(library, name)
         if define is None:
             hint = did_you_mean(name, [known for found, _ in closure(library) for known in found.defines])
-            raise refused("not-found", "The library has no such expression", f"{sent.pointer}/valueString", hint)
+            raise refused("not-found", "The library has no such expression", sent.pointer, hint)
         yield name, define
     private = call.truth("includePrivate", otherwise=False)
     if not names:
@@ -257,7 +266,8 @@ def _notes(outcomes: list[Outcome], messages: list[Message]) -> list[Issue]:
 
 
 def _issue(error: ExpressionError, pointer: str) -> Issue:
-    code = "too-costly" if isinstance(error, LimitError) else "processing"
+    evaluated = isinstance(error, EvaluationError)
+    code = "too-costly" if isinstance(error, LimitError) else "processing" if evaluated else "invalid"
     return Issue(code, _placed(error.library, error.line, error.column, error.message), pointer, error.hint)
 
 

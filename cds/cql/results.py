@@ -11,7 +11,7 @@ from cds.cql.kinds import LONG, specific, type_name
 from cds.errors import Issue, RequestError
 from cds.expr import to_json
 from cds.expr.elm.casts import shape_test
-from cds.expr.elm.specifiers import ChoiceOf, IntervalOf, Named, TupleOf, Type, element_of, fhir_name
+from cds.expr.elm.specifiers import ChoiceOf, IntervalOf, ListOf, Named, TupleOf, Type, element_of, fhir_name
 from cds.expr.elm.values import Tuple
 from cds.expr.types import PRIMITIVES, model
 from cds.fhir import written
@@ -24,6 +24,8 @@ ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 #: Bytes of values in an answer (as for $fhirpath).
 MAX_RESULTS = 16 * 1024 * 1024
 _OVERHEAD = 100
+#: Types that elements of more special types are called by.
+_OPEN = frozenset({"Element", "BackboneElement"})
 
 Part = dict[str, Any]
 
@@ -51,13 +53,14 @@ class Renderer:
         if isinstance(inner, IntervalOf):
             return [self._typed(name, item, inner) for item in value]
         parts = [self._part(name, item, inner) for item in value]
-        return [{"extension": _type_of(known), **parts[0]}, *parts[1:]]
+        told = len(parts) if isinstance(inner, ListOf) else 1
+        return [*(_said(part, known) for part in parts[:told]), *parts[told:]]
 
     def _typed(self, name: str, value: Any, kind: Type | None) -> Part:
         """A parameter that tells its CQL type, unless it is FHIR's own."""
         part = self._part(name, value, kind)
         known = specific(kind, value)
-        return part if fhir_name(known) is not None or "extension" in part else {"extension": _type_of(known), **part}
+        return part if fhir_name(known) is not None or "extension" in part else _said(part, known)
 
     def _part(self, name: str, value: Any, kind: Type | None) -> Part:
         """A parameter or part: its type is told only where the form it takes in FHIR has several."""
@@ -67,7 +70,7 @@ class Renderer:
             inner = element_of(known)
             if not value:
                 return _part(name, [], **_marked(EMPTY_LIST) if type(value) is list else _null())
-            return _part(name, _type_of(known), part=[self._part("element", item, inner) for item in value])
+            return _part(name, [], part=[self._part("element", item, inner) for item in value])
         if isinstance(value, Tuple):
             return self._tuple(name, value, known)
         if type(value) is dict:
@@ -118,12 +121,17 @@ class Renderer:
         return _part(name, [], **{"part": parts} if parts else _marked(EMPTY_TUPLE))
 
     def _fhir_type(self, value: dict[str, Any], kind: Type | None) -> str:
-        """The FHIR type of an element; the first that has its members where the type is a choice or open."""
+        """The FHIR type of an element: the first that has its members where the type is a choice, or says only that it
+        is an element."""
         known = fhir_name(kind)
-        if known is not None:
+        if known is not None and known not in _OPEN:
             return known
-        names = [found for choice in kind.choices if (found := fhir_name(choice))] if isinstance(kind, ChoiceOf) else []
-        names = [found for found in names if found not in PRIMITIVES and found in self._model]
+        if isinstance(kind, ChoiceOf):
+            names = [found for choice in kind.choices if (found := fhir_name(choice)) and found in self._model]
+        else:
+            elements = self._model.names() - self._model.resources
+            names = sorted(elements, key=lambda name: (name not in self._forms, name))
+        names = [found for found in names if found not in PRIMITIVES and found not in _OPEN]
         return next((found for found in names if shape_test(self._model, found, names)(value)), "")
 
     def _json(self, value: dict[str, Any]) -> orjson.Fragment:
@@ -149,8 +157,13 @@ def _type_of(kind: Type | None) -> list[Part]:
     return [{"url": CQL_TYPE, "valueString": type_name(kind)}]
 
 
+def _said(part: Part, kind: Type | None) -> Part:
+    """The parameter, with its CQL type."""
+    return {"name": part["name"], "extension": _type_of(kind), **{key: part[key] for key in part if key != "extension"}}
+
+
 def _part(name: str, extensions: list[Part], **value: Any) -> Part:
-    return {**({"extension": extensions} if extensions else {}), "name": name, **value}
+    return {"name": name, **({"extension": extensions} if extensions else {}), **value}
 
 
 def _marked(url: str) -> Part:
