@@ -225,7 +225,7 @@ def test_a_library_comes_with_the_call() -> None:
         evaluate(sent_library(source))
     ((code, told, place),) = issues(caught.value)
     assert (caught.value.status, code, place) == (400, "invalid", "/parameter/0/resource")
-    assert told.startswith("3:15: ")
+    assert told.startswith("Mine:3:15: ")
     source = "library Mine\ninclude Pain version '1.1' called P\ndefine Limits: P.Limit"
     assert value(evaluate(sent_library(source))["Limits"][0]) == 2
     elm = dict(translate(parse_library("library E\ndefine X: 1 + 2"), resolve=lambda _name, _version: None))
