@@ -20,6 +20,7 @@ LAYERS = (
     ("cds.config", "cds.data"),
     ("cds.service",),
     ("cds.cases", "cds.trace"),
+    ("cds.booklet",),
     ("cds.web", "cds.cli", "cds", "cds.__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -42,11 +42,13 @@ _CARRIED = (
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A compiled applicability condition, where it stands, and where the define that it names in CQL does."""
+    """A compiled applicability condition, where it stands, and where the define that it names in CQL does;
+    `description` is what its author says of it."""
 
     expression: Expression
     location: Location
     defined: Location | None = None
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ class Plans:
                 self._condition(
                     scope.compile(item["expression"], constants),
                     document.locate((*path, "condition", index, "expression")),
+                    " ".join(item["expression"].get("description", "").split()),
                 )
                 for index, item in enumerate(fhir.as_list(action.get("condition")))
                 if item.get("kind") == "applicability"
@@ -193,10 +196,10 @@ class Plans:
         ]
         return compiled
 
-    def _condition(self, expression: Expression, location: Location) -> Condition:
+    def _condition(self, expression: Expression, location: Location, description: str) -> Condition:
         place = expression.place if isinstance(expression, CqlExpression) else None
         defined = self._snapshot.registry.logic.locate(place) if place is not None else None
-        return Condition(expression, location, defined)
+        return Condition(expression, location, defined, description)
 
     def _define(self, compiled: CompiledAction, canonical: str) -> None:
         definition = self._snapshot.definition(canonical)

@@ -151,11 +151,7 @@ class Coverage:
             decision.cited.setdefault(label, document.locate((*path, "documentation")))
         found = ActionCoverage(walk.name, document.locate(path))
         decision.actions.append(found)
-        texts = _descriptions(document.resource, path)
-        conditions = {
-            condition.location: _condition(condition, action, text)
-            for condition, text in zip(action.conditions, texts, strict=True)
-        }
+        conditions = {condition.location: _condition(condition, action) for condition in action.conditions}
         decision.conditions += conditions.values()
         return _Place(decision, found, conditions)
 
@@ -195,20 +191,11 @@ def _labels(element: dict[str, Any]) -> Iterator[str]:
     return (str(item["label"]) for item in fhir.as_list(element.get("documentation")) if "label" in item)
 
 
-def _descriptions(definition: fhir.Resource, path: tuple[str | int, ...]) -> list[str]:
-    """The description of each applicability condition of the action at `path`."""
-    element: Any = definition
-    for step in path:
-        element = element[step]
-    conditions = [item for item in fhir.as_list(element.get("condition")) if item.get("kind") == "applicability"]
-    return [str(item["expression"].get("description", "")) for item in conditions]
-
-
-def _condition(condition: Condition, action: CompiledAction, description: str) -> ConditionCoverage:
+def _condition(condition: Condition, action: CompiledAction) -> ConditionCoverage:
     withhold: dict[str, list[str]] = {}
     for retrieve in sorted(doubts(condition.expression, action.scope), key=lambda found: found.resource_type):
         types = withhold.setdefault("missing" if retrieve.optional else "partial", [])
         if retrieve.resource_type not in types:
             types.append(retrieve.resource_type)
     possible = truths(condition.expression, action.scope)
-    return ConditionCoverage(condition.location, condition.expression.text, description, possible, withhold)
+    return ConditionCoverage(condition.location, condition.expression.text, condition.description, possible, withhold)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, time
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -95,15 +96,20 @@ def run_case(engine: Engine, case: Case) -> Result:
     if useless := unasked(case, service.requirements):
         expected = f"data of types that {service.id} asks for"
         return Result(case, (Difference("data", expected, ", ".join(useless)),))
-    body = request_body(case, service.requirements)
-    now = datetime.combine(case.today, time(12), ZoneInfo(engine.settings.timezone))
     try:
-        first, second = (engine.answer(case.service, body, now=now, parameters=case.settings) for _ in range(2))
+        first, second = (answer_of(engine, case) for _ in range(2))
     except RequestError as refusal:
         return _refused(case, refusal)
     found = [*_sound(first, second), *_judged(case, first)]
     trace = render_trace(first.applied, decision=case.decision) if found else ""
     return Result(case, tuple(found), trace, tuple(first.cards), service.plan.url, tuple(first.applied))
+
+
+def answer_of(engine: Engine, case: Case, settings: Mapping[str, Any] | None = None) -> Answer:
+    """The answer to the call of a case, under its own settings or under `settings` as well. Raises RequestError."""
+    body = request_body(case, engine.service(case.service).requirements)
+    now = datetime.combine(case.today, time(12), ZoneInfo(engine.settings.timezone))
+    return engine.answer(case.service, body, now=now, parameters={**case.settings, **(settings or {})})
 
 
 def _refused(case: Case, refusal: RequestError) -> Result:

@@ -19,6 +19,7 @@ VERBS = {
     "serve": "Answer CDS Hooks calls over HTTP.",
     "check": "Check the definitions in a content folder.",
     "test": "Run the case files of a content folder.",
+    "docs": "Write the booklet of a content folder for clinicians.",
     "cql": "Evaluate the expressions of a CQL library.",
     "fhirpath": "Evaluate a FHIRPath expression on a resource.",
     "eval": "Evaluate one request or patient Bundle and print the cards.",

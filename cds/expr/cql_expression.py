@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from cds.expr.cql.types import BOOLEAN, Type, specifier
 from cds.expr.elm import outcomes
 from cds.expr.elm.code import Place, located
 from cds.expr.elm.compiler import Compiler
-from cds.expr.elm.facts import Need, needs
+from cds.expr.elm.facts import Need, mentions, needs
 from cds.expr.elm.library import Define, Function, Library, Parameter
 from cds.expr.elm.specifiers import read
 from cds.expr.elm.values import Code, Concept, Interval, Partial, Ratio, Uncertainty
@@ -58,6 +58,13 @@ class CqlExpression:
     def needs(self) -> tuple[Need, ...]:
         """What it may ask of the data, without running it."""
         return needs(self._library, self._node)
+
+    def mentions(self) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+        """Itself when it names a define or parameter, then every one that it reaches: its place and its ELM."""
+        if self.place is not None:
+            yield self.place, self._node
+        for library, node in mentions(self._library, self._node):
+            yield Place(library.name).of(node), node
 
     @cached_property
     def truths(self) -> Truths:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -85,6 +86,36 @@ def needs(library: Library, definition: Node) -> tuple[Need, ...]:
     walk = _Walk(found)
     walk.reference(library, definition, "presence")
     return tuple(replace(need, absence=absence) for need, absence in found.items())
+
+
+def mentions(library: Library, definition: Node) -> Iterator[tuple[Library, Node]]:
+    """Every define and parameter that a definition of the library reaches, through references and functions, each once
+    with its library, nearest first."""
+    seen: set[int] = {id(definition)}
+    pending = deque([(library, definition)])
+    while pending:
+        owner, current = pending.popleft()
+        for node in _nodes(current):
+            for found, target in _targets(owner, node):
+                if id(target) not in seen:
+                    seen.add(id(target))
+                    pending.append((found, target))
+                    if node["type"] != "FunctionRef":
+                        yield found, target
+
+
+def _targets(library: Library, node: Node) -> Iterator[tuple[Library, Node]]:
+    """What a reference refers to."""
+    kind = node.get("type")
+    if kind not in ("ExpressionRef", "ParameterRef", "FunctionRef") or node.get("libraryName") == "FHIRHelpers":
+        return
+    owner, name = owner_of(library, node), node["name"]
+    if kind == "ExpressionRef" and name in owner.defines:
+        yield owner, owner.defines[name].node
+    elif kind == "ParameterRef":
+        yield owner, owner.parameters[name].node
+    elif kind == "FunctionRef":
+        yield from ((owner, overload.node) for overload in owner.functions.get(name, ()))
 
 
 class _Walk:
