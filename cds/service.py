@@ -14,13 +14,14 @@ from cds.apply.plan import Plans
 from cds.apply.scope import Session
 from cds.apply.tree import AppliedAction, path_of
 from cds.chart import Chart
-from cds.config import Settings
+from cds.config import Settings, moment
 from cds.cql import operation as cql
 from cds.cql.call import read_body, read_query
 from cds.cql.content import Content
 from cds.data import chart_of_request
 from cds.definitions.snapshot import Snapshot, load_snapshot
 from cds.errors import Issue, NotFoundError, RequestError
+from cds.fhir import CANONICAL_BASE
 from cds.fhirpath import operation
 from cds.fhirpath.question import Surroundings
 from cds.hooks import discovery
@@ -29,6 +30,7 @@ from cds.hooks.decimals import with_written_decimals
 from cds.hooks.discovery import Service
 from cds.hooks.envelope import response_problem
 from cds.hooks.request import parse
+from cds.operations import apply as applying
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +61,14 @@ class Engine:
         self._parameters = {"guideline": settings.guideline}
         self._content = Content(self.snapshot)
         plans = Plans(self.snapshot)
+        self._operations = applying.Service(
+            self.snapshot,
+            plans,
+            self._zone,
+            self._parameters,
+            self._moment,
+            f"{settings.public_url}/fhir" if settings.public_url else CANONICAL_BASE,
+        )
         self.services = discovery.services(self.snapshot, plans, offer_decisions=settings.offer_decisions)
         self._known_reasons: dict[str, list[dict[str, str]]] = {}
         self._discovery = discovery.discovery(self.services.values())
@@ -98,6 +108,15 @@ class Engine:
         when there is none, and RequestError."""
         sent = read_query(query) if body is None else read_body(body, self.settings.max_depth)
         return cql.run_library(sent, self._content, self._surroundings(), library_id)
+
+    def run_apply(
+        self, kind: str, definition_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
+    ) -> dict[str, Any]:
+        """Answer a call of `$apply` of a PlanDefinition or ActivityDefinition, the one of that id where one is given.
+        Raises NotFoundError when there is none, and RequestError."""
+        sent = read_query(query) if body is None else read_body(body, self.settings.max_depth, exact=False)
+        run = applying.apply_plan if kind == "PlanDefinition" else applying.apply_activity
+        return run(sent, self._operations, definition_id)
 
     def answer(
         self,
@@ -144,6 +163,17 @@ class Engine:
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(self._now(), self._zone, self.snapshot.terminology)
+
+    def _moment(self, text: str | None) -> datetime:
+        """The moment of a call that says it in `now`, else that of the clock. Raises RequestError."""
+        if text is None:
+            return self._now()
+        if not self.settings.demo:
+            raise RequestError(403, Issue("forbidden", "'now' is for demo mode only", "now"))
+        try:
+            return moment(text)
+        except ValueError:
+            raise RequestError(400, Issue("value", "'now' must be a FHIR dateTime", "now")) from None
 
     def _now(self) -> datetime:
         return self.settings.fixed_now or datetime.now(UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -68,6 +68,13 @@ class Terminology:
         """The expanded value set of a canonical, or None when it is unknown."""
         found = self._sets.get(url)
         return found if found is not None else self._sets.get(split_canonical(url)[0])
+
+    def before(self, other: Terminology, urls: Collection[str]) -> Terminology:
+        """These value sets and codes, and behind them those of `other`; of the canonicals `urls` only these count."""
+        made = Terminology(displays={**other._displays, **self._displays}, parents={**other._parents, **self._parents})
+        kept = {name: found for name, found in other._sets.items() if found.url not in urls}
+        made._sets = MappingProxyType({**kept, **self._sets})
+        return made
 
     def subsumes(self, system: str, ancestor: str, code: str) -> bool | None:
         """Whether `ancestor` is `code` or above it in the hierarchy of a code system; None when either is not in the

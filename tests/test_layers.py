@@ -16,7 +16,7 @@ LAYERS = (
     ("cds.expr",),
     ("cds.terminology", "cds.findings", "cds.code_lists", "cds.concept_maps", "cds.chart", "cds.definitions"),
     ("cds.apply", "cds.definitions.check"),
-    ("cds.hooks", "cds.fhirpath", "cds.cql"),
+    ("cds.hooks", "cds.fhirpath", "cds.cql", "cds.operations"),
     ("cds.config", "cds.data"),
     ("cds.service",),
     ("cds.cases", "cds.trace"),

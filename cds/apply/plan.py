@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cds import expr, fhir
-from cds.apply.activity import draft_resource, resource_template
+from cds.apply.activity import draft_resource, resource_template, unplaced
 from cds.apply.path import Segment, parse_path, with_items
 from cds.apply.scope import Expression, Scope, Scopes, Session
 from cds.apply.tree import AppliedAction, ConditionResult, Outcome
+from cds.apply.unusable import Unusable
 from cds.definitions.constants import Constants, of_call, of_dynamic_value
-from cds.definitions.load import Document
+from cds.definitions.load import Document, in_memory
 from cds.definitions.snapshot import Snapshot
-from cds.errors import CdsError, EvaluationError, ExpressionError, Location
+from cds.errors import CdsError, DefinitionError, EvaluationError, ExpressionError, Location, NotFoundError
 from cds.expr.cql_expression import CqlExpression
 from cds.expr.elm.values import Tuple
 from cds.fhir import Resource, is_id
@@ -37,6 +38,17 @@ _CARRIED = (
     "precheckBehavior",
     "cardinalityBehavior",
     "type",
+    "prefix",
+    "reason",
+    "goalId",
+    "relatedAction",
+    "timingDateTime",
+    "timingAge",
+    "timingPeriod",
+    "timingDuration",
+    "timingRange",
+    "timingTiming",
+    "participant",
 )
 
 
@@ -53,11 +65,13 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class DynamicValue:
-    """A compiled dynamic value. `on_action` says that the path names an element of the action, not of a resource."""
+    """A compiled dynamic value. `on_action` says that the path names an element of the action, not of a resource;
+    `context` is the definition it stands in, where the expression asks for it as %context."""
 
     path: tuple[Segment, ...]
     on_action: bool
     expression: Expression
+    context: Resource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +84,10 @@ class ForEach:
 
 @dataclass(slots=True, eq=False)
 class CompiledAction:
-    """One action ready to run. `hooks` is None when the action inherits them. `template` and `plan` are what its
-    definitionCanonical names."""
+    """One action ready to run. `hooks` is None when the action inherits them. `template`, `plan` and `reference` (to a
+    definition that is nothing to apply) are what it names as its definition; `problem` is why that is none of them.
+    `definition` is the action as it stands in its plan, at `location`; `unplaced` are elements that its resource has no
+    place for."""
 
     id: str
     element: dict[str, Any]
@@ -86,6 +102,11 @@ class CompiledAction:
     activity_values: tuple[DynamicValue, ...] = ()
     activity_scope: Scope | None = None
     plan: CompiledPlan | None = None
+    reference: Resource | str | None = None
+    problem: str | None = None
+    unplaced: tuple[str, ...] = ()
+    definition: dict[str, Any] = field(default_factory=dict)
+    location: Location = field(default_factory=Location)
     children: list[CompiledAction] = field(default_factory=list)
 
     def expressions(self) -> list[tuple[Expression, Scope]]:
@@ -108,7 +129,7 @@ class CompiledPlan:
 
     @property
     def url(self) -> str:
-        return str(self.definition["url"])
+        return str(self.definition.get("url", ""))
 
     def hooks(self) -> list[str]:
         """Every hook an action of the plan, nested ones included, is triggered by, in order of first mention."""
@@ -136,27 +157,44 @@ class CompiledPlan:
 
 
 class Plans:
-    """The compiled plans of a snapshot, each compiled once, by url and version."""
+    """The compiled plans of a snapshot, each compiled once, by url and version.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    With `lenient`, the content may be such as nobody checked: an expression that does not compile fails when it is
+    evaluated, and a definition that is not there is its action's `problem`."""
+
+    def __init__(self, snapshot: Snapshot, *, lenient: bool = False) -> None:
         self._snapshot = snapshot
-        self._scopes = Scopes(snapshot)
+        self._lenient = lenient
+        self._scopes = Scopes(snapshot, lenient=lenient)
         self._documents = {id(document.resource): document for document in snapshot.documents}
         self._plans: dict[int, CompiledPlan] = {}
+        self._open: list[Resource] = []
 
     def compile(self, definition: Resource) -> CompiledPlan:
         """Compile a PlanDefinition of the snapshot, and those it names. The content was checked before: errors here
-        are of the kinds `cds check` reports."""
+        are of the kinds `cds check` reports. Raises DefinitionError when plans nest in a circle."""
         known = self._plans.get(id(definition))
         if known is None:
             scope = self._scopes.of(definition)
-            document = self._documents[id(definition)]
+            document = self._documents.get(id(definition)) or in_memory(definition)
+            if any(definition is outer for outer in self._open):
+                urls = " -> ".join(str(outer.get("url", "?")) for outer in (*self._open, definition))
+                raise DefinitionError([document.problem("definition-cycle", f"refers to itself: {urls}")])
+            self._open.append(definition)
             actions = [
                 self._action(action, scope, document, ("action", index), of_call())
                 for index, action in enumerate(fhir.as_list(definition.get("action")))
             ]
+            self._open.pop()
             known = self._plans[id(definition)] = CompiledPlan(definition, scope, actions)
         return known
+
+    def activity(self, definition: Resource) -> CompiledAction:
+        """An ActivityDefinition as the definition of an action that says nothing else. Raises EvaluationError when it
+        makes no resource."""
+        compiled = CompiledAction("activity", {}, self._scopes.of(definition), None, (), (), None, None, None)
+        self._make(compiled, definition)
+        return compiled
 
     def _action(
         self,
@@ -175,21 +213,25 @@ class Plans:
             hooks=_hooks(action),
             conditions=tuple(
                 self._condition(
-                    scope.compile(item["expression"], constants),
+                    scope.compile(item.get("expression"), constants),
                     document.locate((*path, "condition", index, "expression")),
                     " ".join(item["expression"].get("description", "").split()),
                 )
                 for index, item in enumerate(fhir.as_list(action.get("condition")))
                 if item.get("kind") == "applicability"
             ),
-            dynamic_values=_dynamic_values(action, scope, constants),
+            dynamic_values=_dynamic_values(action, scope, constants, document.resource),
             for_each=for_each,
             target=_target(action, scope, constants),
             kind=_action_type(action),
+            definition=action,
+            location=document.locate(path),
         )
         canonical = action.get("definitionCanonical")
         if canonical:
-            self._define(compiled, canonical)
+            self._define(compiled, canonical, document.resource)
+        elif action.get("definitionUri"):
+            compiled.reference = action["definitionUri"]
         compiled.children = [
             self._action(child, scope, document, (*path, "action", index), constants)
             for index, child in enumerate(fhir.as_list(action.get("action")))
@@ -201,14 +243,35 @@ class Plans:
         defined = self._snapshot.registry.logic.locate(place) if place is not None else None
         return Condition(expression, location, defined, description)
 
-    def _define(self, compiled: CompiledAction, canonical: str) -> None:
-        definition = self._snapshot.definition(canonical)
-        if definition["resourceType"] == "PlanDefinition":
-            compiled.plan = self.compile(definition)
-        elif definition["resourceType"] == "ActivityDefinition":
-            compiled.activity_scope = self._scopes.of(definition)
-            values = _dynamic_values(definition, compiled.activity_scope, of_call())
-            compiled.template, compiled.activity_values = _with_constants(resource_template(definition), values)
+    def _define(self, compiled: CompiledAction, canonical: str, owner: Resource) -> None:
+        """What the action's definition is; `owner` is the plan it stands in, which may contain it."""
+        try:
+            definition = self._named(canonical, owner)
+            if definition["resourceType"] == "PlanDefinition":
+                compiled.plan = self.compile(definition)
+            elif definition["resourceType"] == "ActivityDefinition":
+                self._make(compiled, definition)
+            else:
+                compiled.reference = definition
+        except (NotFoundError, EvaluationError) as error:
+            if not self._lenient:
+                raise
+            compiled.problem = str(error)
+
+    def _make(self, compiled: CompiledAction, activity: Resource) -> None:
+        template = resource_template(activity)
+        compiled.activity_scope = self._scopes.of(activity)
+        values = _dynamic_values(activity, compiled.activity_scope, of_call(), activity)
+        compiled.template, compiled.activity_values = _with_constants(template, values)
+        compiled.unplaced = unplaced(activity)
+
+    def _named(self, canonical: str, owner: Resource) -> Resource:
+        if not canonical.startswith("#"):
+            return self._snapshot.definition(canonical)
+        found = next((one for plan in (owner, *self._open) if (one := fhir.contained(plan, canonical))), None)
+        if found is None:
+            raise NotFoundError(f"the definition contains no {canonical}")
+        return found
 
 
 def _carried(action: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,14 +286,23 @@ def _hooks(action: Mapping[str, Any]) -> frozenset[str] | None:
     return frozenset(trigger["name"] for trigger in triggers) if triggers else None
 
 
-def _dynamic_values(owner: Mapping[str, Any], scope: Scope, constants: Constants) -> tuple[DynamicValue, ...]:
+def _dynamic_values(
+    owner: Mapping[str, Any], scope: Scope, constants: Constants, definition: Resource
+) -> tuple[DynamicValue, ...]:
     values = []
     constants = {**constants, **of_dynamic_value()}
     for item in fhir.as_list(owner.get("dynamicValue")):
-        path = item["path"].removeprefix("%")
+        path = str(item.get("path", "")).removeprefix("%")
         on_action = path.startswith("action.")
-        segments = parse_path(path.removeprefix("action.").removeprefix("resource."))
-        values.append(DynamicValue(segments, on_action, scope.compile(item["expression"], constants)))
+        expression = scope.compile(item.get("expression"), constants)
+        try:
+            segments = parse_path(path.removeprefix("action.").removeprefix("resource."))
+        except ExpressionError as error:
+            if scope.missing is None:
+                raise
+            segments, expression = (), Unusable(path, error)
+        own = isinstance(expression, expr.Expression) and "%context" in expression.text
+        values.append(DynamicValue(segments, on_action, expression, definition if own else None))
     return tuple(values)
 
 
@@ -299,6 +371,8 @@ class _Walk:
     def __init__(self, session: Session, plan: str) -> None:
         self.session = session
         self.plan = plan
+        #: `$apply` is no hook: every action is asked, and what fails of one stops nothing else of it
+        self.is_whole = not session.hook
 
     def actions(
         self, actions: list[CompiledAction], prefix: str, bindings: Mapping[str, list[Any]]
@@ -306,7 +380,7 @@ class _Walk:
         """Apply siblings. One that has no trigger of its own answers whenever the action above it does."""
         applied = []
         for action in actions:
-            if action.hooks is None or self.session.hook in action.hooks:
+            if action.hooks is None or self.is_whole or self.session.hook in action.hooks:
                 applied += self._repeated(action, prefix, bindings)
         return applied
 
@@ -316,8 +390,13 @@ class _Walk:
         try:
             items = action.for_each.expression.items(self.session.bound(action.scope, bindings))
         except EvaluationError as error:
-            failed = AppliedAction(f"{prefix}{action.id}", action.element, Outcome.FAILED, plan=self.plan)
+            failed = AppliedAction(
+                f"{prefix}{action.id}", action.element, Outcome.FAILED, plan=self.plan, source=action
+            )
             return [self._failed(failed, str(error))]
+        if not items and self.is_whole:
+            nothing = Outcome.NOT_APPLICABLE
+            return [AppliedAction(f"{prefix}{action.id}", action.element, nothing, plan=self.plan, source=action)]
         applied = []
         for index, item in enumerate(items):
             bound = {**bindings, action.for_each.name: [item]}
@@ -325,13 +404,15 @@ class _Walk:
         return applied
 
     def _failed(self, applied: AppliedAction, error: str | None) -> AppliedAction:
-        applied.outcome, applied.error = Outcome.FAILED, error
-        self.session.failed.append(applied)
+        if applied.outcome is not Outcome.FAILED or error is None:
+            self.session.failed.append(applied)
+        applied.outcome = Outcome.FAILED
+        applied.error = error if applied.error is None else f"{applied.error}; {error}"
         return applied
 
     def _action(self, action: CompiledAction, identity: str, bindings: Mapping[str, list[Any]]) -> AppliedAction:
         outcome, results = self._judge(action, bindings)
-        applied = AppliedAction(identity, action.element, outcome, results, plan=self.plan)
+        applied = AppliedAction(identity, action.element, outcome, results, plan=self.plan, source=action)
         if outcome is Outcome.FAILED:
             return self._failed(applied, None)
         if outcome is not Outcome.FIRED:
@@ -339,7 +420,9 @@ class _Walk:
         try:
             self._fill(action, applied, bindings)
         except CdsError as error:
-            return self._failed(applied, str(error))
+            self._failed(applied, str(error))
+            if not self.is_whole:
+                return applied
         if action.plan is not None:
             applied.children = _Walk(self.session, action.plan.url).actions(action.plan.actions, f"{identity}/", {})
         elif action.children:
@@ -371,6 +454,8 @@ class _Walk:
     def _fill(self, action: CompiledAction, applied: AppliedAction, bindings: Mapping[str, list[Any]]) -> None:
         """Dynamic values of the action, and the resource it creates or changes."""
         session = self.session
+        if action.problem is not None:
+            self._failed(applied, action.problem)
         if action.target is not None:
             applied.target = self._draft(action.target.items(session.bound(action.scope, bindings)))
             if action.kind != "remove":
@@ -378,9 +463,10 @@ class _Walk:
         elif action.template is not None:
             applied.resource = draft_resource(
                 action.template,
-                subject=f"Patient/{session.chart.patient.id}",
+                subject=session.subject or f"Patient/{session.chart.patient.id}",
                 today=session.today,
                 identity=f"{session.identity}|{applied.id}",
+                people=session.people,
             )
             self._set(action.activity_values, action.activity_scope or action.scope, applied, {})
         self._set(action.dynamic_values, action.scope, applied, bindings)
@@ -398,11 +484,26 @@ class _Walk:
         self, values: tuple[DynamicValue, ...], scope: Scope, applied: AppliedAction, bindings: Mapping[str, list[Any]]
     ) -> None:
         for value in values:
-            resource = applied.resource
-            evaluation = self.session.bound(scope, {**bindings, "action": [applied.element]}, resource)
+            try:
+                self._set_one(value, scope, applied, bindings)
+            except CdsError as error:
+                if not self.is_whole:
+                    raise
+                self._failed(applied, str(error))
+
+    def _set_one(
+        self, value: DynamicValue, scope: Scope, applied: AppliedAction, bindings: Mapping[str, list[Any]]
+    ) -> None:
+        resource = applied.resource
+        evaluation = self.session.bound(scope, {**bindings, "action": [applied.element]}, resource)
+        if value.context is not None:
+            evaluation.context = value.context
+        try:
             items = value.expression.items(evaluation)
-            if not value.on_action and resource is not None:
-                applied.resource = _with_value(resource, value.path, items)
-            elif items:
-                items = [expr.to_json(item) for item in items]
-                applied.element = with_items(applied.element, "PlanDefinitionAction", value.path, items)
+        finally:
+            evaluation.context = self.session.patient
+        if not value.on_action and resource is not None:
+            applied.resource = _with_value(resource, value.path, items)
+        elif items:
+            items = [expr.to_json(item) for item in items]
+            applied.element = with_items(applied.element, "PlanDefinitionAction", value.path, items)

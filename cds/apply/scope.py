@@ -12,12 +12,14 @@ from functools import cached_property
 from typing import Any
 
 from cds import expr, fhir
+from cds.apply.activity import NOBODY
 from cds.apply.tree import AppliedAction
+from cds.apply.unusable import Unusable
 from cds.chart import Chart, Retrieves
 from cds.definitions.constants import Constants, of_item
 from cds.definitions.scope import CALL_NAMES, libraries_of, logic_of
 from cds.definitions.snapshot import Snapshot
-from cds.errors import EvaluationError
+from cds.errors import EvaluationError, ExpressionError
 from cds.expr.cql.types import ANY, Type
 from cds.expr.cql_expression import LANGUAGES, CqlExpression, CqlScope
 from cds.expr.elm.values import Partial, Tuple
@@ -52,9 +54,10 @@ class Scope:
     """The names a definition sees. A name maps to where it is defined, so that one library used by many plans is
     computed once per call. `constants` holds the strings of names that are the same in every call: the scope's
     expressions in FHIRPath are compiled with them. Those in CQL see `cql`; data of the types `optional` never makes a
-    call fail (cds-hooks.md P7)."""
+    call fail (cds-hooks.md P7). `missing` is None in checked content; else the libraries that are not there, and what
+    does not compile is Unusable."""
 
-    __slots__ = ("constants", "cql", "names", "optional")
+    __slots__ = ("constants", "cql", "missing", "names", "optional")
 
     def __init__(
         self,
@@ -62,14 +65,31 @@ class Scope:
         constants: Mapping[str, Sequence[str]] | None = None,
         cql: CqlScope | None = None,
         optional: frozenset[str] = frozenset(),
+        missing: list[str] | None = None,
     ) -> None:
         self.names = dict(names or {})
         self.constants = dict(constants or {})
         self.cql = cql
         self.optional = optional
+        self.missing = missing
 
-    def compile(self, expression: Mapping[str, Any], constants: Constants | None = None) -> Expression:
+    def compile(self, expression: Mapping[str, Any] | None, constants: Constants | None = None) -> Expression:
         """A FHIR Expression of the definition; `constants` are the types of the `%names` that it may use in CQL."""
+        if self.missing is not None:
+            return self._tried(expression or {}, constants)
+        return self._compiled(expression or {}, constants)
+
+    def _tried(self, expression: Mapping[str, Any], constants: Constants | None) -> Expression:
+        language = str(expression.get("language", "")).replace("text/cql.", "text/cql-")  # as older content writes it
+        text = str(expression.get("expression", ""))
+        try:
+            return self._compiled({"expression": text, "language": language}, constants)
+        except ExpressionError as error:
+            absent = "".join(f"; the library {canonical} is not loaded" for canonical in self.missing or ())
+            error.message += absent
+            return Unusable(text, error)
+
+    def _compiled(self, expression: Mapping[str, Any], constants: Constants | None) -> Expression:
         text, language = expression["expression"], expression["language"]
         if self.cql is not None and language in LANGUAGES:
             return self.cql.compile(text, language, constants)
@@ -134,6 +154,9 @@ class Session:
         self.certain = chart.complete or all(answer.completeness.known for answer in chart.answers.values())
         #: the actions that failed while plans were applied
         self.failed: list[AppliedAction] = []
+        #: who else the call is about, and the reference to its subject where that is no Patient of this chart
+        self.people = NOBODY
+        self.subject = ""
         self._data = Retrieves(chart)
         self._results: dict[Any, Any] = {}
         self._values: dict[Name, list[Any] | EvaluationError] = {}
@@ -306,8 +329,10 @@ class _View:
 class Scopes:
     """Builds the Scope of each definition of a snapshot once; libraries are shared between the plans that use them."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, *, lenient: bool = False) -> None:
+        """`lenient` takes content that nobody checked."""
         self._snapshot = snapshot
+        self._lenient = lenient
         self._libraries: dict[str, dict[str, Name]] = {}
         self._defines: dict[int, dict[str, Name]] = {}
 
@@ -315,7 +340,10 @@ class Scopes:
         """The scope of a PlanDefinition or ActivityDefinition: its libraries' names and its own variables."""
         scope = self._empty(definition)
         for canonical in fhir.as_list(definition.get("library")):
-            scope.names.update(self._library(canonical))
+            if scope.missing is None or self._snapshot.registry.find(canonical, "Library"):
+                scope.names.update(self._library(canonical))
+            else:
+                scope.missing.append(canonical)
         scope.names.update(self._logic(definition))
         scope.names.update(self._variables(definition, scope))
         return scope
@@ -325,7 +353,7 @@ class Scopes:
         registry = self._snapshot.registry
         libraries = (definition, *libraries_of(definition, registry))
         cql = registry.logic.scope(logic_of(definition, registry))
-        return Scope(cql=cql, optional=_optional_types(libraries))
+        return Scope(cql=cql, optional=_optional_types(libraries), missing=[] if self._lenient else None)
 
     def _logic(self, definition: fhir.Resource) -> dict[str, Name]:
         """The defines and parameters of the CQL that a definition sees. The call's own names stay the call's."""
@@ -350,7 +378,9 @@ class Scopes:
         if known is None:
             scope, known = self._empty(library), {}
             for related in fhir.as_list(library.get("relatedArtifact")):
-                if related.get("type") == "depends-on" and "resource" in related:
+                if related.get("type") != "depends-on" or "resource" not in related:
+                    continue
+                if not self._lenient or self._snapshot.registry.find(related["resource"], "Library"):
                     known.update(self._library(related["resource"]))
             scope.names.update({**known, **self._logic(library)})
             known.update(self._own_names(library, scope))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cds.errors import Location
 from cds.fhir import Resource
+
+if TYPE_CHECKING:
+    from cds.apply.plan import CompiledAction
 
 
 class Outcome(Enum):
@@ -39,7 +42,8 @@ class AppliedAction:
     `id` is unique in the tree and stable between calls: the ids of the actions above it, joined by `/`, with the
     draft a for-each stands for. `element` holds the action's elements after its dynamic values. `resource` is what
     the action creates or what an updated draft becomes; `target` is the draft an update or a removal is about.
-    `plan` is the url of the plan it stands in, `error` what made it fail where no condition did."""
+    `plan` is the url of the plan it stands in, `error` what made it fail where no condition did. `source` is what was
+    applied."""
 
     id: str
     element: dict[str, Any]
@@ -50,6 +54,7 @@ class AppliedAction:
     target: Resource | None = None
     plan: str = ""
     error: str | None = None
+    source: CompiledAction | None = None
 
     def walk(self) -> Iterator[AppliedAction]:
         """This action and all below it, top down."""

@@ -95,9 +95,10 @@ class Call:
         return found
 
 
-def read_body(body: bytes, max_depth: int) -> list[Sent]:
-    """The parameters of the Parameters resource in a body. Raises RequestError 400 with pointers."""
-    value = decode(body, max_depth=max_depth, exact=True)
+def read_body(body: bytes, max_depth: int, *, exact: bool = True) -> list[Sent]:
+    """The parameters of the Parameters resource in a body, with decimals as Decimal where `exact`. Raises RequestError
+    400 with pointers."""
+    value = decode(body, max_depth=max_depth, exact=exact)
     if not isinstance(value, dict) or value.get("resourceType") != "Parameters":
         raise refused("structure", "The body must be a FHIR Parameters resource", "/resourceType")
     return sent_in(value, "")

@@ -106,3 +106,17 @@ class ContentFolder:
 
 def _problem(code: str, path: Path, message: str, hint: str | None = None) -> Problem:
     return Problem(code, message, Location(str(path)), hint)
+
+
+class NoFiles(ContentFolder):
+    """Stands for a folder where definitions come with a call: they may refer to no file."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+
+    def read(self, path: Path) -> bytes:
+        """Raises DefinitionError."""
+        raise DefinitionError([_problem("file-unreadable", Path(path.name), "a call's own content has no files")])
+
+
+NO_FILES = NoFiles()

@@ -93,6 +93,11 @@ class Document:
         return Problem(code, clipped(message), location, hint, severity, self.source_line(location.line))
 
 
+def in_memory(resource: Resource, name: str = "") -> Document:
+    """A definition that came with a call and not from a file; `name` is shown in its place."""
+    return Document(resource, Path(name), Path(name), SourceText(""), Place(0, 0))
+
+
 def load(root: Path) -> tuple[list[Document], list[Problem]]:
     """Every definition below `root` in file order, and the problems of files that could not be read."""
     return load_folder(ContentFolder(root))

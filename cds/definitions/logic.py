@@ -125,9 +125,11 @@ class Logic:
 NO_LOGIC = Logic()
 
 
-def read_logic(documents: Iterable[Document], folder: ContentFolder) -> tuple[Logic, list[Problem]]:
+def read_logic(
+    documents: Iterable[Document], folder: ContentFolder, base: Logic = NO_LOGIC
+) -> tuple[Logic, list[Problem]]:
     """The CQL of the Library documents, and what is wrong with it. Files are read through `folder`, so that they are
-    guarded like the rest and count for its revision."""
+    guarded like the rest and count for its revision. Libraries of `base` are seen where no document has their name."""
     problems: list[Problem] = []
     sources: dict[int, Source] = {}
     for document in documents:
@@ -139,23 +141,30 @@ def read_logic(documents: Iterable[Document], folder: ContentFolder) -> tuple[Lo
             else:
                 if source is not None:
                     sources[id(document.resource)] = source
-    libraries = Libraries(_finder(sources.values()))
+    if not sources:
+        return base, problems
+    libraries = Libraries(_finder(sources.values(), base.sources.values()))
     compiled: dict[int, Library] = {}
     for key, source in sources.items():
         try:
             compiled[key] = _compiled(source, libraries)
         except DefinitionError as error:
             problems += error.problems
-    return Logic(libraries, sources, compiled), problems
+    return Logic(libraries, {**base.sources, **sources}, {**base.compiled, **compiled}), problems
 
 
 def _key(resource: Resource) -> tuple[str, str | None]:
     return str(resource.get("name") or ""), resource.get("version")
 
 
-def _finder(sources: Iterable[Source]) -> Any:
-    """What finds the source of an include: by Library.name, and by version, the highest where none is asked for."""
-    newest = sorted(sources, key=lambda source: version_key(source.document.version), reverse=True)
+def _finder(*places: Iterable[Source]) -> Any:
+    """What finds the source of an include: by Library.name, and by version, the highest where none is asked for, in the
+    first place that has the name."""
+    newest = [
+        source
+        for place in places
+        for source in sorted(place, key=lambda source: version_key(source.document.version), reverse=True)
+    ]
 
     def find(name: str, version: str | None) -> str | Mapping[str, Any] | None:
         for source in newest:

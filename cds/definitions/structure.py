@@ -228,7 +228,7 @@ def _rule(name: str, field: Any) -> _Rule:
     extra = field.json_schema_extra or {}
     target, many = _unwrapped(field.annotation)
     codes = tuple(extra.get("enum_values") or ())
-    closed = not any(" " in code or code == "etc." for code in codes)
+    closed = not any(" " in code or code in ("etc.", "+") for code in codes)
     return _Rule(
         name,
         many,

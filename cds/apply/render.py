@@ -1,0 +1,378 @@
+"""The applied tree as resources: RequestGroup, CarePlan, or a Bundle of them (apply-protocol.md, "Answer").
+
+Nothing is lost: an action that does not apply, that cannot be decided or that failed is told in an OperationOutcome,
+which the RequestGroup refers to by the extension cqf-messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from cds import fhir
+from cds.apply.activity import NOBODY, People
+from cds.apply.conform import conformed, faults, repaired
+from cds.apply.plan import CompiledAction, CompiledPlan
+from cds.apply.tree import AppliedAction, Outcome
+from cds.errors import Issue, operation_outcome
+from cds.fhir import Resource, derived_id
+
+Output = Literal["careplan", "requestgroup", "bundle"]
+OUTPUTS: tuple[Output, ...] = get_args(Output)
+
+MESSAGES = "http://hl7.org/fhir/StructureDefinition/cqf-messages"
+PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
+RELATED_ARTIFACT = "http://hl7.org/fhir/StructureDefinition/workflow-relatedArtifact"
+ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
+#: What a RequestGroup's action takes over as it is.
+_KEPT = (
+    "extension",
+    "prefix",
+    "title",
+    "description",
+    "textEquivalent",
+    "priority",
+    "code",
+    "documentation",
+    "timingDateTime",
+    "timingAge",
+    "timingPeriod",
+    "timingDuration",
+    "timingRange",
+    "timingTiming",
+    "type",
+    "groupingBehavior",
+    "selectionBehavior",
+    "requiredBehavior",
+    "precheckBehavior",
+    "cardinalityBehavior",
+)
+_PARTIES = {
+    "patient": "Patient",
+    "practitioner": "Practitioner",
+    "related-person": "RelatedPerson",
+    "device": "Device",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the answer is about: the reference to its subject, the moment (a FHIR dateTime), the others, and a text that
+    tells this application from others, from which ids derive. `base` is what full urls begin with."""
+
+    subject: str
+    moment: str
+    identity: str
+    people: People = NOBODY
+    base: str = fhir.CANONICAL_BASE
+
+
+def render(plan: CompiledPlan, actions: Sequence[AppliedAction], setting: Setting, output: Output) -> Resource:
+    """The applied actions of a plan in the form asked for; every resource is valid FHIR R4."""
+    return _Rendering(setting, output).answer(plan, actions)
+
+
+@dataclass(slots=True)
+class _Group:
+    """A RequestGroup in the making."""
+
+    definition: Resource
+    issues: list[Issue] = field(default_factory=list)
+    goals: dict[str, str] = field(default_factory=dict)
+    reasons: list[Any] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+
+
+class _Rendering:
+    def __init__(self, setting: Setting, output: Output) -> None:
+        self.setting = setting
+        self.output = output
+        #: what the first RequestGroup refers to, in the order it came up
+        self.others: list[Resource] = []
+        self._ids: set[tuple[str, str]] = set()
+
+    def answer(self, plan: CompiledPlan, actions: Sequence[AppliedAction]) -> Resource:
+        group = self._group(plan.definition, actions, "")
+        if self.output == "bundle":
+            base = self.setting.base
+            entries = [
+                {"fullUrl": f"{base}/{one['resourceType']}/{one['id']}", "resource": one}
+                for one in (group, *self.others)
+            ]
+            return {"resourceType": "Bundle", "type": "collection", "entry": entries}
+        if self.output == "requestgroup":
+            return {**group, "contained": self.others} if self.others else group
+        return self._care_plan(plan.definition, group)
+
+    def _care_plan(self, definition: Resource, group: Resource) -> Resource:
+        goals = [goal for goal in self.others if goal["resourceType"] == "Goal"]
+        names: dict[str, Any] = {name: definition[name] for name in ("title", "description") if name in definition}
+        plan: Resource = {
+            "resourceType": "CarePlan",
+            "id": self._id("CarePlan", ""),
+            **_instantiates(definition),
+            "status": "draft",
+            "intent": "proposal",
+            **names,
+            **self._surroundings("created"),
+            **_unless_empty("goal", [self._reference(goal) for goal in goals[: len(definition.get("goal") or ())]]),
+            "activity": [{"reference": self._reference(group)}],
+        }
+        return {**repaired(plan)[0], "contained": [group, *self.others]}
+
+    def _surroundings(self, date: str) -> dict[str, Any]:
+        people = self.setting.people
+        found: dict[str, Any] = {"subject": {"reference": self.setting.subject}, date: self.setting.moment}
+        if people.encounter:
+            found["encounter"] = {"reference": people.encounter}
+        if people.practitioner:
+            found["author"] = {"reference": people.practitioner}
+        return found
+
+    def _group(self, definition: Resource, actions: Sequence[AppliedAction], place: str) -> Resource:
+        group = _Group(definition)
+        group.ids = {_id_of(one) for action in actions for one in _shown(action)}
+        goals = [self._goal(goal, index, place, group) for index, goal in enumerate(definition.get("goal") or ())]
+        made = [self._action(action, group) for action in actions]
+        resource: Resource = {
+            "resourceType": "RequestGroup",
+            "id": self._id("RequestGroup", place),
+            **_instantiates(definition),
+            "status": "draft",
+            "intent": "proposal",
+            **self._surroundings("authoredOn"),
+            **_unless_empty("reasonCode", group.reasons),
+            **_unless_empty("action", [action for action in made if action]),
+        }
+        resource, notes = repaired(resource)
+        group.issues += [Issue("value", f"left out: {note}", severity="warning") for note in notes]
+        extensions = [{"url": PERTAINS_TO_GOAL, "valueReference": self._reference(goal)} for goal in goals]
+        if group.issues:
+            outcome = operation_outcome(group.issues)
+            outcome = {"resourceType": "OperationOutcome", "id": self._id("OperationOutcome", place), **outcome}
+            extensions.append({"url": MESSAGES, "valueReference": {"reference": f"#{outcome['id']}"}})
+            if self.output == "bundle":
+                resource["contained"] = [outcome]
+            else:
+                self.others.append(outcome)
+        kind = {"resourceType": resource.pop("resourceType"), "id": resource.pop("id")}
+        return {**kind, **_unless_empty("extension", extensions), **resource}
+
+    def _goal(self, goal: dict[str, Any], index: int, place: str, group: _Group) -> Resource:
+        """A goal of the definition as one of the patient."""
+        category, start = fhir.as_list(goal.get("category")), goal.get("start")
+        documents = fhir.as_list(goal.get("documentation"))
+        made: Resource = {
+            "resourceType": "Goal",
+            "id": self._id("Goal", f"{place}|{index}"),
+            **_unless_empty(
+                "extension", [{"url": RELATED_ARTIFACT, "valueRelatedArtifact": document} for document in documents]
+            ),
+            "lifecycleStatus": "proposed",
+            **_unless_empty("category", category),
+            **({"priority": goal["priority"]} if "priority" in goal else {}),
+            "description": goal.get("description") or {"extension": [{"url": ABSENT, "valueCode": "unknown"}]},
+            "subject": {"reference": self.setting.subject},
+            **({"startCodeableConcept": start} if start else {}),
+            **_unless_empty("target", [_target(target) for target in fhir.as_list(goal.get("target"))]),
+            **_unless_empty("addresses", [{"display": _text(one)} for one in fhir.as_list(goal.get("addresses"))]),
+        }
+        made, _ = repaired(made)
+        group.goals[str(goal.get("id", ""))] = made["id"]
+        return self._add(made)
+
+    def _action(self, applied: AppliedAction, group: _Group) -> dict[str, Any] | None:
+        source = applied.source
+        group.issues += told(applied)
+        if applied.outcome is Outcome.NOT_APPLICABLE or source is None:
+            return None
+        element = applied.element
+        group.reasons += [reason for reason in fhir.as_list(element.get("reason")) if reason not in group.reasons]
+        action = {"id": _id_of(applied), **{name: element[name] for name in _KEPT if name in element}}
+        goals = [group.goals[goal] for goal in fhir.as_list(element.get("goalId")) if goal in group.goals]
+        pertains = [
+            {"url": PERTAINS_TO_GOAL, "valueReference": {"reference": self._to("Goal", goal)}} for goal in goals
+        ]
+        action |= _unless_empty("extension", [*fhir.as_list(element.get("extension")), *pertains])
+        action |= _unless_empty("condition", list(_conditions(applied, source)))
+        action |= _unless_empty("relatedAction", list(self._related(element, group)))
+        action |= _unless_empty("participant", [self._participant(one) for one in _dicts(element.get("participant"))])
+        reference = self._resource(applied, source, group)
+        below = [] if source.plan else [made for child in applied.children if (made := self._action(child, group))]
+        if isinstance(source.reference, dict) and "title" not in action and "title" in source.reference:
+            action["title"] = source.reference["title"]
+        if reference and below:  # a RequestGroup's action has one of both (rqg-1)
+            below.insert(0, {"id": f"{action['id']}.resource", "resource": reference})
+        elif reference:
+            action["resource"] = reference
+        return {**action, **_unless_empty("action", below)}
+
+    def _resource(self, applied: AppliedAction, source: CompiledAction, group: _Group) -> dict[str, Any] | None:
+        """The reference to what the action is about."""
+        if source.plan is not None and applied.outcome in (Outcome.FIRED, Outcome.FAILED) and not _undecided(applied):
+            return self._reference(self._add(self._group(source.plan.definition, applied.children, applied.id)))
+        if applied.resource is not None:
+            resource, _ = conformed(applied.resource)
+            wrong = faults(resource)
+            if wrong:
+                text = f"No valid {resource['resourceType']} can be made: {wrong[0].message}"
+                group.issues.append(Issue("invalid", text, _path(applied)))
+                return None
+            return self._reference(self._add(resource))
+        if isinstance(source.reference, str):
+            return {"reference": source.reference}
+        if source.reference is not None and not _undecided(applied):
+            return self._reference(self._add(source.reference))
+        return None
+
+    def _related(self, element: dict[str, Any], group: _Group) -> Iterator[dict[str, Any]]:
+        for related in _dicts(element.get("relatedAction")):
+            if related.get("actionId") in group.ids:
+                yield related
+            else:
+                text = f"The related action '{related.get('actionId')}' is not in this group"
+                group.issues.append(Issue("informational", text, severity="information"))
+
+    def _participant(self, participant: dict[str, Any]) -> dict[str, Any]:
+        """Who takes part: in R4 an action of a RequestGroup names people, not roles."""
+        kind, role = _PARTIES.get(str(participant.get("type")), "Practitioner"), participant.get("role")
+        known = {"Patient": self.setting.subject, "Practitioner": "" if role else self.setting.people.practitioner}
+        reference = known.get(kind)
+        named = {"reference": reference} if reference else {"type": kind}
+        return {**named, **({"display": _text(role)} if _text(role) else {})}
+
+    def _id(self, kind: str, place: str) -> str:
+        return derived_id(f"{self.setting.identity}|{kind}|{place}")
+
+    def _to(self, kind: str, identifier: str) -> str:
+        return f"{kind}/{identifier}" if self.output == "bundle" else f"#{identifier}"
+
+    def _reference(self, resource: Resource) -> dict[str, Any]:
+        return {"reference": self._to(resource["resourceType"], resource["id"])}
+
+    def _add(self, resource: Resource) -> Resource:
+        """File a resource of the answer, under an id of its own."""
+        key = resource["resourceType"], str(resource.get("id", ""))
+        if key[0] in _DEFINITIONS:
+            if key in self._ids:
+                return resource
+        elif not key[1] or key in self._ids:
+            resource = {**resource, "id": self._id(key[0], f"{key[1]}|{len(self.others)}")}
+        self._ids.add((key[0], resource["id"]))
+        inner = resource.get("contained") if self.output != "bundle" else None
+        if inner:  # what is contained contains nothing: it goes beside it
+            self.others += inner
+            resource = {name: value for name, value in resource.items() if name != "contained"}
+        self.others.append(resource)
+        return resource
+
+
+#: Types whose resources are the same in every answer.
+_DEFINITIONS = frozenset({"Questionnaire"})
+
+
+def told(applied: AppliedAction) -> Iterator[Issue]:
+    """What became of an action, where that is not what its title says."""
+    name = f"'{_label(applied)}'"
+    for condition in applied.conditions:
+        if condition.error is not None:
+            yield Issue("exception", f"Action {name} failed: {condition.error}", condition.location.path)
+        elif condition.value is False:
+            text = f"Action {name} does not apply: {condition.expression} is false"
+            yield Issue("informational", text, condition.location.path, severity="information")
+        elif condition.value is None:
+            text = f"Whether action {name} applies is not known: {condition.expression} is unknown"
+            yield Issue("incomplete", text, condition.location.path, severity="information")
+    if applied.outcome is Outcome.NOT_APPLICABLE and not applied.conditions:
+        text = f"Action {name} does not apply: there is nothing to repeat it for"
+        yield Issue("informational", text, _path(applied), severity="information")
+    if applied.error is not None:
+        source = applied.source
+        code = "not-found" if source is not None and source.problem == applied.error else "exception"
+        yield Issue(code, f"Action {name}: {applied.error}", _path(applied))
+    if applied.source is not None and applied.outcome is not Outcome.NOT_APPLICABLE:
+        yield from _left(applied.source, name)
+
+
+def _left(source: CompiledAction, name: str) -> Iterator[Issue]:
+    if source.definition.get("transform"):
+        yield Issue(
+            "not-supported", f"Action {name}: its transform was not carried out", source.location.path, None, "warning"
+        )
+    for element in source.unplaced:
+        kind = (source.template or {}).get("resourceType")
+        verb = "was not carried out" if element == "transform" else f"has no place in a {kind}"
+        text = f"Action {name}: '{element}' of its ActivityDefinition {verb}"
+        yield Issue("not-supported", text, source.location.path, None, "warning")
+
+
+def _conditions(applied: AppliedAction, source: CompiledAction) -> Iterator[dict[str, Any]]:
+    """Start and stop conditions, which are for whoever carries the action out; and what is not decided yet."""
+    open_ones = {condition.location.path for condition in applied.conditions if condition.value is None}
+    for index, condition in enumerate(_dicts(source.definition.get("condition"))):
+        place = f"{source.location.path}.condition[{index}].expression"
+        if condition.get("kind") in ("start", "stop") or place in open_ones:
+            yield condition
+
+
+def _undecided(applied: AppliedAction) -> bool:
+    return any(condition.value is not True for condition in applied.conditions)
+
+
+def _shown(applied: AppliedAction) -> Iterable[AppliedAction]:
+    """The actions that one RequestGroup shows: not those of a nested plan."""
+    if applied.outcome is Outcome.NOT_APPLICABLE:
+        return
+    yield applied
+    if applied.source is None or applied.source.plan is None:
+        for child in applied.children:
+            yield from _shown(child)
+
+
+def _id_of(applied: AppliedAction) -> str:
+    """The action's id as its plan says it; that of a repeated one with what it is repeated for."""
+    named = applied.source is not None and "id" in applied.source.definition
+    text = applied.id.rpartition("/")[2] if named else applied.id
+    return text.translate(_MARKS)
+
+
+_MARKS = str.maketrans("[/", "..", "]")
+
+
+def _label(applied: AppliedAction) -> str:
+    title = applied.element.get("title")
+    return title if isinstance(title, str) else _id_of(applied)
+
+
+def _path(applied: AppliedAction) -> str | None:
+    return applied.source.location.path or None if applied.source is not None else None
+
+
+def _instantiates(definition: Resource) -> dict[str, Any]:
+    url, version = definition.get("url"), definition.get("version")
+    if not url:
+        return {}
+    return {"instantiatesCanonical": [f"{url}|{version}" if version else url]}
+
+
+def _target(target: dict[str, Any]) -> dict[str, Any]:
+    named = {name: value for name, value in target.items() if name not in ("due", "id")}
+    return {**named, "dueDuration": target["due"]} if "due" in target else named
+
+
+def _text(concept: Any) -> str:
+    """What a CodeableConcept says to people."""
+    if not isinstance(concept, dict):
+        return ""
+    texts = [concept.get("text"), *(one.get("display") or one.get("code") for one in _dicts(concept.get("coding")))]
+    return next((text for text in texts if isinstance(text, str) and text), "")
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in fhir.as_list(value) if isinstance(item, dict)]
+
+
+def _unless_empty(name: str, value: list[Any]) -> dict[str, Any]:
+    return {name: value} if value else {}

@@ -1,0 +1,199 @@
+"""The operations `PlanDefinition/$apply` and `ActivityDefinition/$apply` (FHIR R4, CPG; apply-protocol.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from cds import fhir
+from cds.apply.activity import People
+from cds.apply.conform import conformed, faults
+from cds.apply.plan import CompiledPlan, Plans
+from cds.apply.render import MESSAGES, OUTPUTS, Output, Setting, render, told
+from cds.apply.scope import Session
+from cds.cql.call import Call, Sent, refused
+from cds.definitions.snapshot import Snapshot
+from cds.errors import DefinitionError, EvaluationError, Issue, RequestError, operation_outcome
+from cds.fhir import Resource, derived_id
+from cds.operations.content import CallContent, with_content
+from cds.operations.definitions import find_by_id
+from cds.operations.subject import chart_of, parameters_of, people_of, reference, values_of
+
+#: Parameters of the standard that change nothing here: language and setting of who asks.
+_UNUSED = ("userType", "userLanguage", "userTaskContext", "setting", "settingContext", "useServerData", "mode")
+_COMMON = (
+    "url",
+    "subject",
+    "encounter",
+    "practitioner",
+    "organization",
+    "parameters",
+    "data",
+    "content",
+    "now",
+    *_UNUSED,
+)
+_REPEATED = ("content", "subject")
+_TOLD_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
+Clock = Callable[[str | None], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the operations work with: the loaded content, compiled, the site's zone and values of parameters, the clock
+    (which is told the `now` of a call and refuses it with RequestError 403 outside demo mode), and the base of full
+    urls."""
+
+    snapshot: Snapshot
+    plans: Plans
+    zone: tzinfo
+    parameters: dict[str, Any]
+    clock: Clock
+    base: str = fhir.CANONICAL_BASE
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A call as it was understood."""
+
+    content: CallContent
+    definition: Resource
+    subjects: tuple[str, ...]
+    people: People
+    now: datetime
+    parameters: dict[str, list[Any]]
+    data: Resource | None
+
+
+def apply_plan(sent: Sequence[Sent], service: Service, identifier: str | None = None) -> Resource:
+    """Answer `PlanDefinition/$apply`, of the loaded plan with that id where one is given: a CarePlan, RequestGroup or
+    Bundle; of several subjects a Bundle with one of these for each.
+
+    Raises RequestError: 400 for a call that cannot be understood, 403, 404 for a definition that is not there, 422 for
+    one that cannot be applied as a whole, 501 for what is not built."""
+    call = Call(_known(sent), (*_COMMON, "planDefinition", "output"), _REPEATED)
+    output = _output(call)
+    request = _request(call, service, "PlanDefinition", identifier)
+    if not request.subjects:
+        raise refused("required", "There is no 'subject'", "/parameter")
+    try:
+        plan = request.content.plans.compile(request.definition)
+    except DefinitionError as error:
+        raise RequestError(422, [Issue("invalid", one.message, one.location.path) for one in error.problems]) from None
+    results = [_applied(plan, request, subject, service, output) for subject in request.subjects]
+    if len(results) == 1:
+        return results[0]
+    entries = [{"fullUrl": f"urn:uuid:{derived_id(str(index))}", "resource": one} for index, one in enumerate(results)]
+    return {"resourceType": "Bundle", "type": "collection", "entry": entries}
+
+
+def apply_activity(sent: Sequence[Sent], service: Service, identifier: str | None = None) -> Resource:
+    """Answer `ActivityDefinition/$apply`: the one resource. Raises RequestError as apply_plan()."""
+    call = Call(_known(sent), (*_COMMON, "activityDefinition"), ("content",))
+    request = _request(call, service, "ActivityDefinition", identifier)
+    if not request.subjects:
+        raise refused("required", "There is no 'subject'", "/parameter")
+    try:
+        action = request.content.plans.activity(request.definition)
+    except EvaluationError as error:
+        raise RequestError(422, Issue("invalid", error.message, "ActivityDefinition.kind", error.hint)) from None
+    subject = request.subjects[0]
+    session = _session(request, subject, service)
+    (applied,) = CompiledPlan(request.definition, action.scope, [action]).apply(session)
+    resource, _ = conformed(applied.resource or {})
+    wrong = faults(resource)
+    if wrong:
+        issues = [Issue("invalid", one.message, one.location.path) for one in wrong]
+        raise RequestError(422, [*issues, *told(applied)])
+    return _with_messages(resource, list(told(applied)))
+
+
+def _with_messages(resource: Resource, issues: list[Issue]) -> Resource:
+    if not issues:
+        return resource
+    outcome = {**operation_outcome(issues), "id": derived_id(f"{resource['id']}|messages")}
+    extension = {"url": MESSAGES, "valueReference": {"reference": f"#{outcome['id']}"}}
+    return {
+        **resource,
+        "contained": [*resource.get("contained", ()), outcome],
+        "extension": [*resource.get("extension", ()), extension],
+    }
+
+
+def _applied(plan: CompiledPlan, request: _Request, subject: str, service: Service, output: Output) -> Resource:
+    session = _session(request, subject, service)
+    actions = plan.apply(session)
+    moment = request.now.isoformat()
+    identity = f"{subject}|{moment}|{plan.definition.get('url') or plan.definition.get('id')}"
+    setting = Setting(subject, moment, identity, request.people, service.base)
+    return render(plan, actions, setting, output)
+
+
+def _session(request: _Request, subject: str, service: Service) -> Session:
+    chart = chart_of(request.data, subject)
+    given = {name: values[0] if len(values) == 1 else values for name, values in request.parameters.items() if values}
+    session = Session(
+        chart,
+        request.content.snapshot.terminology,
+        now=request.now,
+        zone=service.zone,
+        parameters={**service.parameters, **given},
+    )
+    session.call_values = {**request.parameters, **session.call_values, **values_of(chart, subject, request.people)}
+    session.people, session.subject = request.people, subject
+    return session
+
+
+def _known(sent: Sequence[Sent]) -> Sequence[Sent]:
+    """Refuse what the standard knows and nobody built."""
+    for one in sent:
+        if one.parameter["name"] in ("dataEndpoint", "contentEndpoint", "terminologyEndpoint", "prefetchData"):
+            text = f"'{one.parameter['name']}' is not supported: send 'data' and 'content'"
+            raise RequestError(501, Issue("not-supported", text, one.pointer))
+    return sent
+
+
+def _output(call: Call) -> Output:
+    text = call.all("output")[0].parameter.get("valueCode") if call.all("output") else "careplan"
+    found = next((known for known in OUTPUTS if known == text), None)
+    if found is None:
+        hint = f"one of {', '.join(OUTPUTS)}"
+        raise refused("code-invalid", "'output' is none of its codes", f"{call.pointer('output')}/valueCode", hint)
+    return found
+
+
+def _request(call: Call, service: Service, kind: str, identifier: str | None) -> _Request:
+    name = kind[0].lower() + kind[1:]
+    call.truth("useServerData", otherwise=True)  # this service has no data of its own
+    now = service.clock(call.text("now"))
+    inline = call.resource(name, kind) if kind in ("PlanDefinition", "ActivityDefinition") else None
+    ways = [way for way, given in ((name, inline), ("url", call.all("url")), ("id", identifier)) if given]
+    if len(ways) != 1:
+        text = f"Name the definition in one way: by '{name}', by 'url', or in the address; this call does by {ways}"
+        raise refused("required", text, "/parameter")
+    content, definition = with_content(service.snapshot, service.plans, inline, call.all("content"))
+    if definition is None:
+        definition = _named(call, content, kind, identifier)
+    return _Request(
+        content,
+        definition,
+        tuple(dict.fromkeys(reference(one, "subject", "Patient") for one in call.all("subject"))),
+        people_of(call),
+        now,
+        parameters_of(call),
+        call.resource("data", "Bundle"),
+    )
+
+
+def _named(call: Call, content: CallContent, kind: str, identifier: str | None) -> Resource:
+    if identifier is not None:
+        return find_by_id(content.snapshot, kind, identifier)
+    canonical = call.text("url", required=True) or ""
+    document = content.snapshot.registry.find(canonical, kind)
+    if document is None:
+        hint = content.snapshot.registry.hint(canonical, kind)
+        raise RequestError(404, Issue("not-found", f"There is no such {kind}", call.pointer("url"), hint))
+    return document.resource

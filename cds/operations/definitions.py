@@ -1,0 +1,95 @@
+"""Reading and searching the loaded definitions as FHIR resources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cds import fhir
+from cds.definitions.load import Document
+from cds.definitions.snapshot import Snapshot
+from cds.definitions.versions import version_key
+from cds.errors import Issue, NotFoundError, RequestError, did_you_mean
+from cds.fhir import Resource
+
+#: The types that are served.
+KINDS = ("PlanDefinition", "ActivityDefinition", "Library", "ValueSet", "CodeSystem", "ConceptMap", "Questionnaire")
+#: Search parameters, each with what of a resource it compares; strings are matched from their start.
+_TOKENS = ("_id", "url", "version", "status")
+_STRINGS = ("name", "title", "description")
+SEARCHES = (*_TOKENS, *_STRINGS)
+_RESULTS = ("_count", "_format", "_summary", "_total")
+
+
+def id_of(document: Document) -> str:
+    """The id of a definition: its own, else the last part of its url."""
+    own = document.resource.get("id")
+    return str(own) if own else (document.url or "").rstrip("/").rpartition("/")[2]
+
+
+def find_by_id(snapshot: Snapshot, kind: str, identifier: str) -> Resource:
+    """The definition of a type and id, of several versions the highest. Raises NotFoundError."""
+    found = [one for one in snapshot.documents if one.kind == kind and id_of(one) == identifier]
+    if not found:
+        raise NotFoundError(f"no {kind} '{identifier}'")
+    return max(found, key=lambda document: version_key(document.version)).resource
+
+
+def read(snapshot: Snapshot, kind: str, identifier: str) -> Resource:
+    """A definition as it is served. Raises NotFoundError."""
+    if kind not in KINDS:
+        raise NotFoundError(f"no {kind} is served")
+    return _served(find_by_id(snapshot, kind, identifier), identifier)
+
+
+def search(snapshot: Snapshot, kind: str, query: Sequence[tuple[str, str]], base: str) -> Resource:
+    """The definitions of a type that fit every search parameter, as a searchset. Raises RequestError 400 for a
+    parameter that there is not, NotFoundError for a type that is not served."""
+    if kind not in KINDS:
+        raise NotFoundError(f"no {kind} is served")
+    for name, _ in query:
+        if name.partition(":")[0] not in (*SEARCHES, *_RESULTS):
+            hint = did_you_mean(name, SEARCHES) or f"there are {', '.join(SEARCHES)}"
+            raise RequestError(400, Issue("not-supported", "There is no such search parameter", None, hint))
+    found = [one for one in snapshot.documents if one.kind == kind and all(_fits(one, *term) for term in query)]
+    count = next((int(text) for name, text in query if name == "_count" and text.isdigit()), len(found))
+    return {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "total": len(found),
+        **_entries(found[:count], base),
+    }
+
+
+def _entries(found: Sequence[Document], base: str) -> dict[str, Any]:
+    entries = [
+        {
+            "fullUrl": f"{base}/{one.kind}/{id_of(one)}",
+            "resource": _served(one.resource, id_of(one)),
+            "search": {"mode": "match"},
+        }
+        for one in found
+    ]
+    return {"entry": entries} if entries else {}
+
+
+def _fits(document: Document, name: str, text: str) -> bool:
+    name, _, modifier = name.partition(":")
+    if name in _RESULTS:
+        return True
+    value = id_of(document) if name == "_id" else document.resource.get(name)
+    if not isinstance(value, str):
+        return False
+    wanted = [part for part in text.split(",") if part]
+    if name in _TOKENS or modifier == "exact":
+        return any(value == fhir.split_canonical(part)[0] if name == "url" else value == part for part in wanted)
+    places: Iterator[bool] = (
+        part.lower() in value.lower() if modifier == "contains" else value.lower().startswith(part.lower())
+        for part in wanted
+    )
+    return any(places)
+
+
+def _served(resource: Resource, identifier: str) -> Resource:
+    rest = {name: value for name, value in resource.items() if name not in ("resourceType", "id")}
+    return {"resourceType": resource["resourceType"], "id": identifier, **rest}

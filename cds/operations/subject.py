@@ -1,0 +1,86 @@
+"""Whom a call of `$apply` is about, and the data it brings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cds import fhir
+from cds.apply.activity import People
+from cds.chart import Answer, Chart, Completeness, Patient, build
+from cds.cql.call import Call, Sent, refused, sent_in, text_of
+from cds.errors import ExpressionError
+from cds.expr import temporal
+
+_TEMPORAL = ("valueDate", "valueDateTime", "valueInstant")
+
+
+def reference(sent: Sent, name: str, kind: str) -> str:
+    """`Type/id` of a parameter; a bare id is of the type `kind`. Raises RequestError 400."""
+    text = text_of(sent, name)
+    key = fhir.reference_key(text) if "/" in text else (kind, text)
+    if key is None or not fhir.is_id(key[1]):
+        raise refused("value", f"'{name}' must be a reference such as {kind}/123", f"{sent.pointer}/valueString")
+    return "/".join(key)
+
+
+def people_of(call: Call) -> People:
+    """Encounter, practitioner and organization of a call."""
+    kinds = {"encounter": "Encounter", "practitioner": "Practitioner", "organization": "Organization"}
+    found = {name: reference(sent, name, kind) for name, kind in kinds.items() for sent in call.all(name)}
+    return People(**found)
+
+
+def chart_of(bundle: Mapping[str, Any] | None, subject: str) -> Chart:
+    """The data about a subject in a Bundle that holds all there is; without one nothing is known of anything.
+
+    A subject that is no Patient sees the resources that name no patient."""
+    kind, _, identifier = subject.partition("/")
+    patient_id = identifier if kind == "Patient" else ""
+    if bundle is None:
+        return build(Patient(patient_id), [Answer("bundle", "Bundle", Completeness.NEVER)])
+    urls, resources = fhir.full_urls(bundle), fhir.bundle_resources(bundle)
+    aliases = [
+        url
+        for url, found in urls.items()
+        if found["resourceType"] == "Patient" and str(found.get("id", "")) == patient_id
+    ]
+    answer = Answer("bundle", "Bundle", Completeness.COMPLETE, tuple(resources))
+    return build(Patient(patient_id, aliases), [answer], complete=True, urls=urls)
+
+
+def values_of(chart: Chart, subject: str, people: People) -> dict[str, list[Any]]:
+    """The `%names` of the standard: %subject, %encounter, %practitioner and %organization, as far as the data has
+    them."""
+    named = {
+        "subject": subject,
+        "encounter": people.encounter,
+        "practitioner": people.practitioner,
+        "organization": people.organization,
+    }
+    resolved = {name: chart.resolve(key) if key else None for name, key in named.items()}
+    return {name: [] if found is None else [found] for name, found in resolved.items()}
+
+
+def parameters_of(call: Call) -> dict[str, list[Any]]:
+    """The values in the `parameters` of a call by name; one that is there several times has several."""
+    resource = call.resource("parameters", "Parameters")
+    found: dict[str, list[Any]] = {}
+    for sent in sent_in(resource, f"{call.pointer('parameters')}/resource") if resource is not None else ():
+        found.setdefault(sent.parameter["name"], []).extend(_value(sent))
+    return found
+
+
+def _value(sent: Sent) -> list[Any]:
+    if isinstance(sent.parameter.get("resource"), dict):
+        return [sent.parameter["resource"]]
+    for name, value in sent.parameter.items():
+        if name in _TEMPORAL and isinstance(value, str):
+            try:
+                moment = temporal.parse(value)
+            except ExpressionError:
+                moment = None
+            return [value if moment is None else moment]
+        if name.startswith("value") and value is not None:
+            return [value]
+    return []

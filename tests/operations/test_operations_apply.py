@@ -1,0 +1,366 @@
+"""`$apply` by apply-protocol.md: what it accepts, refuses and answers, over the engine."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from operations_support import (
+    PATIENT,
+    activity,
+    apply,
+    body,
+    bundle,
+    condition,
+    dynamic,
+    group_of,
+    issues_of,
+    plan,
+)
+
+from cds.apply.conform import faults
+from cds.config import Settings
+from cds.errors import NotFoundError, RequestError
+from cds.service import Engine
+
+DATA = bundle(PATIENT)
+WALK = activity()
+USE = {"id": "walk", "title": "Walk", "definitionCanonical": WALK["url"]}
+
+
+def applied(engine: Engine, definition: dict[str, Any], *content: dict[str, Any], **more: Any) -> dict[str, Any]:
+    given = {"subject": "p", "data": DATA, **({"content": bundle(*content)} if content else {}), **more}
+    answer = apply(engine, "PlanDefinition", planDefinition=definition, **given)
+    assert not faults(answer)
+    return answer
+
+
+def refusal(engine: Engine, kind: str = "PlanDefinition", **parameters: Any) -> RequestError:
+    with pytest.raises(RequestError) as refused:
+        apply(engine, kind, **parameters)
+    assert refused.value.issues[0].severity == "error"
+    return refused.value
+
+
+def test_a_care_plan_contains_all_and_refers_by_fragment(engine: Engine) -> None:
+    """The default form: the RequestGroup and what it refers to are contained."""
+    answer = applied(engine, plan(USE, title="Plan"), WALK, practitioner="d", encounter="Encounter/e")
+    group, walk = answer["contained"]
+    assert (answer["resourceType"], answer["status"], answer["intent"]) == ("CarePlan", "draft", "proposal")
+    assert answer["activity"] == [{"reference": {"reference": f"#{group['id']}"}}]
+    assert group["action"][0]["resource"] == {"reference": f"#{walk['id']}"}
+    assert walk["code"] == {"text": "Walk"}
+    assert walk["subject"] == answer["subject"] == group["subject"] == {"reference": "Patient/p"}
+    assert walk["requester"] == group["author"] == {"reference": "Practitioner/d"}
+    assert answer["encounter"] == {"reference": "Encounter/e"}
+
+
+def test_references_of_a_bundle_resolve_against_its_full_urls(engine: Engine) -> None:
+    """The first entry is the RequestGroup; each entry has a fullUrl."""
+    answer = applied(engine, plan(USE), WALK, output="bundle")
+    first, second = answer["entry"]
+    reference = first["resource"]["action"][0]["resource"]["reference"]
+    assert second["fullUrl"].endswith(f"/{reference}")
+    assert first["resource"]["resourceType"] == "RequestGroup"
+
+
+def test_one_definition_twice_makes_two_resources(engine: Engine) -> None:
+    """Ids are distinct within the answer."""
+    answer = applied(engine, plan(USE, {**USE, "id": "again"}), WALK, output="bundle")
+    ids = [entry["resource"]["id"] for entry in answer["entry"]]
+    assert len(ids) == len(set(ids)) == 3
+
+
+def test_what_a_request_group_can_hold_is_kept(engine: Engine) -> None:
+    """Behaviours, relations, timing, documentation, conditions to start and stop: nothing of these is dropped."""
+    kept = {
+        "prefix": "1",
+        "description": "Walk a lot",
+        "textEquivalent": "walk",
+        "priority": "urgent",
+        "code": [{"text": "walking"}],
+        "documentation": [{"type": "citation", "display": "A source"}],
+        "timingTiming": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
+        "type": {"text": "create"},
+        "groupingBehavior": "logical-group",
+        "selectionBehavior": "any",
+        "requiredBehavior": "could",
+        "precheckBehavior": "yes",
+        "cardinalityBehavior": "multiple",
+        "relatedAction": [{"actionId": "b", "relationship": "before-start", "offsetDuration": {"value": 1}}],
+    }
+    start = {"kind": "start", "expression": {"language": "text/fhirpath", "expression": "true"}}
+    first = {"id": "a", "title": "A", "condition": [condition("true"), start], **kept}
+    party = [{"type": "patient"}, {"type": "practitioner", "role": {"text": "nurse"}}]
+    second = {"id": "b", "title": "B", "participant": party, "reason": [{"text": "pain"}]}
+    group = group_of(applied(engine, plan(first, second), output="requestgroup"))
+    a, b = group["action"]
+    assert a == {"id": "a", "title": "A", "condition": [start], **kept}
+    assert b["participant"] == [{"reference": "Patient/p"}, {"type": "Practitioner", "display": "nurse"}]
+    assert group["reasonCode"] == [{"text": "pain"}]
+
+
+def test_goals_become_goals_of_the_patient(engine: Engine) -> None:
+    """PlanDefinition.goal, its targets, and the actions that are for it."""
+    goal = {
+        "id": "g",
+        "description": {"text": "Walk again"},
+        "addresses": [{"text": "pain"}],
+        "documentation": [{"type": "citation", "display": "x"}],
+        "target": [{"measure": {"text": "m"}, "detailQuantity": {"value": 5}, "due": {"value": 2, "code": "wk"}}],
+    }
+    answer = applied(engine, plan({"id": "a", "title": "A", "goalId": ["g"]}, goal=[goal]))
+    (made,) = [one for one in answer["contained"] if one["resourceType"] == "Goal"]
+    assert answer["goal"] == [{"reference": f"#{made['id']}"}]
+    assert made["target"][0]["dueDuration"] == {"value": 2, "code": "wk"}
+    assert group_of(answer)["action"][0]["extension"][0]["valueReference"] == {"reference": f"#{made['id']}"}
+
+
+def test_what_does_not_apply_or_is_not_known_is_told(engine: Engine) -> None:
+    """False leaves an action out and says why; unknown keeps it with its condition and without its resource."""
+    no = {"id": "no", "title": "No", "condition": [condition("%patient.gender = 'male'")]}
+    open_one = condition("%patient.birthDate < @2000-01-01")
+    unknown = {**USE, "id": "perhaps", "title": "Perhaps", "condition": [open_one]}
+    answer = applied(engine, plan(no, unknown), WALK)
+    (action,) = group_of(answer)["action"]
+    assert action == {"id": "perhaps", "title": "Perhaps", "condition": [open_one]}
+    first, second = issues_of(answer)
+    assert first[0] == second[0] == "information"
+    assert "'No' does not apply" in first[1]
+    assert "'Perhaps'" in second[1]
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ({"condition": [condition("1 + ")]}, "expected"),
+        ({"condition": [condition("%nothing")]}, "nothing"),
+        ({"dynamicValue": [dynamic("code.text", "1/")]}, "expected"),
+        ({"dynamicValue": [dynamic("no[[", "1")]}, "element name"),
+        ({"dynamicValue": [{"path": "title", "expression": {"language": "text/x", "expression": "1"}}]}, "text/x"),
+        ({"definitionCanonical": "http://example.org/ActivityDefinition/none"}, "is not loaded"),
+        ({"definitionCanonical": "#none"}, "contains no #none"),
+    ],
+)
+def test_what_fails_marks_its_own_branch(engine: Engine, broken: dict[str, Any], told: str) -> None:
+    """Status 200: the branch stays, its children too, an error is told, and the others are as they would be."""
+    child = {"id": "child", "title": "Child"}
+    answer = applied(engine, plan({**USE, "id": "a", "action": [child], **broken}, {**USE, "id": "b"}), WALK)
+    first, second = group_of(answer)["action"]
+    assert (first["id"], second["id"]) == ("a", "b")
+    assert second["resource"]
+    if "condition" not in broken:
+        assert first["action"][-1] == child
+    assert [severity for severity, _ in issues_of(answer)] == ["error"]
+    assert told in issues_of(answer)[0][1]
+    extensions = group_of(answer)["extension"]
+    assert extensions[-1]["url"].endswith("/cqf-messages")
+
+
+def test_an_invalid_resource_is_told_and_left_out(engine: Engine) -> None:
+    """A SupplyRequest needs a quantity; nothing invalid is emitted."""
+    answer = applied(engine, plan(USE), activity("SupplyRequest"))
+    assert "resource" not in group_of(answer)["action"][0]
+    assert issues_of(answer) == [
+        ("error", "No valid SupplyRequest can be made: SupplyRequest needs the element 'quantity'")
+    ]
+
+
+def test_nested_plans_become_groups_of_their_own(engine: Engine) -> None:
+    """To any depth; each with its own ids and messages."""
+    inner = plan({**USE, "condition": [condition("false")]}, name="inner")
+    middle = plan({"id": "m", "definitionCanonical": inner["url"]}, name="middle")
+    outer = plan({"id": "o", "definitionCanonical": middle["url"]})
+    answer = applied(engine, outer, middle, inner, WALK, output="bundle")
+    assert [entry["resource"]["resourceType"] for entry in answer["entry"]] == ["RequestGroup"] * 3
+    assert len({entry["resource"]["id"] for entry in answer["entry"]}) == 3
+
+
+def test_plans_in_a_circle_are_refused(engine: Engine) -> None:
+    """422, with the circle."""
+    inner = plan({"id": "i", "definitionCanonical": "http://example.org/PlanDefinition/plan"}, name="inner")
+    outer = plan({"id": "o", "definitionCanonical": inner["url"]})
+    error = refusal(engine, planDefinition=outer, content=bundle(inner), subject="p")
+    assert error.status == 422
+    assert "plan -> " in error.issues[0].text
+
+
+def test_contained_definitions_go_first(engine: Engine) -> None:
+    """`#id` is looked up in the definition that says it."""
+    own = {**activity(), "id": "own", "code": {"text": "Own"}}
+    answer = applied(engine, plan({"id": "a", "definitionCanonical": "#own"}, contained=[own]))
+    assert answer["contained"][1]["code"] == {"text": "Own"}
+
+
+def test_the_first_place_that_knows_a_canonical_wins(engine: Engine) -> None:
+    """A later Bundle adds no version; without a version the highest of that place is taken."""
+    first = bundle(*(activity(version=version, code={"text": version}) for version in ("2", "10")))
+    second = bundle(activity(version="11", code={"text": "11"}))
+    answer = apply(engine, "PlanDefinition", planDefinition=plan(USE), content=[first, second], subject="p", data=DATA)
+    assert answer["contained"][1]["code"] == {"text": "10"}
+
+
+def test_one_canonical_with_two_meanings_is_refused(engine: Engine) -> None:
+    """400; said twice with the same content it is no clash."""
+    same = [bundle(WALK), bundle(WALK)]
+    assert apply(engine, "PlanDefinition", planDefinition=plan(USE), content=same, subject="p")
+    other = bundle(activity(code={"text": "Run"}))
+    error = refusal(engine, planDefinition=plan(USE), content=[bundle(WALK), other], subject="p")
+    assert (error.status, error.issues[0].code) == (400, "duplicate")
+
+
+def test_content_is_not_seen_by_the_next_call(engine: Engine) -> None:
+    """It lives for one call."""
+    applied(engine, plan(USE), WALK)
+    assert "not loaded" in issues_of(applied(engine, plan(USE)))[0][1]
+
+
+def test_cql_of_content_is_compiled_and_run(engine: Engine) -> None:
+    """A Library with CQL text in the content, with a value set of the content and a parameter of the call."""
+    text = """library Logic version '1'
+using FHIR version '4.0.1'
+valueset "Pain": 'http://example.org/ValueSet/pain'
+parameter wanted String default 'nobody'
+context Patient
+define "Has Pain": exists [Condition: "Pain"]
+define Who: wanted
+"""
+    library = {
+        "resourceType": "Library",
+        "url": "http://example.org/Library/Logic",
+        "name": "Logic",
+        "version": "1",
+        "status": "active",
+        "type": {"text": "logic-library"},
+        "content": [{"contentType": "text/cql", "data": base64.b64encode(text.encode()).decode()}],
+    }
+    pain = {
+        "resourceType": "ValueSet",
+        "url": "http://example.org/ValueSet/pain",
+        "status": "active",
+        "compose": {"include": [{"system": "http://s", "concept": [{"code": "1"}]}]},
+    }
+    named = {"language": "text/cql-identifier", "expression": "Has Pain"}
+    who = {"path": "action.title", "expression": {"language": "text/cql-identifier", "expression": "Who"}}
+    action = {"id": "a", "condition": [{"kind": "applicability", "expression": named}], "dynamicValue": [who]}
+    definition = plan(action, library=[library["url"]])
+    sick = {
+        "resourceType": "Condition",
+        "id": "c",
+        "subject": {"reference": "Patient/p"},
+        "code": {"coding": [{"system": "http://s", "code": "1"}]},
+    }
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "wanted", "valueString": "Bob"}]}
+    answer = applied(engine, definition, library, pain, data=bundle(PATIENT, sick), parameters=parameters)
+    assert group_of(answer)["action"] == [{"id": "a", "title": "Bob"}]
+    assert "action" not in group_of(applied(engine, definition, library, pain))
+    broken = {**library, "content": [{"contentType": "text/cql", "data": base64.b64encode(b"define").decode()}]}
+    assert refusal(engine, planDefinition=definition, content=bundle(broken), subject="p").status == 422
+
+
+def test_names_of_the_standard(engine: Engine) -> None:
+    """%subject, %practitioner, %encounter, %context (the definition) and parameters as %name."""
+    values = [
+        dynamic("action.title", "%subject.name.given + ' ' + %practitioner.gender + ' ' + %word"),
+        dynamic("action.description", "%context.title + %encounter.status"),
+    ]
+    doctor = {"resourceType": "Practitioner", "id": "d", "gender": "male"}
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "word", "valueString": "hi"}]}
+    data = bundle(PATIENT, doctor)
+    definition = plan({"id": "a", "dynamicValue": values}, title="T")
+    answer = applied(engine, definition, data=data, practitioner="d", parameters=parameters)
+    assert group_of(answer)["action"] == [{"id": "a", "title": "Ann male hi"}]
+
+
+def test_several_subjects_give_one_result_each(engine: Engine) -> None:
+    """In their order; only for PlanDefinition."""
+    other = {"resourceType": "Patient", "id": "q"}
+    answer = apply(
+        engine, "PlanDefinition", planDefinition=plan(USE), subject=["q", "Patient/p"], data=bundle(PATIENT, other)
+    )
+    subjects = [entry["resource"]["subject"]["reference"] for entry in answer["entry"]]
+    assert subjects == ["Patient/q", "Patient/p"]
+    assert refusal(engine, "ActivityDefinition", activityDefinition=WALK, subject=["p", "q"]).status == 400
+
+
+def test_without_data_nothing_is_known(engine: Engine) -> None:
+    """Absence is no fact where nothing was obtained."""
+    library = {
+        "resourceType": "Library",
+        "url": "http://example.org/Library/L",
+        "name": "L",
+        "status": "active",
+        "type": {"text": "logic-library"},
+        "dataRequirement": [{"id": "conditions", "type": "Condition"}],
+    }
+    definition = plan(
+        {"id": "a", "title": "A", "condition": [condition("%conditions.empty()")]}, library=[library["url"]]
+    )
+    answer = apply(engine, "PlanDefinition", planDefinition=definition, content=bundle(library), subject="p")
+    assert "unknown" in issues_of(answer)[0][1]
+    assert not issues_of(applied(engine, definition, library))
+
+
+def test_an_activity_gives_the_one_resource(engine: Engine) -> None:
+    """Choices without their type and extensions by url are set; what failed is told, and the resource is there."""
+    values = [
+        dynamic("occurrence[x]", "@2026-03-04"),
+        dynamic("extension('http://example.org/x').valueCode", "'y'"),
+        dynamic("priority", "%none"),
+    ]
+    answer = apply(
+        engine, "ActivityDefinition", activityDefinition={**WALK, "dynamicValue": values}, subject="p", data=DATA
+    )
+    assert not faults(answer)
+    assert answer["occurrenceDateTime"] == "2026-03-04"
+    assert answer["extension"][0] == {"url": "http://example.org/x", "valueCode": "y"}
+    assert len(issues_of(answer)) == 1
+
+
+@pytest.mark.parametrize("kind", [None, "Patient", "SupplyRequest"])
+def test_an_activity_that_makes_nothing_valid_is_refused(engine: Engine, kind: str | None) -> None:
+    """422: no kind, none that makes a resource, or one that would not be valid."""
+    error = refusal(engine, "ActivityDefinition", activityDefinition=activity(kind), subject="p", data=DATA)
+    assert error.status == 422
+    assert error.issues[0].expression
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status"),
+    [
+        ({"subject": "p"}, 400),
+        ({"planDefinition": plan(), "url": "http://example.org/x", "subject": "p"}, 400),
+        ({"planDefinition": plan()}, 400),
+        ({"planDefinition": plan(), "subject": "Patient/!"}, 400),
+        ({"planDefinition": WALK, "subject": "p"}, 400),
+        ({"planDefinition": plan(), "subject": "p", "subjet": "p"}, 400),
+        ({"planDefinition": plan(), "subject": "p", "output": "pdf"}, 400),
+        ({"planDefinition": plan(), "subject": "p", "data": PATIENT}, 400),
+        ({"planDefinition": plan(), "subject": "p", "encounter": ["a", "b"]}, 400),
+        ({"planDefinition": plan(), "subject": "p", "now": ("DateTime", "tomorrow")}, 400),
+        ({"url": "http://example.org/none", "subject": "p"}, 404),
+        ({"planDefinition": plan(), "subject": "p", "dataEndpoint": {"resourceType": "Endpoint"}}, 501),
+    ],
+)
+def test_refusals(engine: Engine, parameters: dict[str, Any], status: int) -> None:
+    """apply-protocol.md, "Errors"."""
+    error = refusal(engine, **parameters)
+    assert error.status == status
+    assert error.issues[0].expression
+
+
+def test_now_is_for_demo_mode(engine: Engine, tmp_path: Any) -> None:
+    """`now` goes before the stopped clock; outside demo mode it is 403."""
+    definition = plan({"id": "a", "dynamicValue": [dynamic("action.title", "today().toString()")]})
+    assert group_of(applied(engine, definition))["action"][0]["title"] == "2026-03-02"
+    later = applied(engine, definition, now=("DateTime", "2027-05"))
+    assert group_of(later)["action"][0]["title"] == "2027-05-01"
+    strict = Engine(Settings(content=tmp_path))
+    assert refusal(strict, planDefinition=definition, subject="p", now=("DateTime", "2027-05")).status == 403
+
+
+def test_an_unknown_id_is_not_found(engine: Engine) -> None:
+    """404 for the instance path; the type path with a body as well."""
+    with pytest.raises(NotFoundError):
+        engine.run_apply("PlanDefinition", "none", body=body(subject="p"))
