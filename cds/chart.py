@@ -14,6 +14,7 @@ from typing import Any
 
 from cds import fhir
 from cds.expr.elm.values import Partial
+from cds.expr.types import model
 from cds.fhir import Resource
 
 #: The statuses in which a draft order or appointment is still to be decided on (decisions.md, "draft order").
@@ -293,7 +294,7 @@ class Chart:
         """Resources by bare code: their system is looked at only where the code is wanted."""
         index: dict[str, list[Resource]] = {}
         get = index.get
-        direct = path != "medication" and "." not in path
+        direct = path != "medication" and "." not in path and path not in model().choices
         for resource in self._record.get(resource_type, ()):
             element = resource.get(path) if direct else self._elements(resource, path)
             for code in fhir.bare_codes(element) if element is not None else ():
@@ -314,7 +315,9 @@ class Chart:
             return concept
         found: list[Any] = [resource]
         for name in path.split("."):
-            found = [item for element in found if isinstance(element, dict) for item in fhir.as_list(element.get(name))]
+            keys = (name, f"{name}CodeableConcept", f"{name}Coding") if name in model().choices else (name,)
+            elements = [element for element in found if isinstance(element, dict)]
+            found = [item for element in elements for key in keys for item in fhir.as_list(element.get(key))]
         return found
 
     def resolve(self, reference: str, container: Resource | None = None) -> Resource | None:

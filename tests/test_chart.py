@@ -87,6 +87,19 @@ def test_retrieve_finds_by_any_coding_and_in_order_of_id() -> None:
     assert [r["id"] for r in found.retrieve("Condition", "code", LOW_BACK_PAIN)] == ["a", "b"]
 
 
+def test_retrieve_looks_into_choices() -> None:
+    """`[Observation: value in ...]`: the element is written with its type."""
+    coded = {"coding": [{"system": SNOMED, "code": "279039007"}]}
+    found = [
+        {"resourceType": "Observation", "id": "a", "valueCodeableConcept": coded},
+        {"resourceType": "Observation", "id": "b", "valueString": "279039007"},
+        {"resourceType": "Observation", "id": "c", "component": [{"valueCodeableConcept": coded}]},
+    ]
+    record = build(Patient("p1"), [read_answer("x", "Observation", {"x": bundle(*found)})])
+    assert [r["id"] for r in record.retrieve("Observation", "value", LOW_BACK_PAIN)] == ["a"]
+    assert [r["id"] for r in record.retrieve("Observation", "component.value", LOW_BACK_PAIN)] == ["c"]
+
+
 def test_retrieve_of_a_medication_follows_its_reference() -> None:
     """Medication codes are found through contained and bundled Medication resources."""
     code = {"coding": [{"system": "http://rx", "code": "1"}]}

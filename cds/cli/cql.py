@@ -173,10 +173,13 @@ def _lines(name: str, outcome: Outcome, author: Author, column: int, width: int)
     """A name with its value beside it, or below where there is no room for it."""
     lacks = f"  (lacks data: {', '.join(outcome.missing)})" if outcome.missing else ""
     if outcome.error is not None:
-        return [f"{name:{column}}  failed at {author.problem(outcome.error).location}"]
-    flat = cql_values.text(outcome.value) + lacks
+        flat = f"failed at {author.problem(outcome.error).location}"
+    else:
+        flat = cql_values.text(outcome.value) + lacks
     if len(name) <= column and len(flat) <= max(width - column - 2, _VALUES):
         return [f"{name:{column}}  {flat}"]
+    if outcome.error is not None:
+        return [name, f"  {flat}"]
     *found, last = cql_values.lines(outcome.value, width - 2)
     return [name, *(f"  {line}" for line in (*found, last + lacks))]
 
