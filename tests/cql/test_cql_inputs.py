@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import Any
 
 import pytest
-from cql_support import NOW, patient
+from cql_calls_support import NOW, patient
 
 from cds.cql import inputs
 from cds.errors import RequestError

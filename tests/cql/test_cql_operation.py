@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cql_support import (
+from cql_calls_support import (
     PAIN,
     URL,
     ask,

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from cql_support import CQL_TYPE, ask, data, nested, patient, value
+from cql_calls_support import CQL_TYPE, ask, data, nested, patient, value
 
 from cds.cql import datatypes, results
 from cds.cql.results import Renderer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cql_support import content, data, pain, patient, surroundings
+from cql_calls_support import content, data, pain, patient, surroundings
 
 from cds.cql.record import record_of
 from cds.cql.session import Lookup, Session
