@@ -1,0 +1,58 @@
+"""The alert burden over all case patients: its two limits, and that what is counted as repeated is."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from alerts import CONTENT, OPENED, Call, calls, repeated
+
+from cds.config import Settings
+
+
+@cache
+def answered() -> list[Call]:
+    return calls(Settings(content=CONTENT))
+
+
+def test_no_answer_advises_anything_twice() -> None:
+    """Issue 5: no duplicate advice in any response, whatever the patient and the hook."""
+    twice = {call.case: found for call in answered() if (found := repeated(call.cards))}
+    assert not twice
+
+
+def test_a_chart_that_is_opened_shows_at_most_five_infos() -> None:
+    """Issue 5: patient-view fires each time. Some of these patients get more than one info, so that they can tell."""
+    infos = [call.count("info") for call in answered() if call.hook == OPENED]
+    assert 1 < max(infos) <= 5
+
+
+def card(decision: str, summary: str, *actions: dict[str, Any]) -> dict[str, Any]:
+    suggestions = [{"label": "Do it", "actions": list(actions)}]
+    return {
+        "summary": summary,
+        "indicator": "info",
+        "source": {"topic": {"code": decision}},
+        "suggestions": suggestions,
+    }
+
+
+REFERRAL = {"type": "create", "resource": {"resourceType": "ServiceRequest", "code": {"text": "physiotherapy"}}}
+REMOVAL = {"type": "delete", "resourceId": "ServiceRequest/draft-1"}
+
+
+@pytest.mark.parametrize(
+    ("cards", "count"),
+    [
+        ([card("a", "x", REFERRAL), card("b", "y")], 0),
+        ([card("a", "x", REFERRAL, REFERRAL), card("b", "y")], 0),
+        ([card("a", "x", REFERRAL), card("b", "y", REFERRAL)], 1),
+        ([card("a", "x", REMOVAL), card("b", "y", REMOVAL)], 1),
+        ([card("a", "x"), card("a", "y")], 1),
+        ([card("a", "x"), card("b", "x")], 1),
+    ],
+)
+def test_what_counts_as_repeated(cards: list[dict[str, Any]], count: int) -> None:
+    """One decision, one summary, or one thing to do on two cards; a card may offer it for each of its drafts."""
+    assert len(repeated(cards)) == count
