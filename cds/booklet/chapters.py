@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 from cds import fhir
@@ -110,7 +111,7 @@ def _decision(action: CompiledAction) -> str:
 
 def _chapter(engine: Engine, action: CompiledAction, plan: CompiledPlan, cases: Sequence[Case]) -> Chapter:
     decision = _decision(action)
-    own = [case for case in cases if case.decision == decision]
+    own = _own(engine, plan, [case for case in cases if case.decision == decision])
     words = Words(engine.snapshot, plan.definition)
     every = [expression for part in _parts(action) for expression in part.expressions()]
     documentation = fhir.as_list(action.element.get("documentation"))
@@ -127,6 +128,13 @@ def _chapter(engine: Engine, action: CompiledAction, plan: CompiledPlan, cases: 
         tuple((d.get("label", ""), d.get("display", ""), d.get("citation", "")) for d in documentation),
         tuple(_conflicts(engine, decision, own)),
     )
+
+
+def _own(engine: Engine, plan: CompiledPlan, cases: Iterable[Case]) -> list[Case]:
+    """The cases of a decision, those that stand beside its plan first."""
+    origin = next(d.origin for d in engine.snapshot.documents if d.resource is plan.definition)
+    folder = origin.resolve().parent
+    return sorted(cases, key=lambda case: not Path(case.location.file).resolve().is_relative_to(folder))
 
 
 def _parts(action: CompiledAction) -> Iterator[CompiledAction]:

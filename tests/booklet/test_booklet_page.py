@@ -30,6 +30,8 @@ context Patient
 // of any kind.
 define "Known problems": [Condition] C where limitDays > 0
 define HasProblem: exists "Known problems"
+// Nothing is known.
+define IsQuiet: HasProblem is false
 """
 LOGIC = """
 resourceType: Library
@@ -76,6 +78,7 @@ action:
       - {kind: applicability, expression: {description: A draft is rest., language: text/fhirpath,
           expression: "%restOrders.exists()"}}
       - {kind: applicability, expression: {language: text/cql-identifier, expression: HasProblem}}
+      - {kind: applicability, expression: {language: text/cql, expression: not IsQuiet}}
     dynamicValue:
       - path: action.priority
         expression: {language: text/fhirpath, expression: "iif(%guideline = 'spine', 'routine', 'urgent')"}
@@ -114,12 +117,13 @@ def test_when_a_decision_speaks_is_told_in_words(booklet: str) -> None:
     assert (
         "When an order is chosen (`order-select`) or orders are about to be signed (`order-sign`), and all" in booklet
     )
-    assert "\n- A draft is rest.\n- `HasProblem`\n" in booklet
+    assert "\n- A draft is rest.\n- `HasProblem`\n- `not IsQuiet`\n" in booklet
 
 
 def test_names_are_explained_from_fhirpath_and_cql(booklet: str) -> None:
     """By the description of a variable, and by the comment above a define, whose rulers are none."""
     assert "\n- *rest orders*: Draft orders | for rest.\n- *Known problems*: Active problems of any kind.\n" in booklet
+    assert "\n- *is quiet*: Nothing is known.\n" in booklet
 
 
 def test_settings_have_their_values_and_say_which_are_ours(booklet: str) -> None:

@@ -111,11 +111,11 @@ def _targets(library: Library, node: Node) -> Iterator[tuple[Library, Node]]:
         return
     owner, name = owner_of(library, node), node["name"]
     if kind == "ExpressionRef" and name in owner.defines:
-        yield owner, owner.defines[name].node
+        yield owner.defines[name].library, owner.defines[name].node
     elif kind == "ParameterRef":
-        yield owner, owner.parameters[name].node
+        yield owner.parameters[name].library, owner.parameters[name].node
     elif kind == "FunctionRef":
-        yield from ((owner, overload.node) for overload in owner.functions.get(name, ()))
+        yield from ((overload.library, overload.node) for overload in owner.functions.get(name, ()))
 
 
 class _Walk:
