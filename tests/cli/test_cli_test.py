@@ -48,22 +48,36 @@ def test_nothing_to_run_is_status_2(cds: Run, tmp_path: Path) -> None:
     assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
 
 
+PLAN = """
+resourceType: PlanDefinition
+url: https://example.org/PlanDefinition/rest
+status: active
+description: About rest.
+action:
+  - id: rest
+    title: Rest is no help
+    code: [{coding: [{system: https://pathway-cds.example/fhir/CodeSystem/decision, code: rest}]}]
+    documentation: [{type: citation, label: N01, display: A page}]
+    trigger: [{type: named-event, name: order-sign}]
+    condition:
+      - {kind: applicability, expression: {description: There is a draft., language: text/fhirpath,
+          expression: "%draftOrders.exists()"}}
+"""
+SILENT = "decision: rest\ntoday: 2026-03-02\ncases: [{name: None, hook: order-sign, silent: all}]\n"
+
+
 def test_coverage_below_the_mark_is_status_1(cds: Run, tmp_path: Path) -> None:
     """`--fail-under` judges the cases as a whole; what is missing is a result, the verdict a message."""
-    content = shutil.copytree(ROOT / "plandefinitions", tmp_path / "content")
-    (content / "back-pain" / "stay-active" / "cases" / "speaks.yaml").unlink()
-    cases = content / "back-pain" / "stay-active" / "cases"
-    ended = cds("test", cases, "--fail-under", "100", CDS_CONTENT=str(content))
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "a.yaml").write_text(SILENT)
+    ended = cds("test", tmp_path, "--fail-under", "26")
     assert ended.returncode == 1
-    assert "stay-active" in ended.stdout
-    assert "row N04 on a card" in ended.stdout
-    assert "100 % asked for" in ended.stderr
-    assert cds("test", cases, "--fail-under", "1", CDS_CONTENT=str(content)).returncode == 0
-
-
-def test_coverage_for_machines(cds: Run) -> None:
-    """With `--format json` the coverage stands beside the records of the cases."""
-    found = json.loads(cds("test", CASES, "--coverage", "--format", "json").stdout)
-    assert all(record["passed"] for record in found["cases"])
-    assert [decision["decision"] for decision in found["coverage"]["decisions"]] == ["bed-rest"]
-    assert found["coverage"]["percent"] == 100
+    assert "row N01 on a card" in ended.stdout
+    assert ended.stderr == "1 passed, 0 failed\n25 % covered, 26 % asked for\n"
+    met = cds("test", tmp_path, "--fail-under", "25", "--format", "json")
+    assert met.returncode == 0
+    found = json.loads(met.stdout)
+    assert [record["name"] for record in found["cases"]] == ["None"]
+    assert found["coverage"]["percent"] == 25
+    assert found["coverage"]["decisions"][0]["conditions"][0]["missing"] == ["true"]
