@@ -16,6 +16,7 @@ from cds.errors import (
     ExpressionError,
     LimitError,
     Location,
+    NotFoundError,
     Problem,
     RequestError,
 )
@@ -52,6 +53,8 @@ class Author:
             raise DefinitionError(map(self._placed, error.problems)) from None
         except ExpressionError as error:
             raise DefinitionError([self.problem(error)]) from None
+        except NotFoundError as error:  # a library that ELM includes
+            raise ConfigurationError(f"{self._file}: {error}; put it beside this one") from None
 
     def problem(self, error: ExpressionError) -> Problem:
         """An error at its place in its file."""

@@ -34,6 +34,7 @@ Parameter = Mapping[str, Any]
 _LIMITS = {"Integer": 2**31, "Long": 2**63}
 _LONG = re2.compile(r"[+-]?\d{1,19}")
 _SIMPLE = re2.compile(r"(Interval<)?System\.([A-Za-z]+)(>?)")
+_SAID = frozenset("Boolean Integer Long Decimal String Date DateTime Time Quantity Ratio Code Concept".split())
 #: The System type of a value[x] that says no cqlType.
 _NATURAL: dict[str, Type] = {
     "Integer64": Named("System.Long"),
@@ -72,7 +73,7 @@ def natural(parameters: Sequence[Parameter]) -> Type:
 
 def _natural(parameter: Parameter) -> Type:
     said = _SIMPLE.fullmatch(str((fhir.extension(parameter, CQL_TYPE) or {}).get("valueString", "")))
-    if said and bool(said[1]) is bool(said[3]):
+    if said and bool(said[1]) is bool(said[3]) and said[2] in _SAID:
         kind = Named(f"System.{said[2]}")
         return IntervalOf(kind) if said[1] else kind
     if "part" in parameter:
@@ -80,7 +81,8 @@ def _natural(parameter: Parameter) -> Type:
     if _marked(parameter, EMPTY_LIST):
         return ListOf(ANY)
     if isinstance(parameter.get("resource"), dict):
-        return Named(f"FHIR.{parameter['resource'].get('resourceType', 'Resource')}")
+        resource = str(parameter["resource"].get("resourceType"))
+        return Named(f"FHIR.{resource}" if resource in model().resources else "FHIR.Resource")
     name = (_key(parameter) or "value")[5:]
     known = _NATURAL.get(name)
     return known if known is not None else Named(f"FHIR.{name}") if name in model() else ANY

@@ -10,7 +10,7 @@ from cds.expr.elm.values import Interval, Tuple, Uncertainty
 from cds.expr.types import model
 from cds.expr.values import system_type
 
-__all__ = ["LONG", "specific", "type_name"]
+__all__ = ["LONG", "quoted", "specific", "type_name", "type_text"]
 
 
 def type_name(kind: Type | None) -> str:
@@ -25,6 +25,26 @@ def type_name(kind: Type | None) -> str:
         case ChoiceOf():
             return "Choice<" + ",".join(map(type_name, kind.choices)) + ">"
     return str(ANY if kind is None else kind)
+
+
+def type_text(kind: Type) -> str:
+    """A type the way CQL writes it; names of tuple elements, which a caller may choose, are quoted."""
+    match kind:
+        case ListOf():
+            return f"List<{type_text(kind.element)}>"
+        case IntervalOf():
+            return f"Interval<{type_text(kind.point)}>"
+        case TupleOf():
+            return "Tuple{" + ", ".join(f"{quoted(name)} {type_text(inner)}" for name, inner in kind.elements) + "}"
+        case ChoiceOf():
+            return "Choice<" + ", ".join(map(type_text, kind.choices)) + ">"
+    return str(kind)
+
+
+def quoted(text: str, mark: str = '"') -> str:
+    """A name in CQL, or with another mark a string."""
+    escaped = text.replace("\\", "\\\\").replace(mark, "\\" + mark).replace("\n", "\\n").replace("\r", "\\r")
+    return f"{mark}{escaped}{mark}"
 
 
 def specific(kind: Type | None, value: Any) -> Type | None:

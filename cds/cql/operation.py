@@ -9,6 +9,7 @@ from typing import Any
 from cds.cql import inputs
 from cds.cql.call import Call, Sent, parts, refused, sent_in, text_of
 from cds.cql.content import Content
+from cds.cql.kinds import quoted, type_text
 from cds.cql.parameters import closure, key_of, named_define, named_parameters, parameters_of
 from cds.cql.record import record_of
 from cds.cql.results import ABSENT, Part, Renderer
@@ -56,12 +57,15 @@ def run_expression(sent: Sequence[Sent], content: Content, surroundings: Surroun
     if len(expression) > MAX_EXPRESSION:
         raise refused("too-long", f"The expression is longer than {MAX_EXPRESSION} characters", pointer)
     evaluation = _Evaluation(call, surroundings)
-    header = [*_FHIR, *_includes(call, content), *_declarations(evaluation)]
+    define = _RESULT
+    while define in evaluation.given:
+        define += "_"
+    header = [*_FHIR, *_includes(call, content), *_declarations(evaluation), f"define {quoted(define)}:"]
     # CQL alone comes first: there, Quantity is that of CQL, which FHIR's would hide.
     plain = None if call.all("library") else _compiled(expression, header[len(_FHIR) :], content.libraries)
     library = plain or _compiled_expression(expression, header, content.libraries, pointer)
     unknown = evaluation.bind(library)
-    outcome = evaluation.session.outcome(library, _RESULT)
+    outcome = evaluation.session.outcome(library, define)
     if outcome.error is not None:
         raise RequestError(422, _issue(_moved(outcome.error, len(header)), pointer))
     values = Renderer().parameters(_RESULT, outcome.value, outcome.define.type)
@@ -131,22 +135,16 @@ def _includes(call: Call, content: Content) -> Iterator[str]:
             raise refused("required", "A library needs its 'url'", sent.pointer)
         found = _by_url(content, text_of(members["url"], "url"), members["url"].pointer)
         alias = text_of(members["name"], "name") if "name" in members else found.name
-        version = f" version {_quoted(found.version, chr(39))}" if found.version else ""
-        yield f"include {_quoted(found.name)}{version} called {_quoted(alias)}"
+        version = f" version {quoted(found.version, chr(39))}" if found.version else ""
+        yield f"include {quoted(found.name)}{version} called {quoted(alias)}"
 
 
 def _declarations(evaluation: _Evaluation) -> Iterator[str]:
     """A line of CQL for each parameter that is not one of an included library."""
     for name, sent in evaluation.given.items():
         if "." not in name:
-            yield f"parameter {_quoted(name)} {inputs.natural(_raw(sent))}"
+            yield f"parameter {quoted(name)} {type_text(inputs.natural(_raw(sent)))}"
     yield "context Patient"
-    yield f'define "{_RESULT}":'
-
-
-def _quoted(text: str, mark: str = '"') -> str:
-    escaped = text.replace("\\", "\\\\").replace(mark, "\\" + mark).replace("\n", "\\n").replace("\r", "\\r")
-    return f"{mark}{escaped}{mark}"
 
 
 def _compiled(text: str, header: list[str], libraries: Libraries) -> Library | None:
@@ -224,6 +222,8 @@ def _sent_library(call: Call, content: Content) -> Library:
         raise RequestError(400, [_problem(problem, pointer) for problem in error.problems]) from None
     except ExpressionError as error:
         raise RequestError(400, _issue(error, pointer)) from None
+    except NotFoundError as error:  # a library that ELM includes
+        raise refused("not-found", str(error), pointer) from None
 
 
 def _wanted(call: Call, library: Library) -> Iterator[tuple[str, Define]]:

@@ -279,6 +279,13 @@ def test_a_file_that_is_no_library_is_told(cql: Cql) -> None:
     assert str(ended.exception) == "b.json: this is neither ELM nor a Library that carries CQL"
 
 
+def test_elm_that_includes_what_is_not_there_is_told(cql: Cql) -> None:
+    """ELM comes without a place to point at."""
+    elm = {"identifier": {"id": "E"}, "includes": {"def": [{"localIdentifier": "A", "path": "None"}]}}
+    ended = cql(file="e.json", e_json=json.dumps(elm))
+    assert str(ended.exception) == "e.json: there is no library 'None'; put it beside this one"
+
+
 def test_value_sets_are_those_of_the_content(cql: Cql) -> None:
     """Which is read only when one is asked for."""
     url = "https://pathway-cds.example/fhir/ValueSet/cond-low-back-pain"

@@ -303,3 +303,33 @@ def test_the_libraries_of_the_content_are_found_by_name_and_version() -> None:
     assert content().find("Pain", "1.1") is not None
     assert content().find("Pain", "2") is None
     assert content().find("Pane", None) is None
+
+
+@pytest.mark.parametrize("name", ['X" Integer define "Y', "a\nb", "a\\", "it's", "return"])
+def test_names_of_a_caller_stay_names(name: str) -> None:
+    """Whatever they hold, in parameters, parts and types: nothing of a call becomes CQL but the expression."""
+    given = nested({"name": name, "valueInteger": 1}, {"name": "T", "part": [{"name": name, "valueInteger": 2}]})
+    assert value(ask("2", given)[0]) == 2
+    quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    assert value(ask(f"{quoted} + T.{quoted}", given)[0]) == 3
+    assert refused(given, expression='"Y"')[0][0] == "invalid"
+    assert refused(nested({"name": "R", "resource": {"resourceType": name}}))[0][0] == "value"
+
+
+@pytest.mark.parametrize(
+    "elm",
+    [
+        {"statements": 1},
+        {"statements": {"def": [1]}},
+        {"statements": {"def": [{"name": "X"}]}},
+        {"statements": {"def": [{"name": "X", "expression": {"type": "Nonsense"}}]}},
+        {"statements": {"def": [{"name": "X", "expression": {"type": "Add", "operand": 1}}]}},
+        {"includes": {"def": [{"localIdentifier": "A", "path": "None"}]}},
+        {"parameters": {"def": {"name": "P"}}},
+    ],
+)
+def test_elm_that_is_none_is_refused(elm: dict[str, Any]) -> None:
+    """As a call that cannot be understood, not as a failure of ours."""
+    with pytest.raises(RequestError) as caught:
+        evaluate(sent_library({"identifier": {"id": "E"}, **elm}))
+    assert caught.value.status in (400, 422)
