@@ -138,6 +138,7 @@ def test_log_lines_are_json_without_what_was_sent(serving: Serving) -> None:
     assert "Zebra" not in "".join(lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_gracefully(tmp_path: Path, stop: signal.Signals) -> None:
     """SIGTERM and Ctrl-C end it with exit status 0 (R4)."""
