@@ -23,7 +23,6 @@ from cds.errors import EvaluationError, ExpressionError
 from cds.expr.cql.types import ANY, Type
 from cds.expr.cql_expression import LANGUAGES, CqlExpression, CqlScope
 from cds.expr.elm.values import Partial, Tuple
-from cds.expr.evaluation import Message
 from cds.fhir import Resource
 from cds.terminology import Terminology
 
@@ -148,8 +147,6 @@ class Session:
             "appointments": self.call_values["appointments"],
             "hook": hook,
         }
-        #: what the CQL operator Message reported
-        self.messages: list[Message] = []
         #: True when everything asked for was fully obtained, so that no absence is in doubt
         self.certain = chart.complete or all(answer.completeness.known for answer in chart.answers.values())
         #: the actions that failed while plans were applied
@@ -157,8 +154,18 @@ class Session:
         #: who else the call is about, and the reference to its subject where that is no Patient of this chart
         self.people = NOBODY
         self.subject = ""
-        self._data = Retrieves(chart)
-        self._results: dict[Any, Any] = {}
+        #: what CQL is computed in: each define once per call, whichever expression asks for it first
+        self.root = expr.Evaluation(
+            now=now,
+            zone=zone,
+            context=self.patient,
+            resource=self.patient,
+            terminology=terminology,
+            resolve=chart.resolve,
+            lenient=True,
+            data=Retrieves(chart),
+            parameters=self.cql_parameters,
+        )
         self._values: dict[Name, list[Any] | EvaluationError] = {}
         self._known: dict[Name, bool] = {}
         self._evaluations: dict[Scope, expr.Evaluation] = {}
@@ -264,7 +271,7 @@ class Session:
             memory.clear()
 
     def _evaluation(self, view: _View, known: dict[str, list[Any]] | None = None) -> expr.Evaluation:
-        evaluation = expr.Evaluation(
+        return expr.Evaluation(
             now=self.now,
             zone=self.zone,
             context=self.patient,
@@ -275,12 +282,8 @@ class Session:
             certain=self.certain,
             known=known,
             lenient=True,
-            data=self._data,
-            parameters=self.cql_parameters,
+            root=self.root,
         )
-        # Each define is computed once per call, whichever expression asks for it first.
-        evaluation.results, evaluation.messages = self._results, self.messages
-        return evaluation
 
 
 def _may_lack_items(items: list[Any]) -> bool:

@@ -36,7 +36,8 @@ class CqlExpression:
     share.
 
     `type` is its static type, `needs` what it may ask of the data, `place` where the define that it names stands.
-    An evaluation brings the data, the parameters and the results of defines, and constants as variables."""
+    An evaluation brings constants as variables; its root, or it itself, the data, the parameters and the results of
+    defines."""
 
     def __init__(
         self, text: str, language: str, kind: Type, run: Callable[[Evaluation], Any], library: Library, node: Any
@@ -182,7 +183,7 @@ class CqlScope:
             try:
                 for slot, name in slots:
                     frame[slot] = _constant(ev, name)
-                return run(ev, frame)
+                return run(ev.root or ev, frame)
             except Exception as error:
                 raise located(error, place) from error
 
@@ -194,8 +195,9 @@ def of_define(define: Define, text: str | None = None) -> CqlExpression:
     compute = define.compute
 
     def value(ev: Evaluation) -> Any:
-        found = ev.results.get(define, _MISSING)
-        return compute(ev) if found is _MISSING else found
+        root = ev.root or ev
+        found = root.results.get(define, _MISSING)
+        return compute(root) if found is _MISSING else found
 
     kind = result_type_of(define.node)
     made = CqlExpression(text or define.name, IDENTIFIER, kind, value, define.library, define.node)
@@ -207,7 +209,10 @@ def of_parameter(parameter: Parameter, text: str | None = None) -> CqlExpression
     """The expression that names a parameter."""
     node = parameter.node
     kind = type_of(node, "parameterType", result_type_of(node))
-    made = CqlExpression(text or parameter.name, IDENTIFIER, kind, parameter.value, parameter.library, node)
+    value = parameter.value
+    made = CqlExpression(
+        text or parameter.name, IDENTIFIER, kind, lambda ev: value(ev.root or ev), parameter.library, node
+    )
     made.place = parameter.place
     return made
 

@@ -84,7 +84,7 @@ class Evaluation:
     wrong JSON type (a number where text belongs) as absent instead of failing, so that one odd resource stops no rule.
     For CQL: `data` answers retrieves, `parameters` has values by name (or `Library.name`), `results` holds the value of
     each named expression that was asked for, `messages` what Message reported; `incomplete` is set once a retrieve
-    gave a list that may lack items.
+    gave a list that may lack items. Where a call has several evaluations, CQL is computed in their `root`.
     `trace` is told of every node and of what trace() is given. `slots` and `entries` are the engine's own."""
 
     __slots__ = (
@@ -104,6 +104,7 @@ class Evaluation:
         "resolve",
         "resource",
         "results",
+        "root",
         "slots",
         "terminology",
         "trace",
@@ -128,6 +129,7 @@ class Evaluation:
         trace: Trace | None = None,
         data: Data | None = None,
         parameters: Mapping[str, Any] | None = None,
+        root: Evaluation | None = None,
     ) -> None:
         self.now = now
         self.zone = zone
@@ -144,6 +146,7 @@ class Evaluation:
         self.slots: list[Any] = []
         self.entries: dict[str, dict[str, Any]] | None = None
         self.data = data
+        self.root = root
         self.parameters = {} if parameters is None else parameters
         self.results: dict[Any, Any] = {}
         self.messages: list[Message] = []

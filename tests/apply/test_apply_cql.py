@@ -197,7 +197,7 @@ def test_a_define_is_computed_once_for_all_who_ask(load_cql: LoadCql) -> None:
     snapshot = load_cql(cql_library(), plan(*rules, library=LIBRARY), Logic=logic)
     session = session_of(snapshot, data=[OTHER])
     compiled(snapshot).apply(session)
-    assert len(session.messages) == 1
+    assert len(session.root.messages) == 1
 
 
 def test_a_failing_define_fails_its_own_action(load_cql: LoadCql) -> None:

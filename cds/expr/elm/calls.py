@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cds.expr.elm.code import Node, Piece, Place, Run, Scope, located
 from cds.expr.elm.operator import Operator
 from cds.expr.elm.results import result_type
-from cds.expr.elm.specifiers import ANY, named, read
+from cds.expr.elm.specifiers import ANY, BOOLEAN, named, read
 
 if TYPE_CHECKING:
     from cds.expr.elm.compiler import Compiler
@@ -31,12 +31,34 @@ def compile_call(compiler: Compiler, node: Node, scope: Scope, row: Operator) ->
             keywords["types"] = types
     if keywords:
         handler = partial(handler, **keywords)
+    if node["type"] == "In" and operands[1].constant and (words := _words(operands[1].value)) is not None:
+        return Piece(_among(operands[0].run, words, handler, operands[1].value, compiler.place), BOOLEAN)
     kind = result_type(node["type"], operands)
     needs_evaluation = row.needs_evaluation and not row.special.get(types)
     if needs_evaluation:
         return Piece(_with_evaluation(handler, operands, row.nulls == "propagate", compiler.place), kind)
     run = call(handler, operands, row.nulls == "propagate", compiler.place)
     return compiler.folded(run, operands, kind)
+
+
+def _words(value: Any) -> frozenset[str] | None:
+    """The items of a list of texts; None for any other value."""
+    return frozenset(value) if type(value) is list and {str}.issuperset(map(type, value)) else None
+
+
+def _among(left: Run, words: frozenset[str], otherwise: Callable[..., Any], items: Any, place: Place) -> Run:
+    """A text among constant texts, by one look-up; what is no text is compared as ever."""
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        value = left(ev, frame)
+        if type(value) is str:
+            return value in words
+        try:
+            return otherwise(value, items)
+        except Exception as error:
+            raise located(error, place) from error
+
+    return run
 
 
 def operand_nodes(node: Node, row: Operator) -> list[Node | None]:

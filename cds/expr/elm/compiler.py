@@ -10,7 +10,7 @@ from cds.expr.elm import calls, casts, control, literals, loops, paths, queries,
 from cds.expr.elm.code import Binding, Node, Piece, Place, Run, Scope, Slots, constant
 from cds.expr.elm.library import Define, Function, Library, Parameter
 from cds.expr.elm.operators import OPERATORS
-from cds.expr.elm.references import missing
+from cds.expr.elm.references import external
 from cds.expr.elm.specifiers import Type, named, of_node, read
 from cds.expr.elm.values import CodeSystem, ValueSet
 from cds.expr.types import model
@@ -78,7 +78,7 @@ class Compiler:
         scope = Scope(slots, operands={name: Binding(slots.new(), kind) for name, kind in operands})
         if node is None:
             if not isinstance(found, Parameter):
-                found.run = missing(found.name, self.library)
+                found.run = external(found.name, len(operands), self.library)
             return
         piece = self.piece(node, scope)
         found.type = found.type or piece.type

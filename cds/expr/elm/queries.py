@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from cds.expr.elm.calls import compile_call
 from cds.expr.elm.code import UNSET, Node, Piece, Run, Scope
 from cds.expr.elm.facts import mentions_data, mentions_names
 from cds.expr.elm.operators import OPERATORS
 from cds.expr.elm.sorting import compile_sort
-from cds.expr.elm.specifiers import ANY, ListOf, TupleOf, Type
+from cds.expr.elm.specifiers import ANY, BOOLEAN, ListOf, TupleOf, Type
 from cds.expr.elm.values import Partial, Tuple
 from cds.expr.evaluation import FEW, capped
 
@@ -70,8 +71,9 @@ def _all_of(keeps: list[Keep]) -> Keep:
     return keep
 
 
-def compile_query(compiler: Compiler, node: Node, scope: Scope) -> Piece:
-    """Query."""
+def read_rows(compiler: Compiler, node: Node, scope: Scope) -> tuple[Rows, Scope, list[Type | None], bool]:
+    """What makes the rows of a query, the scope of a row, the types of the items in it, and whether there may be
+    several rows."""
     rows, kinds, plural = Rows(), list[Type | None](), False
     for source in node["source"]:
         piece = compiler.piece(source["expression"], scope)
@@ -92,6 +94,12 @@ def compile_query(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         rows.keeps.append(_relationship(compiler, part, scope, rows))
     if node.get("where") is not None:
         rows.keeps.append(_where(compiler, node["where"], scope))
+    return rows, scope, kinds, plural
+
+
+def compile_query(compiler: Compiler, node: Node, scope: Scope) -> Piece:
+    """Query."""
+    rows, scope, kinds, plural = read_rows(compiler, node, scope)
     if node.get("aggregate") is not None:
         return _aggregate(compiler, node["aggregate"], scope, rows)
     select, kind, distinct = _return(compiler, node, scope, kinds)
@@ -131,8 +139,8 @@ def _single(rows: Rows, select: Run | None) -> Run:
 
     def run(ev: Any, frame: list[Any]) -> Any:
         items = source(ev, frame)
-        if items is None:
-            return None
+        if not items and (items is None or isinstance(items, list)):
+            return items
         plural = isinstance(items, list)
         if not plural:
             items = [items]
@@ -157,6 +165,40 @@ def _single(rows: Rows, select: Run | None) -> Run:
         return found[0] if found else None
 
     return run
+
+
+def exists(compiler: Compiler, node: Node, scope: Scope) -> Piece:
+    """Exists: of a query it is answered by the first row that stays."""
+    query = node["operand"]
+    plain = query.get("type") == "Query" and len(query["source"]) == 1
+    if not plain or any(query.get(part) is not None for part in ("return", "aggregate", "sort")):
+        return compile_call(compiler, node, scope, OPERATORS["Exists"])
+    rows = read_rows(compiler, query, scope)[0]
+    source, slot, keep = rows.sources[0], rows.slots[0], rows.keep()
+    lets, held = rows.lets, rows.held
+
+    def run(ev: Any, frame: list[Any]) -> bool | None:
+        items = source(ev, frame)
+        if items is None:
+            return False
+        if not isinstance(items, list):
+            items = [items]
+        if len(items) > FEW:
+            ev.spend(len(items))
+        for position in held:
+            frame[position] = UNSET
+        partial = type(items) is Partial
+        for item in items:
+            frame[slot] = item
+            for position in lets:
+                frame[position] = UNSET
+            kept = keep is None or keep(ev, frame)
+            if kept and item is not None:
+                return True
+            partial = partial or kept is None
+        return None if partial else False
+
+    return Piece(run, BOOLEAN)
 
 
 def _visitor(rows: Rows) -> Callable[[Any, list[Any], Callable[[], Any]], bool]:
@@ -298,4 +340,4 @@ def _aggregate(compiler: Compiler, node: Node, scope: Scope, rows: Rows) -> Piec
     return Piece(run, body.type)
 
 
-HANDLERS = {"Query": compile_query}
+HANDLERS = {"Query": compile_query, "Exists": exists}

@@ -9,6 +9,7 @@ from cds.errors import EvaluationError
 from cds.expr.elm import fhirhelpers
 from cds.expr.elm.casts import assured
 from cds.expr.elm.code import UNSET, Node, Piece, Run, Scope, constant, located
+from cds.expr.elm.externals import EXTERNALS
 from cds.expr.elm.paths import step
 from cds.expr.elm.specifiers import ANY, CODE, CONCEPT, ListOf, Named, Type, of_node, read
 from cds.expr.elm.terminologies import expansion
@@ -118,6 +119,8 @@ def function(compiler: Compiler, node: Node, scope: Scope) -> Piece:
 def _conversion(compiler: Compiler, name: str, source: Piece) -> Piece:
     convert, kind = fhirhelpers.FUNCTIONS[name]
     inner, place = source.run, compiler.place
+    if convert is fhirhelpers.to_string:
+        return Piece(_text(inner), kind)
 
     def run(ev: Any, frame: list[Any]) -> Any:
         try:
@@ -126,6 +129,16 @@ def _conversion(compiler: Compiler, name: str, source: Piece) -> Piece:
             raise located(error, place) from error
 
     return Piece(run, kind or fhirhelpers.interval_type(source.type))
+
+
+def _text(inner: Run) -> Run:
+    """A FHIR primitive as text, which most are in JSON."""
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        value = inner(ev, frame)
+        return value if type(value) is str else fhirhelpers.to_string(ev, value)
+
+    return run
 
 
 def _overload(compiler: Compiler, overloads: Sequence[Function], kinds: Sequence[Type]) -> Function | None:
@@ -190,8 +203,11 @@ def value_set(compiler: Compiler, node: Node, _scope: Scope) -> Piece:
     return expansion(compiler, reference)
 
 
-def missing(name: str, library: Library) -> Callable[[Any, list[Any]], Any]:
-    """What runs for a function that is declared external."""
+def external(name: str, arity: int, library: Library) -> Callable[[Any, list[Any]], Any]:
+    """What runs for a function that is declared external: ours of that name, or an error."""
+    offered = EXTERNALS.get((name, arity))
+    if offered is not None:
+        return lambda ev, frame: offered(ev, *frame[:arity])
 
     def run(_ev: Any, _frame: list[Any]) -> Any:
         raise EvaluationError(f"the external function {name}() is not available", library=library.name)

@@ -10,6 +10,7 @@ from cds.expr.elm.code import Node, Piece, Run, Scope, constant, located
 from cds.expr.elm.specifiers import BOOLEAN, CODE, ListOf, Named
 from cds.expr.elm.values import Code, CodeSystem, Concept, Partial, ValueSet
 from cds.expr.evaluation import Evaluation, capped
+from cds.expr.functions.resources import is_member
 
 if TYPE_CHECKING:
     from cds.expr.elm.compiler import Compiler
@@ -19,7 +20,37 @@ Member = Callable[[Evaluation, Any, Any], bool]
 
 def in_value_set(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     """InValueSet: a code, concept or bare code in a value set; null gives false (CQL, In valueset)."""
+    element = _element_behind(node["code"])
+    if element is not None and node.get("valueset") is not None:
+        return _element_in_value_set(compiler, compiler.piece(element, scope).run, compiler.value_set(node["valueset"]))
     return _membership(compiler, node, scope, "valueset", "code", _in_value_set)
+
+
+def _element_behind(node: Node) -> Node | None:
+    """The CodeableConcept or Coding that a node converts to a Concept or Code."""
+    converts = node.get("type") == "FunctionRef" and node.get("libraryName") == "FHIRHelpers"
+    return node["operand"][0] if converts and node["name"] in ("ToConcept", "ToCode") else None
+
+
+def _element_in_value_set(compiler: Compiler, element: Run, value_set: ValueSet) -> Piece:
+    """A CodeableConcept or Coding in a value set, looked up without making a Concept of it first."""
+    canonical, place = value_set.canonical, compiler.place
+
+    def run(ev: Any, frame: list[Any]) -> bool | None:
+        try:
+            value = element(ev, frame)
+            if value is None:
+                return False
+            if ev.terminology is None:
+                raise _unknown(value_set)
+            found = is_member(ev.terminology, canonical, value)
+            if found is None and ev.terminology.codes(canonical) is None:
+                raise _unknown(value_set)
+            return found is True
+        except Exception as error:
+            raise located(error, place) from error
+
+    return Piece(run, BOOLEAN)
 
 
 def any_in_value_set(compiler: Compiler, node: Node, scope: Scope) -> Piece:
