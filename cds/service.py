@@ -21,6 +21,7 @@ from cds.cql.content import Content
 from cds.data import chart_of_request
 from cds.definitions.snapshot import Snapshot, load_snapshot
 from cds.errors import Issue, NotFoundError, RequestError
+from cds.expr import Evaluation
 from cds.fhir import CANONICAL_BASE
 from cds.fhirpath import operation
 from cds.fhirpath.question import Surroundings
@@ -37,12 +38,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One evaluated call: the cards, the applied tree behind them and the chart they were drawn from."""
+    """One evaluated call: the cards, the applied tree behind them, the chart they were drawn from, and the evaluation
+    that computed CQL."""
 
     service: Service
     chart: Chart
     applied: list[AppliedAction]
     cards: list[Card]
+    evaluation: Evaluation
 
     @property
     def body(self) -> dict[str, Any]:
@@ -159,7 +162,7 @@ class Engine:
         self._report(service, session.failed, renderer)
         if chart.dropped:
             _log.warning("foreign-resources-dropped", service=service.id, count=chart.dropped)
-        return Answer(service, chart, applied, cards)
+        return Answer(service, chart, applied, cards, session.root)
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(self._now(), self._zone, self.snapshot.terminology)

@@ -245,3 +245,73 @@ def test_days_are_those_of_the_time_zone_of_the_site(content: Path) -> None:
     )
     for zone in ("Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago"):
         assert [result.passed for result in run(content, settings(content, timezone=zone))] == [True]
+
+
+LOGIC = """\
+library DemoLogic
+using FHIR version '4.0.1'
+context Patient
+define Problems: [Condition]
+define HasProblem: exists Problems
+define Counted: Count(Problems)
+define Told: Problems P return Tuple { problem: P, since: date from (P.onset as FHIR.dateTime) }
+define Fails: Message(1, true, 'x', 'Error', 'It failed')
+"""
+WITH_CQL = LIBRARY.replace("dataRequirement:", "content: [{contentType: text/cql, url: logic.cql}]\ndataRequirement:")
+
+
+def defines(expected: str, data: str = "[{resourceType: Condition, id: c1, onsetDateTime: today - 1 d}]") -> str:
+    return f"""\
+decision: problem
+today: 2026-03-02
+cases:
+  - name: defines
+    hook: patient-view
+    data: {data}
+    defines: {expected}
+"""
+
+
+def run_defines(content: Path, text: str) -> list[str]:
+    library = WITH_CQL.replace("id: problems", "id: problemList")
+    (content / "demo" / "library.yaml").write_text(library, encoding="utf-8")
+    (content / "demo" / "logic.cql").write_text(LOGIC, encoding="utf-8")
+    plan = PLAN.replace("%problems", "%Problems")
+    (content / "demo" / "plan.yaml").write_text(plan, encoding="utf-8")
+    write(content, text)
+    (result,) = run(content, settings(content))
+    return [str(difference) for difference in result.differences]
+
+
+def test_a_case_may_say_what_defines_come_to(content: Path) -> None:
+    """Issue 4: a case per define. Lists by ids or by parts, numbers, truths, dates; cards do not matter then."""
+    expected = "{HasProblem: true, Counted: 1, Problems: [c1], Told: [{problem: c1, since: today - 1 d}]}"
+    assert run_defines(content, defines(expected)) == []
+    assert run_defines(content, defines("{DemoLogic.HasProblem: false, Problems: []}", "[]")) == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "difference"),
+    [
+        ("{HasProblem: false}", "define HasProblem: expected false, got true"),
+        ("{HasProblem: null}", "define HasProblem: expected null, got true"),
+        ("{Counted: true}", "define Counted: expected true, got 1"),
+        ("{Counted: 2}", "define Counted: expected 2, got 1"),
+        ("{Problems: [c2]}", "define Problems: expected [c2], got [c1]"),
+        ("{Problems: []}", "define Problems: expected [], got [c1]"),
+        ("{Told: [{since: today}]}", "define Told: expected [{since: 2026-03-02}], got"),
+        ("{Fails: 1}", "define Fails: expected 1, got DemoLogic:8:"),
+    ],
+)
+def test_a_define_that_comes_to_another_value_fails_the_case(content: Path, expected: str, difference: str) -> None:
+    """The difference names the define and both values."""
+    (found,) = run_defines(content, defines(expected))
+    assert found.startswith(difference)
+
+
+def test_a_define_that_does_not_exist_is_a_problem_of_the_case(content: Path) -> None:
+    """A wrong name is told with the nearest one, at its line."""
+    with pytest.raises(DefinitionError) as caught:
+        run_defines(content, defines("{HasProblm: true}"))
+    (problem,) = caught.value.problems
+    assert (problem.location.line, "HasProblem" in (problem.hint or "")) == (7, True)

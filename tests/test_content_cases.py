@@ -80,3 +80,11 @@ def test_the_cases_show_all_that_the_pathway_can_do(monkeypatch: pytest.MonkeyPa
     assert {decision.decision for decision in decisions} == {path.parent.name for path in plans()}
     short = [decision for decision in decisions if decision.percent < 100]
     assert not short, render_coverage(short)
+
+
+def test_each_define_has_a_case() -> None:
+    """Issue 4: what every define of the shared CQL comes to is shown by a case, also where data is missing."""
+    shown = {expected.name for case in cases().values() for expected in case.defines}
+    libraries = engine().snapshot.registry.logic.compiled.values()
+    public = {define.name for library in libraries for define in library.defines.values() if define.public}
+    assert public - {"Patient"} <= shown

@@ -49,6 +49,16 @@ class ExpectedCard:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedDefine:
+    """What a define of the CQL must come to: null, a truth, a number, a text (also of a date), or a list with as many
+    items. A text for a resource is its id; a mapping holds what a tuple or resource must have besides anything else."""
+
+    name: str
+    value: Any
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One scenario with its shorthand written out. `service` is the id of the service it calls; types of the record in
     `missing` were not looked up, in `failed` could not be, in `partial` came as a first page only."""
@@ -72,6 +82,7 @@ class Case:
     silent: frozenset[str] = frozenset()
     silent_all: bool = False
     refused: int | None = None
+    defines: tuple[ExpectedDefine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cds.cases.cards import read_cards
-from cds.cases.expand import Display, Expander
-from cds.cases.model import Case, ExpectedCard
+from cds.cases.expand import Display, Expander, written_date
+from cds.cases.model import Case, ExpectedCard, ExpectedDefine
 from cds.cases.source import Node, read_source
 from cds.errors import DefinitionError, Problem, did_you_mean
 from cds.expr.types import model
@@ -20,7 +20,7 @@ from cds.fhir import Resource
 _FILE = ("decision", "today", "service", "resources", "cases")
 _CASE = (
     *("name", "hook", "service", "settings", "patient", "data", "missing", "partial", "failed"),
-    *("drafts", "selections", "appointments", "expect", "silent", "refused"),
+    *("drafts", "selections", "appointments", "expect", "silent", "refused", "defines"),
 )
 #: Member of a case -> the hooks whose context has it.
 _CONTEXT = {
@@ -35,12 +35,14 @@ _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a case file can name: decisions, services (id -> hook), site settings; and where displays are found."""
+    """What a case file can name: decisions, services (id -> hook), site settings, defines of CQL; and where displays
+    are found."""
 
     decisions: Collection[str]
     services: Mapping[str, str]
     settings: Collection[str]
     display: Display
+    defines: Collection[str] = ()
 
 
 def read_cases(path: Path, known: Known) -> tuple[list[Case], list[Problem]]:
@@ -155,12 +157,13 @@ class _File:
             silent=silent,
             silent_all=silent_all,
             refused=refused,
+            defines=self._defines(members.get("defines")),
         )
 
     def _outcome(
         self, node: Node, members: Mapping[str, Node]
     ) -> tuple[tuple[ExpectedCard, ...], frozenset[str], bool, int | None]:
-        if not {"expect", "silent", "refused"} & members.keys():
+        if not {"expect", "silent", "refused", "defines"} & members.keys():
             hint = f"add `expect:` with cards, `silent: [{self._decision}]`, or `refused: 412`"
             node.report("case-empty", "the case expects nothing", hint)
         expect: tuple[ExpectedCard, ...] = ()
@@ -175,6 +178,18 @@ class _File:
         if refused is not None and (not isinstance(refused, int) or expect or silent or silent_all):
             members["refused"].report("case-value", "a refusal is a status such as 412, and comes without cards")
         return expect, silent, silent_all, refused
+
+    def _defines(self, node: Node | None) -> tuple[ExpectedDefine, ...]:
+        found = node.members(self._known.defines).items() if node is not None else ()
+        return tuple(ExpectedDefine(name, self._dated(member.value), member.location) for name, member in found)
+
+    def _dated(self, value: Any) -> Any:
+        """An expected value with its dates written out (`today - 10 d`)."""
+        if isinstance(value, dict):
+            return {name: self._dated(part) for name, part in value.items()}
+        if isinstance(value, list):
+            return [self._dated(part) for part in value]
+        return (written_date(value, self._today) or value) if isinstance(value, str) else value
 
     def _service(self, members: Mapping[str, Node], hook: str) -> str:
         node = members.get("service", self._members.get("service"))

@@ -13,6 +13,7 @@ import orjson
 from cds import fhir
 from cds.apply.tree import AppliedAction, Outcome
 from cds.cases.compare import differences
+from cds.cases.defines import compare_defines
 from cds.cases.model import Case, Difference, Result
 from cds.cases.read import Known, read_cases
 from cds.cases.request import request_body, unasked
@@ -78,8 +79,11 @@ def _known(engine: Engine) -> Known:
         if document.kind == "Library"
         for parameter in fhir.as_list(document.resource.get("parameter"))
     }
+    logic = engine.snapshot.registry.logic
+    parameters |= {name for library in logic.compiled.values() for name in library.parameters}
     services = {service.id: service.hook for service in engine.services.values()}
-    return Known(frozenset(codes), services, frozenset(parameters), engine.snapshot.terminology.display)
+    display = engine.snapshot.terminology.display
+    return Known(frozenset(codes), services, frozenset(parameters), display, frozenset(logic.defines()))
 
 
 def _decisions(plan: fhir.Resource) -> Iterator[str]:
@@ -101,6 +105,7 @@ def run_case(engine: Engine, case: Case) -> Result:
     except RequestError as refusal:
         return _refused(case, refusal)
     found = [*_sound(first, second), *_judged(case, first)]
+    found += compare_defines(case, engine.snapshot.registry.logic.defines(), first.evaluation)
     trace = render_trace(first.applied, decision=case.decision) if found else ""
     return Result(case, tuple(found), trace, tuple(first.cards), service.plan.url, tuple(first.applied))
 
@@ -122,6 +127,8 @@ def _refused(case: Case, refusal: RequestError) -> Result:
 def _judged(case: Case, answer: Answer) -> list[Difference]:
     if case.refused is not None:
         return [Difference("answer", f"status {case.refused}", f"{len(answer.cards)} cards")]
+    if case.defines and not (case.expect or case.silent or case.silent_all):
+        return []
     return differences(case, answer.cards)
 
 

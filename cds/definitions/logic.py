@@ -105,6 +105,15 @@ class Logic:
             **{define.name: of_define(define) for define in defines},
         }
 
+    def defines(self) -> dict[str, CqlExpression]:
+        """The public defines of every library by name, and by `Library.Name`; the first of a name is meant by it."""
+        found: dict[str, CqlExpression] = {}
+        for key, library in self.compiled.items():
+            names = self.names(self.sources[key].document.resource)
+            found |= {f"{library.name}.{name}": own for name, own in names.items()}
+            found = {**names, **found}
+        return found
+
     def value_sets(self) -> Iterator[tuple[Source, ValueSet, tuple[int, int]]]:
         """Every value set that a library declares, with line and column."""
         for key, library in self.compiled.items():
