@@ -111,7 +111,7 @@ def _decision(action: CompiledAction) -> str:
 
 def _chapter(engine: Engine, action: CompiledAction, plan: CompiledPlan, cases: Sequence[Case]) -> Chapter:
     decision = _decision(action)
-    own = _own(engine, plan, [case for case in cases if case.decision == decision])
+    own = _own(engine, plan, [case for case in cases if case.decision == decision and not case.defines])
     words = Words(engine.snapshot, plan.definition)
     every = [expression for part in _parts(action) for expression in part.expressions()]
     documentation = fhir.as_list(action.element.get("documentation"))

@@ -35,12 +35,19 @@ class CqlExpression:
     """One expression in CQL, with the interface of one in FHIRPath as far as definitions use it. Immutable and safe to
     share.
 
-    `type` is its static type, `needs` what it may ask of the data, `place` where the define that it names stands.
-    An evaluation brings constants as variables; its root, or it itself, the data, the parameters and the results of
-    defines."""
+    `type` is its static type, `needs` what it may ask of the data, `place` where the define that it names stands,
+    `home` the library whose names inline CQL sees. An evaluation brings constants as variables; its root, or it itself,
+    the data, the parameters and the results of defines."""
 
     def __init__(
-        self, text: str, language: str, kind: Type, run: Callable[[Evaluation], Any], library: Library, node: Any
+        self,
+        text: str,
+        language: str,
+        kind: Type,
+        run: Callable[[Evaluation], Any],
+        library: Library,
+        node: Any,
+        home: str = "",
     ) -> None:
         self.text = text
         self.language = language
@@ -50,7 +57,7 @@ class CqlExpression:
         self.constant: list[Any] | None = None
         self.variables: frozenset[str] = frozenset()
         self.value = run
-        self._library, self._node = library, node
+        self._library, self._node, self._home = library, node, home
 
     def __repr__(self) -> str:
         return f"CqlExpression({self.text!r})"
@@ -65,7 +72,7 @@ class CqlExpression:
         if self.place is not None:
             yield self.place, self._node
         for library, node in mentions(self._library, self._node):
-            yield Place(library.name).of(node), node
+            yield Place(library.name or self._home).of(node), node
 
     @cached_property
     def truths(self) -> Truths:
@@ -187,7 +194,8 @@ class CqlScope:
             except Exception as error:
                 raise located(error, place) from error
 
-        return CqlExpression(text, language, node.result, value, self._view, body)
+        home = next(iter(self._libraries), "")
+        return CqlExpression(text, language, node.result, value, self._view, body, home)
 
 
 def of_define(define: Define, text: str | None = None) -> CqlExpression:
