@@ -32,6 +32,8 @@ from cds.hooks.discovery import Service
 from cds.hooks.envelope import response_problem
 from cds.hooks.request import parse
 from cds.operations import apply as applying
+from cds.operations import definitions, requirements, terminology
+from cds.operations.capability import capability_statement
 
 _log = structlog.get_logger(__name__)
 
@@ -64,6 +66,7 @@ class Engine:
         self._parameters = {"guideline": settings.guideline}
         self._content = Content(self.snapshot)
         plans = Plans(self.snapshot)
+        self._started = self._now().isoformat()
         self._operations = applying.Service(
             self.snapshot,
             plans,
@@ -116,10 +119,43 @@ class Engine:
         self, kind: str, definition_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
     ) -> dict[str, Any]:
         """Answer a call of `$apply` of a PlanDefinition or ActivityDefinition, the one of that id where one is given.
-        Raises NotFoundError when there is none, and RequestError."""
+        Raises RequestError."""
         sent = read_query(query) if body is None else read_body(body, self.settings.max_depth, exact=False)
         run = applying.apply_plan if kind == "PlanDefinition" else applying.apply_activity
         return run(sent, self._operations, definition_id)
+
+    def run_requirements(
+        self, plan_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
+    ) -> dict[str, Any]:
+        """Answer a call of `PlanDefinition/$data-requirements`, as run_apply()."""
+        sent = read_query(query) if body is None else read_body(body, self.settings.max_depth, exact=False)
+        return requirements.data_requirements(sent, self._operations, plan_id)
+
+    def run_terminology(
+        self,
+        operation: str,
+        value_set_id: str | None,
+        *,
+        body: bytes | None = None,
+        query: Sequence[tuple[str, str]] = (),
+    ) -> dict[str, Any]:
+        """Answer a call of `ValueSet/$expand` or `ValueSet/$validate-code`, as run_apply()."""
+        sent = read_query(query) if body is None else read_body(body, self.settings.max_depth, exact=False)
+        if operation == "expand":
+            return terminology.expand(sent, self.snapshot, self._now(), value_set_id)
+        return terminology.validate_code(sent, self.snapshot, value_set_id)
+
+    def read(self, kind: str, definition_id: str) -> dict[str, Any]:
+        """A loaded definition by its type and id. Raises RequestError."""
+        return definitions.read(self.snapshot, kind, definition_id)
+
+    def search(self, kind: str, query: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """The loaded definitions of a type that fit a query. Raises RequestError for parameters there are not."""
+        return definitions.search(self.snapshot, kind, query, self._operations.base)
+
+    def capabilities(self) -> dict[str, Any]:
+        """The CapabilityStatement."""
+        return capability_statement(self._started, self._operations.base)
 
     def answer(
         self,

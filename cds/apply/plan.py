@@ -102,6 +102,7 @@ class CompiledAction:
     activity_values: tuple[DynamicValue, ...] = ()
     activity_scope: Scope | None = None
     plan: CompiledPlan | None = None
+    activity: Resource | None = None
     reference: Resource | str | None = None
     problem: str | None = None
     unplaced: tuple[str, ...] = ()
@@ -259,7 +260,7 @@ class Plans:
             compiled.problem = str(error)
 
     def _make(self, compiled: CompiledAction, activity: Resource) -> None:
-        template = resource_template(activity)
+        template, compiled.activity = resource_template(activity), activity
         compiled.activity_scope = self._scopes.of(activity)
         values = _dynamic_values(activity, compiled.activity_scope, of_call(), activity)
         compiled.template, compiled.activity_values = _with_constants(template, values)

@@ -36,6 +36,7 @@ class Retrieve:
     path: str = "code"
     codes: frozenset[tuple[str, str]] | None = None
     optional: bool = False
+    value_set: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,13 +407,14 @@ class Scopes:
         return {**names, **self._variables(library, scope)}
 
     def _retrieve(self, requirement: dict[str, Any]) -> Retrieve:
-        path, codes = "code", None
+        path, codes, value_set = "code", None, None
         for code_filter in fhir.as_list(requirement.get("codeFilter")):
             if "valueSet" in code_filter:
                 path = code_filter.get("path", "code")
-                codes = self._snapshot.terminology.codes(code_filter["valueSet"])
+                value_set = code_filter["valueSet"]
+                codes = self._snapshot.terminology.codes(value_set)
         optional = fhir.extension(requirement, fhir.OPTIONAL_DATA) or {}
-        return Retrieve(requirement["type"], path, codes, bool(optional.get("valueBoolean")))
+        return Retrieve(requirement["type"], path, codes, bool(optional.get("valueBoolean")), value_set)
 
     def _variables(self, definition: fhir.Resource, scope: Scope) -> dict[str, Name]:
         # A name has one meaning among all that a definition sees: the checks of definitions hold that.

@@ -22,6 +22,7 @@ VERBS = {
     "docs": "Write the booklet of a content folder for clinicians.",
     "cql": "Evaluate the expressions of a CQL library.",
     "fhirpath": "Evaluate a FHIRPath expression on a resource.",
+    "apply": "Apply a plan to a patient's data and print the FHIR resources.",
     "eval": "Evaluate one request or patient Bundle and print the cards.",
 }
 

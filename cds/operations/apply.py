@@ -23,7 +23,7 @@ from cds.operations.subject import chart_of, parameters_of, people_of, reference
 
 #: Parameters of the standard that change nothing here: language and setting of who asks.
 _UNUSED = ("userType", "userLanguage", "userTaskContext", "setting", "settingContext", "useServerData", "mode")
-_COMMON = (
+COMMON = (
     "url",
     "subject",
     "encounter",
@@ -36,7 +36,6 @@ _COMMON = (
     *_UNUSED,
 )
 _REPEATED = ("content", "subject")
-_TOLD_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 Clock = Callable[[str | None], datetime]
 
@@ -74,7 +73,7 @@ def apply_plan(sent: Sequence[Sent], service: Service, identifier: str | None = 
 
     Raises RequestError: 400 for a call that cannot be understood, 403, 404 for a definition that is not there, 422 for
     one that cannot be applied as a whole, 501 for what is not built."""
-    call = Call(_known(sent), (*_COMMON, "planDefinition", "output"), _REPEATED)
+    call = Call(refuse_unbuilt(sent), (*COMMON, "planDefinition", "output"), _REPEATED)
     output = _output(call)
     request = _request(call, service, "PlanDefinition", identifier)
     if not request.subjects:
@@ -92,7 +91,7 @@ def apply_plan(sent: Sequence[Sent], service: Service, identifier: str | None = 
 
 def apply_activity(sent: Sequence[Sent], service: Service, identifier: str | None = None) -> Resource:
     """Answer `ActivityDefinition/$apply`: the one resource. Raises RequestError as apply_plan()."""
-    call = Call(_known(sent), (*_COMMON, "activityDefinition"), ("content",))
+    call = Call(refuse_unbuilt(sent), (*COMMON, "activityDefinition"), ("content",))
     request = _request(call, service, "ActivityDefinition", identifier)
     if not request.subjects:
         raise refused("required", "There is no 'subject'", "/parameter")
@@ -147,8 +146,8 @@ def _session(request: _Request, subject: str, service: Service) -> Session:
     return session
 
 
-def _known(sent: Sequence[Sent]) -> Sequence[Sent]:
-    """Refuse what the standard knows and nobody built."""
+def refuse_unbuilt(sent: Sequence[Sent]) -> Sequence[Sent]:
+    """`sent`. Raises RequestError 501 for a parameter that the standard knows and nobody built."""
     for one in sent:
         if one.parameter["name"] in ("dataEndpoint", "contentEndpoint", "terminologyEndpoint", "prefetchData"):
             text = f"'{one.parameter['name']}' is not supported: send 'data' and 'content'"
@@ -157,7 +156,10 @@ def _known(sent: Sequence[Sent]) -> Sequence[Sent]:
 
 
 def _output(call: Call) -> Output:
-    text = call.all("output")[0].parameter.get("valueCode") if call.all("output") else "careplan"
+    text: Any = "careplan"
+    for sent in call.all("output"):
+        own = "valueCode" if sent.pointer.startswith("/") else "valueString"  # of an address it is text
+        text = sent.parameter.get(own)
     found = next((known for known in OUTPUTS if known == text), None)
     if found is None:
         hint = f"one of {', '.join(OUTPUTS)}"
@@ -165,18 +167,22 @@ def _output(call: Call) -> Output:
     return found
 
 
-def _request(call: Call, service: Service, kind: str, identifier: str | None) -> _Request:
+def definition_of(call: Call, service: Service, kind: str, identifier: str | None) -> tuple[CallContent, Resource]:
+    """The definition a call is about, and the content it is applied with. Raises RequestError 400, 404 and 422."""
     name = kind[0].lower() + kind[1:]
-    call.truth("useServerData", otherwise=True)  # this service has no data of its own
-    now = service.clock(call.text("now"))
-    inline = call.resource(name, kind) if kind in ("PlanDefinition", "ActivityDefinition") else None
+    inline = call.resource(name, kind)
     ways = [way for way, given in ((name, inline), ("url", call.all("url")), ("id", identifier)) if given]
     if len(ways) != 1:
-        text = f"Name the definition in one way: by '{name}', by 'url', or in the address; this call does by {ways}"
+        text = f"Name the definition in one way, by '{name}', by 'url' or in the address; here it is {len(ways)}"
         raise refused("required", text, "/parameter")
     content, definition = with_content(service.snapshot, service.plans, inline, call.all("content"))
-    if definition is None:
-        definition = _named(call, content, kind, identifier)
+    return content, _named(call, content, kind, identifier) if definition is None else definition
+
+
+def _request(call: Call, service: Service, kind: str, identifier: str | None) -> _Request:
+    call.truth("useServerData", otherwise=True)  # this service has no data of its own
+    now = service.clock(call.text("now"))
+    content, definition = definition_of(call, service, kind, identifier)
     return _Request(
         content,
         definition,

@@ -9,7 +9,7 @@ from cds import fhir
 from cds.definitions.load import Document
 from cds.definitions.snapshot import Snapshot
 from cds.definitions.versions import version_key
-from cds.errors import Issue, NotFoundError, RequestError, did_you_mean
+from cds.errors import Issue, RequestError, did_you_mean
 from cds.fhir import Resource
 
 #: The types that are served.
@@ -28,25 +28,22 @@ def id_of(document: Document) -> str:
 
 
 def find_by_id(snapshot: Snapshot, kind: str, identifier: str) -> Resource:
-    """The definition of a type and id, of several versions the highest. Raises NotFoundError."""
+    """The definition of a type and id, of several versions the highest. Raises RequestError 404."""
     found = [one for one in snapshot.documents if one.kind == kind and id_of(one) == identifier]
     if not found:
-        raise NotFoundError(f"no {kind} '{identifier}'")
+        hint = did_you_mean(identifier, [id_of(one) for one in snapshot.documents if one.kind == kind])
+        raise RequestError(404, Issue("not-found", f"There is no {kind} of this id", "id", hint))
     return max(found, key=lambda document: version_key(document.version)).resource
 
 
 def read(snapshot: Snapshot, kind: str, identifier: str) -> Resource:
-    """A definition as it is served. Raises NotFoundError."""
-    if kind not in KINDS:
-        raise NotFoundError(f"no {kind} is served")
+    """A definition of one of KINDS as it is served. Raises RequestError 404."""
     return _served(find_by_id(snapshot, kind, identifier), identifier)
 
 
 def search(snapshot: Snapshot, kind: str, query: Sequence[tuple[str, str]], base: str) -> Resource:
-    """The definitions of a type that fit every search parameter, as a searchset. Raises RequestError 400 for a
-    parameter that there is not, NotFoundError for a type that is not served."""
-    if kind not in KINDS:
-        raise NotFoundError(f"no {kind} is served")
+    """The definitions of one of KINDS that fit every search parameter, as a searchset. Raises RequestError 400 for a
+    parameter that there is not."""
     for name, _ in query:
         if name.partition(":")[0] not in (*SEARCHES, *_RESULTS):
             hint = did_you_mean(name, SEARCHES) or f"there are {', '.join(SEARCHES)}"

@@ -6,7 +6,7 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from cds.config import Settings
-from cds.web import calls, cors, cql, errors, fhirpath, hooks, system
+from cds.web import calls, cors, cql, errors, fhir, fhirpath, hooks, openapi, system
 from cds.web.seam import WebEngine
 
 
@@ -19,7 +19,9 @@ def create_app(engine: WebEngine, settings: Settings) -> Flask:
     app.register_blueprint(hooks.blueprint(engine, settings))
     app.register_blueprint(fhirpath.blueprint(engine, settings))
     app.register_blueprint(cql.blueprint(engine, settings))
+    app.register_blueprint(fhir.blueprint(engine, settings))
     app.register_blueprint(system.blueprint(engine))
+    app.register_blueprint(openapi.blueprint(app))
     errors.register(app)
     finish = cors.Policy.of(settings)
 

@@ -55,5 +55,50 @@ class CqlEngine(Protocol):
         ...
 
 
-class WebEngine(HookEngine, FhirPathEngine, CqlEngine, Protocol):
+class FhirEngine(Protocol):
+    """Answers the operations on definitions, and reads of them. Each raises RequestError for a call it refuses, or an
+    id it does not know."""
+
+    @property
+    def snapshot(self) -> Revisioned:
+        """The content calls are answered from."""
+        ...
+
+    def run_apply(
+        self, kind: str, definition_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
+    ) -> dict[str, Any]:
+        """What `$apply` makes."""
+        ...
+
+    def run_requirements(
+        self, plan_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
+    ) -> dict[str, Any]:
+        """What `$data-requirements` finds."""
+        ...
+
+    def run_terminology(
+        self,
+        operation: str,
+        value_set_id: str | None,
+        *,
+        body: bytes | None = None,
+        query: Sequence[tuple[str, str]] = (),
+    ) -> dict[str, Any]:
+        """What `expand` or `validate-code` finds."""
+        ...
+
+    def read(self, kind: str, definition_id: str) -> dict[str, Any]:
+        """A definition."""
+        ...
+
+    def search(self, kind: str, query: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """A searchset of definitions."""
+        ...
+
+    def capabilities(self) -> dict[str, Any]:
+        """The CapabilityStatement."""
+        ...
+
+
+class WebEngine(HookEngine, FhirPathEngine, CqlEngine, FhirEngine, Protocol):
     """All that the routes need."""

@@ -21,7 +21,7 @@ from operations_support import (
 
 from cds.apply.conform import faults
 from cds.config import Settings
-from cds.errors import NotFoundError, RequestError
+from cds.errors import RequestError
 from cds.service import Engine
 
 DATA = bundle(PATIENT)
@@ -361,6 +361,7 @@ def test_now_is_for_demo_mode(engine: Engine, tmp_path: Any) -> None:
 
 
 def test_an_unknown_id_is_not_found(engine: Engine) -> None:
-    """404 for the instance path; the type path with a body as well."""
-    with pytest.raises(NotFoundError):
+    """404 for the instance path."""
+    with pytest.raises(RequestError) as refused:
         engine.run_apply("PlanDefinition", "none", body=body(subject="p"))
+    assert refused.value.status == 404

@@ -1,0 +1,121 @@
+"""The operation `$data-requirements`: what a plan asks of the data, the terminology and other definitions, as a
+module-definition Library (FHIR R4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from cds import fhir
+from cds.apply.plan import CompiledPlan
+from cds.apply.scope import Parameter, Retrieve, Scope
+from cds.cql.call import Call, Sent
+from cds.definitions.scope import libraries_of
+from cds.errors import DefinitionError, Issue, RequestError
+from cds.expr.cql_expression import CqlExpression
+from cds.expr.elm.facts import Need
+from cds.fhir import Resource
+from cds.operations.apply import COMMON, Service, definition_of, refuse_unbuilt
+
+_TYPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/library-type", "code": "module-definition"}]}
+
+
+def data_requirements(sent: Sequence[Sent], service: Service, identifier: str | None = None) -> Resource:
+    """Answer `PlanDefinition/$data-requirements`, of the loaded plan with that id where one is given. Raises
+    RequestError as `$apply`."""
+    call = Call(refuse_unbuilt(sent), (*COMMON, "planDefinition"), ("content", "subject"))
+    content, definition = definition_of(call, service, "PlanDefinition", identifier)
+    try:
+        plan = content.plans.compile(definition)
+    except DefinitionError as error:
+        raise RequestError(422, [Issue("invalid", one.message, one.location.path) for one in error.problems]) from None
+    owners = list(_definitions(plan))
+    registry = content.snapshot.registry
+    libraries = _once(library for owner in owners for library in libraries_of(owner, registry))
+    requirements = _distinct([*_asked(plan), *_inputs(plan)])
+    related = [*_canonicals(owners), *_value_sets(requirements)]
+    made: Resource = {"resourceType": "Library", "status": "active", "type": _TYPE}
+    if related:
+        made["relatedArtifact"] = [{"type": "depends-on", "resource": url} for url in dict.fromkeys(related)]
+    if parameters := list(_parameters(libraries)):
+        made["parameter"] = parameters
+    return {**made, "dataRequirement": requirements} if requirements else made
+
+
+def _definitions(plan: CompiledPlan) -> Iterator[Resource]:
+    """The plan, the plans it nests, and the activities they use."""
+    yield plan.definition
+    for action in plan.walk():
+        if action.plan is not None:
+            yield action.plan.definition
+        if action.activity is not None:
+            yield action.activity
+
+
+def _once(found: Iterable[Resource]) -> list[Resource]:
+    return list({id(resource): resource for resource in found}.values())
+
+
+def _asked(plan: CompiledPlan) -> Iterator[dict[str, Any]]:
+    """What the expressions of the plan may retrieve, in both languages."""
+    seen: set[int] = set()
+    pending: list[tuple[Any, Scope]] = [pair for action in plan.walk() for pair in action.expressions()]
+    while pending:
+        meaning, scope = pending.pop(0)
+        if isinstance(meaning, Retrieve):
+            yield _requirement(meaning.resource_type, meaning.path, meaning.value_set)
+        elif isinstance(meaning, CqlExpression):
+            yield from (_need(need) for need in meaning.needs)
+        elif not isinstance(meaning, Parameter):
+            names = [scope.names[name] for name in sorted(meaning.variables) if name in scope.names]
+            pending += [(name.meaning, name.scope) for name in names if id(name) not in seen]
+            seen |= {id(name) for name in names}
+
+
+def _requirement(kind: str, path: str | None, value_set: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": kind}
+    return {**found, "codeFilter": [{"path": path, "valueSet": value_set}]} if path and value_set else found
+
+
+def _need(need: Need) -> dict[str, Any]:
+    found = _requirement(need.resource_type, need.code_path, need.value_set)
+    if need.codes and need.code_path:
+        codes = [{**({"system": system} if system else {}), "code": code} for system, code in need.codes]
+        found["codeFilter"] = [{"path": need.code_path, "code": codes}]
+    return found
+
+
+def _inputs(plan: CompiledPlan) -> Iterator[dict[str, Any]]:
+    for action in plan.walk():
+        for requirement in fhir.as_list(action.definition.get("input")):
+            yield {name: value for name, value in requirement.items() if name != "id"}
+
+
+def _distinct(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each requirement once, in order of type."""
+    return sorted({str(one): one for one in found}.values(), key=lambda one: str(one.get("type")))
+
+
+def _canonicals(owners: Sequence[Resource]) -> Iterator[str]:
+    for owner in owners:
+        yield from fhir.as_list(owner.get("library"))
+        pending = fhir.as_list(owner.get("action"))
+        for action in pending:
+            canonical = action.get("definitionCanonical")
+            if canonical and not canonical.startswith("#"):
+                yield canonical
+            pending += fhir.as_list(action.get("action"))
+
+
+def _value_sets(requirements: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for requirement in requirements:
+        for code_filter in fhir.as_list(requirement.get("codeFilter")):
+            if "valueSet" in code_filter:
+                yield code_filter["valueSet"]
+
+
+def _parameters(libraries: Sequence[Resource]) -> Iterator[dict[str, Any]]:
+    for library in libraries:
+        for parameter in fhir.as_list(library.get("parameter")):
+            if parameter.get("use", "in") == "in":
+                yield {name: value for name, value in parameter.items() if name != "extension"}

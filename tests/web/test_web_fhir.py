@@ -1,0 +1,177 @@
+"""The FHIR face over HTTP: every route on the real content, formats, ETags and refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from flask.testing import FlaskClient
+
+from cds.apply.conform import faults
+from cds.config import Settings
+from cds.service import Engine
+from cds.web import create_app
+
+SETTINGS = Settings(demo=True, now="2026-03-02T12:00:00Z", max_body=200_000)
+PLAN = "/fhir/PlanDefinition/back-pain"
+FHIR = {"Content-Type": "application/fhir+json"}
+PATIENT = {"resourceType": "Patient", "id": "p", "birthDate": "1970-01-01"}
+BACK_PAIN = {"system": "http://snomed.info/sct", "code": "279039007", "display": "Low back pain"}
+CONDITION = {
+    "resourceType": "Condition",
+    "id": "c",
+    "subject": {"reference": "Patient/p"},
+    "clinicalStatus": {
+        "coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]
+    },
+    "code": {"coding": [BACK_PAIN]},
+    "onsetDateTime": "2026-02-20",
+}
+
+
+@pytest.fixture(scope="module")
+def client() -> FlaskClient:
+    return create_app(Engine(SETTINGS), SETTINGS).test_client()
+
+
+def post(client: FlaskClient, url: str, *parameters: dict[str, Any]) -> Any:
+    body = orjson.dumps({"resourceType": "Parameters", "parameter": list(parameters)})
+    return client.post(url, data=body, headers=FHIR)
+
+
+def given(name: str, value: Any) -> dict[str, Any]:
+    return {"name": name, "resource": value} if isinstance(value, dict) else {"name": name, "valueString": value}
+
+
+DATA = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": PATIENT}, {"resource": CONDITION}]}
+
+
+def test_the_pathway_applied_is_a_care_plan_a_clinician_can_read(client: FlaskClient) -> None:
+    """A patient with low back pain: the exercise programme with its timing, and why other decisions do not apply."""
+    answer = post(client, f"{PLAN}/$apply", given("subject", "p"), given("data", DATA)).get_json()
+    assert (answer["resourceType"], answer["title"]) == ("CarePlan", "Back pain pathway")
+    assert not [fault for one in (answer, *answer["contained"]) for fault in faults(one)]
+    kinds = [one["resourceType"] for one in answer["contained"]]
+    assert "ServiceRequest" in kinds
+    orders = [one for one in answer["contained"] if one["resourceType"] == "ServiceRequest"]
+    assert any("repeat" in str(order.get("occurrenceTiming")) for order in orders)
+    issues = [issue for one in answer["contained"] if "issue" in one for issue in one["issue"]]
+    assert any("does not apply" in issue["details"]["text"] for issue in issues)
+    assert not [issue for issue in issues if issue["severity"] == "error"]
+
+
+def test_apply_by_get_on_an_instance(client: FlaskClient) -> None:
+    """Without data all is unknown; the query gives the parameters."""
+    response = client.get(f"{PLAN}/$apply?subject=p&output=requestgroup&_format=json")
+    assert (response.status_code, response.content_type) == (200, "application/fhir+json")
+    assert response.get_json()["resourceType"] == "RequestGroup"
+
+
+def test_activity_definition_apply(client: FlaskClient) -> None:
+    """At the instance and by url."""
+    (first, *_) = client.get("/fhir/ActivityDefinition").get_json()["entry"]
+    answer = post(client, f"/fhir/ActivityDefinition/{first['resource']['id']}/$apply", given("subject", "p"))
+    assert answer.get_json()["resourceType"] == first["resource"]["kind"]
+    url = {"name": "url", "valueCanonical": first["resource"]["url"]}
+    assert post(client, "/fhir/ActivityDefinition/$apply", url, given("subject", "p")).status_code == 200
+
+
+def test_data_requirements_name_types_codes_and_definitions(client: FlaskClient) -> None:
+    """A module-definition Library: what is retrieved, with its value sets, and what the plan depends on."""
+    library = client.get(f"{PLAN}/$data-requirements").get_json()
+    assert not faults(library)
+    asked = {requirement["type"] for requirement in library["dataRequirement"]}
+    assert {"Condition", "ServiceRequest"} <= asked
+    filters = [one["codeFilter"][0]["valueSet"] for one in library["dataRequirement"] if "codeFilter" in one]
+    depends = {related["resource"] for related in library["relatedArtifact"]}
+    assert filters
+    assert set(filters) <= depends
+
+
+def test_reads_and_searches(client: FlaskClient) -> None:
+    """By id, url, name and status; what is served is what was loaded."""
+    plan = client.get(PLAN).get_json()
+    assert (plan["id"], plan["title"]) == ("back-pain", "Back pain pathway")
+
+    def total(query: str) -> int:
+        return int(client.get(f"/fhir/PlanDefinition?{query}").get_json()["total"])
+
+    assert total(f"url={plan['url']}&version={plan['version']}") == total("_id=back-pain") == total("title=back") == 1
+    assert total("title:exact=back") == 0
+    assert total("title:contains=pathway") >= 1
+    assert total("status=retired") == 0
+    page = client.get("/fhir/ValueSet?_count=2").get_json()
+    assert len(page["entry"]) == 2 < page["total"]
+    assert client.get("/fhir/PlanDefinition?titel=x").status_code == 400
+    assert client.get("/fhir/PlanDefinition/none").status_code == 404
+    assert client.get("/fhir/Patient").status_code == 404
+
+
+def test_answers_about_content_have_its_revision_as_etag(client: FlaskClient) -> None:
+    """A client that has it gets 304."""
+    for url in (PLAN, "/fhir/PlanDefinition", "/fhir/metadata"):
+        etag = client.get(url).headers["ETag"]
+        assert client.get("/version").get_json()["revision"] in etag
+        assert client.get(url, headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_value_sets_are_expanded_and_asked(client: FlaskClient) -> None:
+    """$expand with filter and page; $validate-code by code, Coding and CodeableConcept."""
+    (entry,) = client.get("/fhir/ValueSet?_count=1").get_json()["entry"]
+    url = entry["resource"]["url"]
+    expanded = client.get(f"/fhir/ValueSet/$expand?url={url}").get_json()
+    assert not faults(expanded)
+    first = expanded["expansion"]["contains"][0]
+    page = client.get(f"/fhir/ValueSet/{expanded['id']}/$expand?count=1&offset=0&filter={first['code']}").get_json()
+    assert page["expansion"]["contains"] == [first]
+
+    def result(*parameters: dict[str, Any]) -> Any:
+        answer = post(client, "/fhir/ValueSet/$validate-code", given("url", url), *parameters)
+        return answer.get_json()["parameter"][0]["valueBoolean"]
+
+    assert result({"name": "coding", "valueCoding": first}) is True
+    assert result({"name": "codeableConcept", "valueCodeableConcept": {"coding": [first]}}) is True
+    assert result({"name": "code", "valueCode": first["code"]}, given("system", first["system"])) is True
+    assert result({"name": "code", "valueCode": "no-such"}, given("system", first["system"])) is False
+    wrong = [{"name": "coding", "valueCoding": first}, given("display", "something else")]
+    assert result(*wrong) is (first.get("display") is None)
+    assert client.get("/fhir/ValueSet/$validate-code?url=http://none&code=x&system=y").status_code == 404
+    assert post(client, "/fhir/ValueSet/$validate-code", given("url", url)).status_code == 400
+
+
+def test_the_capability_statement_tells_the_truth(client: FlaskClient) -> None:
+    """Valid R4, and every type and operation it names answers."""
+    statement = client.get("/fhir/metadata").get_json()
+    assert not faults(statement)
+    (rest,) = statement["rest"]
+    for resource in rest["resource"]:
+        assert client.get(f"/fhir/{resource['type']}").status_code == 200
+        for operation in resource.get("operation", ()):
+            url = f"/fhir/{resource['type']}/${operation['name']}"
+            assert client.post(url, data=b"{}", headers=FHIR).status_code == 400
+    for operation in rest["operation"]:
+        assert client.post(f"/fhir/${operation['name']}", data=b"{}", headers=FHIR).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"{}", FHIR, 400),
+        (b'{"resourceType":"Patient"}', FHIR, 400),
+        (b"<a/>", {"Content-Type": "application/fhir+xml"}, 415),
+        (b" " * 200_001, FHIR, 413),
+    ],
+)
+def test_bodies_that_are_refused(client: FlaskClient, body: bytes, headers: dict[str, str], status: int) -> None:
+    """apply-protocol.md, "Errors": status and an OperationOutcome with an error."""
+    response = client.post("/fhir/PlanDefinition/$apply", data=body, headers=headers)
+    assert response.status_code == status
+    assert response.get_json()["issue"][0]["severity"] == "error"
+
+
+def test_other_formats_and_methods_are_refused(client: FlaskClient) -> None:
+    """JSON only; the type level of $apply takes no GET, as it needs no address to be about."""
+    assert client.get(f"{PLAN}?_format=xml").status_code == 406
+    assert client.get("/fhir/PlanDefinition/$apply").status_code in (404, 405)
+    assert client.delete(PLAN).status_code == 405
