@@ -88,7 +88,7 @@ def command(
     else:
         _print(outcomes, library, author, explain)
         for message in session.messages:
-            click.echo(harmless(f"{message.severity} {message.code}: {message.text}"), err=True)
+            click.echo(harmless(message.line), err=True)
         _tell(problems)
     sys.exit(1 if problems else 0)
 

@@ -27,7 +27,6 @@ from cds.errors import (
     Problem,
 )
 from cds.expr import Item, Step, to_json
-from cds.expr.lexer import place
 from cds.expr.types import RELEASES, Release
 from cds.fhir import written
 from cds.fhirpath.question import Question, QuestionError, Result, Surroundings, evaluate
@@ -65,9 +64,9 @@ def command(
     except QuestionError as error:
         _fail(error, form)
     if form == "json":
-        _write({"results": [_record(result, expression, trace) for result in results]})
+        _write({"results": [_record(result, trace) for result in results]})
     else:
-        _print(results, expression, context)
+        _print(results, context)
 
 
 def _variable(argument: str) -> tuple[str, list[Any]]:
@@ -89,7 +88,7 @@ def _fail(error: QuestionError, form: str) -> None:
         _write({"problems": [problem.as_dict()]})
     else:
         _print_logs(error.result)
-        for line in render_steps(error.text, error.result.steps):
+        for line in render_steps(error.result.steps):
             click.echo(line)
         click.echo(problem.render(), err=True)
     sys.exit(1)
@@ -107,10 +106,10 @@ def _problem(failed: QuestionError) -> Problem:
     return Problem(code, error.message, Location(failed.part, error.line, error.column), error.hint, source=source)
 
 
-def _print(results: list[Result], text: str, context: str) -> None:
+def _print(results: list[Result], context: str) -> None:
     for index, result in enumerate(results):
         _print_logs(result)
-        steps = list(render_steps(text, result.steps))
+        steps = list(render_steps(result.steps))
         lines = [*steps, *(["..."] if result.cut else []), *([""] if steps else []), *render_items(result.items)]
         if result.context is not None:
             click.echo(result.context.path or f"{context}[{index}]")
@@ -129,13 +128,13 @@ def _print_logs(result: Result) -> None:
             click.echo(f"  {line}", err=True)
 
 
-def _record(result: Result, text: str, trace: bool) -> dict[str, Any]:
+def _record(result: Result, trace: bool) -> dict[str, Any]:
     """A result for machines."""
     return {
         **({} if result.context is None else {"context": _item(result.context)}),
         "items": list(map(_item, result.items)),
         "trace": [{"name": name, "items": list(map(_item, items))} for name, items in result.logs],
-        **({"steps": list(_steps(result.steps, text)), "cut": result.cut} if trace else {}),
+        **({"steps": list(_steps(result.steps)), "cut": result.cut} if trace else {}),
     }
 
 
@@ -143,11 +142,16 @@ def _item(item: Item) -> dict[str, Any]:
     return {"type": item.type, "value": to_json(item.value, exact=True), **({"path": item.path} if item.path else {})}
 
 
-def _steps(steps: list[Step], text: str) -> Iterator[dict[str, Any]]:
+def _steps(steps: list[Step]) -> Iterator[dict[str, Any]]:
     for step in steps:
-        line, column = place(text, step.position)
         index = {} if step.index is None else {"index": step.index}
-        yield {"line": line, "column": column, "name": step.name, **index, "items": list(map(_item, step.items))}
+        yield {
+            "line": step.line,
+            "column": step.column,
+            "name": step.name,
+            **index,
+            "items": list(map(_item, step.items)),
+        }
 
 
 def _write(record: dict[str, Any]) -> None:

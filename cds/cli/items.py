@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 
 from cds.expr import Item, Step, to_json
-from cds.expr.lexer import place
 from cds.fhir import written
 
 #: What of a step fits on a line or two; the results are always shown whole.
@@ -31,12 +30,11 @@ def render_items(items: list[Item]) -> Iterator[str]:
             yield f"{item.type:{width}}  {json_text(item.value)}{where}"
 
 
-def render_steps(text: str, steps: Iterable[Step]) -> Iterator[str]:
+def render_steps(steps: Iterable[Step]) -> Iterator[str]:
     """A line per step: line and column, name, the index within a loop, and the items."""
     width = shutil.get_terminal_size().columns - 2  # they may stand indented below a context
     for step in steps:
-        line, column = place(text, step.position)
-        head = f"{f'{line}:{column}':<6} {step.name}{'' if step.index is None else f' [{step.index}]'}"
+        head = f"{f'{step.line}:{step.column}':<6} {step.name}{'' if step.index is None else f' [{step.index}]'}"
         yield textwrap.fill(f"{head:<24} {_shown(step.items)}", width, subsequent_indent=" " * 25)
 
 

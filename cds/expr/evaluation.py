@@ -71,6 +71,11 @@ class Message:
     code: str
     text: str
 
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        return f"{self.severity} {self.code}: {self.text}"
+
 
 class Evaluation:
     """The surroundings of one call: every expression evaluated for one subject shares one of these, and with it one

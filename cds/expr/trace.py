@@ -1,19 +1,20 @@
 """What a traced evaluation tells of its way: a Step for every node, and what the function trace() is given.
 
-Only expressions compiled for a trace report. Their items are Nodes throughout, so that types and places are known.
+Only expressions compiled for a trace report. Items of FHIRPath are then Nodes throughout, so that types and places are
+known. How CQL reports is in cds/expr/elm/steps.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cds.expr import ast
 from cds.expr.code import Code, Many, Scope
 from cds.expr.evaluation import FEW, Evaluation
 from cds.expr.functions.types import type_of
-from cds.expr.lexer import Token, tokens
+from cds.expr.lexer import Token, place, tokens
 from cds.expr.navigate import as_node
 from cds.expr.quantity import Quantity
 from cds.expr.types import Model, Release, Types, model
@@ -47,18 +48,28 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One node of the expression, just evaluated: where its name or operator stands in the text, and its items.
+    """One node, just evaluated: the line and column where it stands (in CQL of `library`), its name or operator, its
+    items, of which CQL has always one. `index` counts in the innermost loop, None outside of any.
 
-    `focus` is what it was called on (`$this` for what stands alone), `index` is `$index` of the innermost loop, None
-    outside of any."""
+    FHIRPath tells more: offset and length of the name or operator in the text, `this`, and as `focus` what it was
+    called on (`$this` for what stands alone)."""
 
-    position: int
-    length: int
+    line: int
+    column: int
     name: str
     items: list[Item]
-    focus: list[Item]
-    this: list[Item]
     index: int | None
+    library: str = ""
+    position: int = 0
+    length: int = 0
+    focus: list[Item] = field(default_factory=list)
+    this: list[Item] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """How many items it holds, those of a list in CQL one by one."""
+        listed = sum(len(item.raw) for item in self.items if type(item.raw) is list)
+        return len(self.items) + len(self.focus) + len(self.this) + listed
 
 
 class Trace:
@@ -79,8 +90,12 @@ class Trace:
 
     def tell(self, name: str, items: list[Any]) -> None:
         """Hand on what trace() is given."""
+        self.note(name, list(map(Item, items)))
+
+    def note(self, name: str, items: list[Item]) -> None:
+        """Hand on what trace() of FHIRPath or Message of CQL is given."""
         if self._log is not None:
-            self._log(name, list(map(Item, items)))
+            self._log(name, items)
 
     def placed(self, items: list[Any]) -> list[Any]:
         """Items as Nodes that know their place, as far as they have one."""
@@ -89,6 +104,24 @@ class Trace:
             if type(node) is Node and node.path is None and type(node.value) is dict:
                 node.path = self._places.get(id(node.value))
         return nodes
+
+
+#: What a debugger can show: steps of one call, and the items in them.
+MAX_STEPS = 10_000
+MAX_STEP_ITEMS = 100_000
+
+
+class Room:
+    """How much of a trace is kept: MAX_STEPS steps with MAX_STEP_ITEMS items."""
+
+    def __init__(self) -> None:
+        self._steps, self._items = MAX_STEPS, MAX_STEP_ITEMS
+
+    def has(self, step: Step) -> bool:
+        """Take the place of a step; False when there is no more, for this step and all that follow."""
+        self._steps -= 1
+        self._items -= step.size
+        return self._steps >= 0 and self._items >= 0
 
 
 def _places(resource: Any, choices: Model) -> dict[int, str]:
@@ -130,7 +163,8 @@ class Steps:
         many, index = made.many, scope.index
         self._slots[node], self.types[node.at] = slot, made.types
         base = self._slots.get(node.base) if isinstance(node, (ast.Member, ast.Call, ast.Index)) else None
-        told = node.at, self.length(node), self.name(node)
+        line, column = place(self.text, node.at)
+        name, length = self.name(node), self.length(node)
         shown = not isinstance(node, ast.Special) or self.text[node.at] == "$"
 
         def items(ev: Evaluation, this: Any) -> list[Any]:
@@ -146,7 +180,8 @@ class Steps:
                     around = this if type(this) is list else [] if this is None else [this]
                     focus = around if base is None or ev.slots[base] is None else ev.slots[base]
                     at = None if index is None else ev.slots[index]
-                    trace.step(Step(*told, _items(found), _items(focus), _items(around), at))
+                    told, on, about = _items(found), _items(focus), _items(around)
+                    trace.step(Step(line, column, name, told, at, "", node.at, length, on, about))
             return found if typed else plain(found)
 
         return items

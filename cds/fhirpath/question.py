@@ -12,6 +12,7 @@ from cds import expr
 from cds.errors import CdsError, ExpressionError, LimitError
 from cds.expr import Item, Step, Trace
 from cds.expr.evaluation import MAX_STEPS as BUDGET
+from cds.expr.trace import Room
 from cds.expr.types import Release
 from cds.fhir import Resource
 from cds.fhirpath.references import References
@@ -20,9 +21,6 @@ Part = Literal["context", "expression"]
 
 #: A context expression that finds more is a mistake: each item is an evaluation of its own.
 MAX_CONTEXTS = 10_000
-#: What a debugger can show: steps of one call, and the items in them.
-MAX_STEPS = 10_000
-MAX_STEP_ITEMS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +85,7 @@ class _Evaluator:
         self.question = question
         self.surroundings = surroundings
         self.budget = BUDGET
-        self.room = MAX_STEP_ITEMS
-        self.told = 0
+        self.room = Room()
         self.resolve = References(question.resource)
         self.current = Result(None)
         self.trace = self._trace(step=self._step if steps else None, log=self._log)
@@ -144,10 +141,8 @@ class _Evaluator:
         self.current.logs.append((name, items))
 
     def _step(self, step: Step) -> None:
-        self.told += 1
-        self.room -= len(step.items) + len(step.focus) + len(step.this)
-        if self.told > MAX_STEPS or self.room < 0:
+        if self.room.has(step):
+            self.current.steps.append(step)
+        else:
             self.current.cut = True
             self.trace.step = None
-        else:
-            self.current.steps.append(step)

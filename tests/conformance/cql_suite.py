@@ -15,6 +15,7 @@ from typing import Any
 
 from cds.errors import CdsError
 from cds.expr import Evaluation
+from cds.expr.elm.library import Library
 from cds.expr.elm.operators import OPERATORS
 from cds.expr.elm.values import Interval, Uncertainty
 from cds.expr.libraries import Libraries
@@ -45,10 +46,14 @@ def cases() -> Iterator[Case]:
                 yield Case(name, (expression.text or "").strip(), text)
 
 
+def library_of(text: str) -> Library:
+    """The library whose `Case` is the expression."""
+    return Libraries().compile(f"library Suite\ndefine Case:\n{text}\n")
+
+
 def evaluated(text: str) -> Any:
     """The value of an expression."""
-    library = Libraries().compile(f"library Suite\ndefine Case:\n{text}\n")
-    return library.evaluate(Evaluation(now=NOW), "Case")
+    return library_of(text).evaluate(Evaluation(now=NOW), "Case")
 
 
 def failure(case: Case) -> str | None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from cql_suite import SUITE, cases, failure
+from cql_suite import NOW, SUITE, cases, failure, library_of
+
+from cds.errors import CdsError
+from cds.expr import Evaluation, Step, Trace
+from cds.expr.elm.library import Library
 
 pytestmark = pytest.mark.skipif(not SUITE.is_dir(), reason="the shared conformance data is not beside the checkout")
 
@@ -50,3 +54,29 @@ def test_suite_is_complete() -> None:
     """No case of the suite is lost while it is read, nor hidden by another of its name."""
     names = [case.name for case in cases()]
     assert len(names) == len(set(names)) == SIZE
+
+
+def test_traced_answers_are_the_same() -> None:
+    """The form that reports gives what the plain one does, errors with their place too, and tells the answer last."""
+    told: list[Step] = []
+    ended = 0
+
+    def answer(library: Library, trace: Trace | None = None) -> str:
+        try:
+            return repr(library.evaluate(Evaluation(now=NOW, trace=trace), "Case"))
+        except CdsError as error:
+            told.clear()
+            return repr(error)
+
+    for case in cases():
+        try:
+            library = library_of(case.expression)
+        except CdsError:
+            continue
+        told.clear()
+        plain = answer(library)
+        assert answer(library, Trace(step=told.append)) == plain, case.name
+        if told:
+            assert (told[-1].name, repr(told[-1].items[0].value)) == ("Case", plain), case.name
+            ended += 1
+    assert ended > SIZE * 0.9

@@ -10,6 +10,7 @@ from fhirpath_support import COLOURS, JSON_VALUE, PATIENT, ask, ask_text, parame
 
 from cds import __version__
 from cds.errors import RequestError
+from cds.expr import trace
 from cds.fhirpath import answer as rendering
 from cds.fhirpath import question
 
@@ -487,7 +488,7 @@ def test_results_that_repeat_the_resource_are_refused(monkeypatch: pytest.Monkey
     assert (status, issue["code"]) == (422, "too-costly")
 
 
-@pytest.mark.parametrize("limit", [(question, "MAX_STEPS"), (question, "MAX_STEP_ITEMS"), (rendering, "MAX_TRACES")])
+@pytest.mark.parametrize("limit", [(trace, "MAX_STEPS"), (trace, "MAX_STEP_ITEMS"), (rendering, "MAX_TRACES")])
 def test_a_long_debug_trace_is_cut(limit: tuple[Any, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The results are whole, the trace is not, and the answer says so."""
     monkeypatch.setattr(*limit, 3)

@@ -6,7 +6,7 @@ from typing import Any
 
 from cds.errors import DefinitionError, ExpressionSemanticError
 from cds.expr.elm.code import Node, Place
-from cds.expr.elm.compiler import FHIR_HELPERS, MALFORMED, Compiler, Definition, malformed
+from cds.expr.elm.compiler import FHIR_HELPERS, MALFORMED, Compiler, Definition, Reporting, malformed
 from cds.expr.elm.library import Define, Function, Library, Parameter, Resolve
 from cds.expr.elm.specifiers import ANY, Type, named, read
 from cds.expr.elm.values import Code, CodeSystem, Concept, ValueSet
@@ -23,6 +23,7 @@ def compile_library(elm: dict[str, Any], resolve: Resolve | None = None) -> Libr
         identifier = elm.get("identifier") or {}
         name = identifier.get("id") or ""
         compiler = Compiler(Library(name, identifier.get("version")))
+        compiler.library.reporting = Reporting()
         _declarations(compiler, elm, resolve)
         _compile_statements(compiler, elm)
     except MALFORMED as error:

@@ -95,12 +95,14 @@ UNSET: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The names a node can see. `this` is the item that sort expressions and bare identifiers are about."""
+    """The names a node can see. `this` is the item that sort expressions and bare identifiers are about, `index` counts
+    in the innermost loop."""
 
     slots: Slots
     names: Mapping[str, Binding] = field(default_factory=dict)
     operands: Mapping[str, Binding] = field(default_factory=dict)
     this: Binding | None = None
+    index: int | None = None
 
     def bind(self, name: str, kind: Type | None, let: Piece | None = None) -> tuple[Scope, int]:
         """The scope with one more name, and the slot of its value."""

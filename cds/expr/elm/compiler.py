@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from cds.errors import EvaluationError, ExpressionError, ExpressionSemanticError, Location, Problem, did_you_mean
 from cds.expr.elm import calls, casts, control, literals, loops, paths, queries, references, retrieve, terminologies
 from cds.expr.elm.code import Binding, Node, Piece, Place, Run, Scope, Slots, constant
-from cds.expr.elm.library import Define, Function, Library, Parameter
+from cds.expr.elm.library import Define, Form, Function, Library, Parameter
 from cds.expr.elm.operators import OPERATORS
 from cds.expr.elm.references import external
 from cds.expr.elm.specifiers import Type, named, of_node, read
+from cds.expr.elm.steps import Walk, reported, walk
 from cds.expr.elm.values import CodeSystem, ValueSet
 from cds.expr.types import model
 
@@ -36,10 +38,12 @@ HANDLERS: Mapping[str, Handler] = {
 
 
 class Compiler:
-    """Compiles the nodes of one library; not for use by two threads. `place` is that of the define at hand."""
+    """Compiles the nodes of one library; not for use by two threads. `place` is that of the define at hand. With
+    `trace` it compiles definitions once more, so that every node reports at run time."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, *, trace: bool = False) -> None:
         self.library = library
+        self.trace = trace
         self.model = model()
         self.place = Place(library.name)
         self.problems: list[Problem] = []
@@ -49,7 +53,7 @@ class Compiler:
     def need(self, found: Definition) -> None:
         """Compile what a reference names, if this library defines it and it is not compiled yet: its type is needed
         first. Functions may call themselves, expressions may not."""
-        if found.library is not self.library or found in self._done:
+        if self.trace or found.library is not self.library or found in self._done:
             return
         if found in self._busy:
             if isinstance(found, Function):
@@ -71,18 +75,30 @@ class Compiler:
             self._done.add(found)
 
     def _compile(self, found: Definition) -> None:
+        found.type = _declared(found)
+        if isinstance(found, Parameter) and found.node.get("default") is None:
+            return
+        piece, found.slots = self._body(found)
+        found.type = found.type or piece.type
+        found.run = piece.run
+
+    def _body(self, found: Definition) -> tuple[Piece, int]:
+        """The compiled body of a definition, or what stands in for an external one, and how many slots it needs."""
         slots = Slots()
         node: Node | None = found.node.get("default" if isinstance(found, Parameter) else "expression")
-        found.type = _declared(found)
         operands = found.operands if isinstance(found, Function) else ()
         scope = Scope(slots, operands={name: Binding(slots.new(), kind) for name, kind in operands})
         if node is None:
-            if not isinstance(found, Parameter):
-                found.run = external(found.name, len(operands), self.library)
-            return
-        piece = self.piece(node, scope)
-        found.type = found.type or piece.type
-        found.slots, found.run = slots.count, piece.run
+            return Piece(external(found.name, len(operands), self.library)), slots.count
+        return self.piece(node, scope), slots.count
+
+    def reporting(self, found: Definition) -> Form:
+        """The form of a compiled definition that reports: each node, and an expression itself."""
+        self.place = found.place
+        piece, slots = self._body(found)
+        if not isinstance(found, Function):
+            piece = reported(found.node, piece, found.place, None)
+        return piece.run, slots
 
     def owner(self, node: Node) -> Library:
         """The library a reference is to."""
@@ -132,7 +148,16 @@ class Compiler:
         written = of_node(node)
         if written is not None:
             piece.type = written
-        return piece
+        return reported(node, piece, self.place.of(node), scope.index) if self.trace else piece
+
+    def walk(self, source: Node, kind: Type | None, scope: Scope) -> tuple[Scope, Walk | None]:
+        """What goes through the rows of a query's source and reports them, and the scope it counts them in; None when
+        nobody watches."""
+        if not self.trace:
+            return scope, None
+        index = scope.slots.new()
+        place = self.place.of(source["expression"])
+        return replace(scope, index=index), walk(source["alias"], kind, place, index)
 
     def pieces(self, nodes: Iterable[Node], scope: Scope) -> list[Piece]:
         """Several compiled nodes."""
@@ -177,6 +202,15 @@ class Compiler:
             raise self.unknown("alias", name, scope.names)
         slot = binding.slot
         return Piece(lambda _ev, frame: frame[slot], binding.type, slot=slot)
+
+
+class Reporting(dict[Definition, Form]):
+    """The reporting form of each definition of a library, compiled when it is first asked for. Threads that ask at once
+    may each compile it: the forms are alike."""
+
+    def __missing__(self, found: Definition) -> Form:
+        form = self[found] = Compiler(found.library, trace=True).reporting(found)
+        return form
 
 
 #: What reading ELM of another form than the schema's runs into.

@@ -8,6 +8,7 @@ from cds.errors import EvaluationError
 from cds.expr.elm.code import Node, Piece, Run, Scope, constant, located
 from cds.expr.elm.operators import OPERATORS
 from cds.expr.elm.specifiers import ANY, BOOLEAN, joined
+from cds.expr.elm.steps import Value
 from cds.expr.evaluation import Message
 
 if TYPE_CHECKING:
@@ -223,6 +224,8 @@ def message(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         if test(ev, frame) is True:
             level = severity(ev, frame) or "Message"
             found = Message(level, code(ev, frame) or "", text(ev, frame) or "")
+            if ev.trace is not None:
+                ev.trace.note(found.line, [Value(result, source.type)])
             if len(ev.messages) < _MAX_MESSAGES:
                 ev.messages.append(found)
             if level == "Error":

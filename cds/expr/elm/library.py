@@ -15,6 +15,9 @@ from cds.expr.evaluation import Evaluation
 #: Finds an included library: its name as the include has it, and its version when one is asked for.
 Resolve = Callable[[str, str | None], "Library"]
 
+#: A compiled definition: its closure, and how many slots its frame has.
+Form = tuple[Run, int]
+
 _MISSING: Any = object()
 
 
@@ -36,10 +39,12 @@ class Define:
 
     def compute(self, ev: Evaluation) -> Any:
         """The value, noted in the evaluation: callers look there first."""
-        run = self.run
+        run, slots = self.run, self.slots
         assert run is not None  # noqa: S101 - a Library with an uncompiled define is not handed out
         try:
-            value = ev.results[self] = run(ev, [None] * self.slots)
+            if ev.trace is not None:
+                run, slots = self.library.reporting[self]
+            value = ev.results[self] = run(ev, [None] * slots)
         except Exception as error:
             raise located(error, self.place) from error
         return value
@@ -72,8 +77,11 @@ class Parameter:
             return None
         value = ev.results.get(self, _MISSING)
         if value is _MISSING:
+            run, slots = self.run, self.slots
             try:
-                value = ev.results[self] = self.run(ev, [None] * self.slots)
+                if ev.trace is not None:
+                    run, slots = self.library.reporting[self]
+                value = ev.results[self] = run(ev, [None] * slots)
             except Exception as error:
                 raise located(error, self.place) from error
         return value
@@ -103,7 +111,8 @@ def unfinished(_ev: Evaluation, _frame: list[Any]) -> Any:
 
 class Library:
     """A compiled library: its name and version, and by name its expressions, functions (with overloads), parameters
-    and terminology. Immutable for its callers and safe to share."""
+    and terminology. Immutable for its callers and safe to share. `reporting` has the form of each definition that tells
+    the trace of an evaluation what it does."""
 
     def __init__(self, name: str, version: str | None) -> None:
         self.name = name
@@ -116,6 +125,7 @@ class Library:
         self.value_sets: dict[str, ValueSet] = {}
         self.codes: dict[str, Code] = {}
         self.concepts: dict[str, Concept] = {}
+        self.reporting: Mapping[Any, Form] = {}
 
     def __repr__(self) -> str:
         return f"Library({self.name!r}, {self.version!r})"

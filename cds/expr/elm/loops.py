@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ def _inside(node: Node, scope: Scope, kind: Type | None) -> tuple[Scope, int, in
     name = node.get("scope") or "$this"
     inner, item = scope.bind(name, kind.element if isinstance(kind, ListOf) else None)
     inner, index = inner.bind("$index", INTEGER)
-    return inner, item, index
+    return replace(inner, index=index), item, index
 
 
 def for_each(compiler: Compiler, node: Node, scope: Scope) -> Piece:

@@ -15,6 +15,7 @@ from cds.expr.elm.facts import mentions_data, mentions_names
 from cds.expr.elm.operators import OPERATORS
 from cds.expr.elm.sorting import compile_sort
 from cds.expr.elm.specifiers import ANY, BOOLEAN, ListOf, TupleOf, Type
+from cds.expr.elm.steps import Walk
 from cds.expr.elm.values import Partial, Tuple
 from cds.expr.evaluation import FEW, capped
 
@@ -26,13 +27,14 @@ Keep = Callable[[Any, list[Any]], bool | None]
 
 
 class Rows:
-    """What makes the rows of a query: its sources with their slots, and what decides which rows stay. `lets` are unset
-    for each row, `held` (sources that do not depend on the row) once per query."""
+    """What makes the rows of a query: its sources with their slots, and what decides which rows stay. `walks` tell a
+    trace of each row. `lets` are unset for each row, `held` (sources that do not depend on the row) once per query."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self.sources: list[Run] = []
         self.slots: list[int] = []
+        self.walks: list[Walk | None] = []
         self.lets: list[int] = []
         self.held: list[int] = []
         self.keeps: list[Keep] = []
@@ -81,6 +83,8 @@ def read_rows(compiler: Compiler, node: Node, scope: Scope) -> tuple[Rows, Scope
         kind = _item_type(piece.type)
         plural = plural or piece.type is None or kind is not piece.type or piece.type == ANY
         scope, slot = scope.bind(source["alias"], kind)
+        scope, walk = compiler.walk(source, kind, scope)
+        rows.walks.append(walk)
         rows.names.append(source["alias"])
         rows.sources.append(run)
         rows.slots.append(slot)
@@ -135,7 +139,7 @@ def _return(
 def _single(rows: Rows, select: Run | None) -> Run:
     """A query over one source; a source that is no list gives one value or null."""
     source, slot, keep = rows.sources[0], rows.slots[0], rows.keep()
-    lets, held = rows.lets, rows.held
+    lets, held, walk = rows.lets, rows.held, rows.walks[0]
 
     def run(ev: Any, frame: list[Any]) -> Any:
         items = source(ev, frame)
@@ -150,7 +154,7 @@ def _single(rows: Rows, select: Run | None) -> Run:
             frame[position] = UNSET
         found: list[Any] = []
         partial = type(items) is Partial
-        for item in items:
+        for item in items if walk is None else walk(ev, frame, items):
             frame[slot] = item
             for position in lets:
                 frame[position] = UNSET
@@ -204,7 +208,8 @@ def exists(compiler: Compiler, node: Node, scope: Scope) -> Piece:
 def _visitor(rows: Rows) -> Callable[[Any, list[Any], Callable[[], Any]], bool]:
     """A function (ev, frame, each) that calls `each` for every row that stays, and answers whether rows may be
     missing. A source that is null has no rows."""
-    sources, slots, lets, held, keep = rows.sources, rows.slots, rows.lets, rows.held, rows.keep()
+    sources, slots, walks = rows.sources, rows.slots, rows.walks
+    lets, held, keep = rows.lets, rows.held, rows.keep()
 
     def visit(ev: Any, frame: list[Any], each: Callable[[], Any], depth: int) -> bool:
         if depth == len(sources):
@@ -220,8 +225,8 @@ def _visitor(rows: Rows) -> Callable[[Any, list[Any], Callable[[], Any]], bool]:
         if not isinstance(items, list):
             items = [items]
         ev.spend(len(items))
-        partial = type(items) is Partial
-        for item in items:
+        partial, walk = type(items) is Partial, walks[depth]
+        for item in items if walk is None else walk(ev, frame, items):
             frame[slots[depth]] = item
             partial = visit(ev, frame, each, depth + 1) or partial
         return partial
@@ -289,7 +294,9 @@ def _relationship(compiler: Compiler, node: Node, scope: Scope, rows: Rows) -> K
     """With: an item of the related source meets the condition. Without: none does."""
     related = compiler.piece(node["expression"], scope)
     source = rows.hold(related.run, node["expression"], scope)
-    inner, slot = scope.bind(node["alias"], _item_type(related.type))
+    kind = _item_type(related.type)
+    inner, slot = scope.bind(node["alias"], kind)
+    inner, walk = compiler.walk(node, kind, inner)
     such = compiler.piece(node["suchThat"], inner).run
     without: bool = node["type"] == "Without"
 
@@ -302,7 +309,7 @@ def _relationship(compiler: Compiler, node: Node, scope: Scope, rows: Rows) -> K
         if len(items) > FEW:
             ev.spend(len(items))
         unknown = type(items) is Partial
-        for item in items:
+        for item in items if walk is None else walk(ev, frame, items):
             frame[slot] = item
             answer = such(ev, frame)
             if answer:

@@ -113,7 +113,8 @@ def function(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     if found is None:
         raise compiler.semantic(f"no form of {name}() takes {', '.join(map(str, kinds)) or 'no arguments'}")
     compiler.need(found)
-    return Piece(_call(found, [piece.run for piece in operands]), found.type)
+    call = _reporting_call if compiler.trace else _call
+    return Piece(call(found, [piece.run for piece in operands]), found.type)
 
 
 def _conversion(compiler: Compiler, name: str, source: Piece) -> Piece:
@@ -163,6 +164,18 @@ def _call(target: Function, operands: list[Run]) -> Run:
         ev.spend(1)
         values = [operand(ev, frame) for operand in operands]
         return target.run(ev, values + [None] * (target.slots - len(values)))
+
+    return run
+
+
+def _reporting_call(target: Function, operands: list[Run]) -> Run:
+    """The call of the form of a function that reports."""
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        ev.spend(1)
+        values = [operand(ev, frame) for operand in operands]
+        body, slots = target.library.reporting[target]
+        return body(ev, values + [None] * (slots - len(values)))
 
     return run
 
