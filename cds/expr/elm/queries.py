@@ -179,7 +179,7 @@ def exists(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         return compile_call(compiler, node, scope, OPERATORS["Exists"])
     rows = read_rows(compiler, query, scope)[0]
     source, slot, keep = rows.sources[0], rows.slots[0], rows.keep()
-    lets, held = rows.lets, rows.held
+    lets, held, walk = rows.lets, rows.held, rows.walks[0]
 
     def run(ev: Any, frame: list[Any]) -> bool | None:
         items = source(ev, frame)
@@ -192,7 +192,7 @@ def exists(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         for position in held:
             frame[position] = UNSET
         partial = type(items) is Partial
-        for item in items:
+        for item in items if walk is None else walk(ev, frame, items):
             frame[slot] = item
             for position in lets:
                 frame[position] = UNSET
