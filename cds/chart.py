@@ -294,7 +294,7 @@ class Chart:
         """Resources by bare code: their system is looked at only where the code is wanted."""
         index: dict[str, list[Resource]] = {}
         get = index.get
-        direct = path != "medication" and "." not in path and path not in model().choices
+        direct = model().key(resource_type, path) is not None
         for resource in self._record.get(resource_type, ()):
             element = resource.get(path) if direct else self._elements(resource, path)
             for code in fhir.bare_codes(element) if element is not None else ():
