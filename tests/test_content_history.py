@@ -87,7 +87,7 @@ def referral(day: str | None, **more: Any) -> Resource:
     return {**base, **({} if day is None else {"authoredOn": day}), **more}
 
 
-RESOLVED: dict[str, Any] = {"clinicalStatus": concept("http://terminology.hl7.org/CodeSystem/condition-clinical", "resolved")}
+RESOLVED: dict[str, Any] = {"clinicalStatus": {"coding": [{"code": "resolved"}]}}
 CHRONIC: dict[str, Any] = {"code": concept(SNOMED, "278860009")}
 NECK: dict[str, Any] = {"code": concept(SNOMED, "81680005")}
 

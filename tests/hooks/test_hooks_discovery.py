@@ -28,6 +28,7 @@ def test_one_service_per_hook_of_the_pathway(engine: Engine) -> None:
         "back-pain-order-select": "order-select",
         "back-pain-order-sign": "order-sign",
         "back-pain-appointment-book": "appointment-book",
+        "back-pain-encounter-discharge": "encounter-discharge",
     }
 
 
@@ -36,7 +37,8 @@ def test_prefetch_asks_for_what_the_hooks_rules_retrieve(engine: Engine) -> None
     keys = {service["hook"]: list(service["prefetch"]) for service in engine.discovery()["services"]}
     orders = ["patient", "conditions", "serviceRequests"]
     assert keys["order-sign"] == keys["order-select"] == keys["appointment-book"] == orders
-    assert keys["patient-view"] == ["patient", "carePlans", "conditions", "serviceRequests"]
+    assert keys["patient-view"] == ["patient", "carePlans", "conditions", "observations", "serviceRequests"]
+    assert keys["encounter-discharge"] == ["patient", "conditions", "observations"]
 
 
 def test_templates_stay_within_the_widely_supported_subset(engine: Engine) -> None:
