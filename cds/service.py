@@ -34,6 +34,7 @@ from cds.hooks.request import parse
 from cds.operations import apply as applying
 from cds.operations import definitions, requirements, terminology
 from cds.operations.capability import capability_statement
+from cds.operations.package import package
 
 _log = structlog.get_logger(__name__)
 
@@ -130,6 +131,13 @@ class Engine:
         """Answer a call of `PlanDefinition/$data-requirements`, as run_apply()."""
         sent = read_query(query) if body is None else read_body(body, self.settings.max_depth, exact=False)
         return requirements.data_requirements(sent, self._operations, plan_id)
+
+    def run_package(
+        self, kind: str, definition_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
+    ) -> dict[str, Any]:
+        """Answer a call of `$package`, as run_apply()."""
+        sent = read_query(query) if body is None else read_body(body, self.settings.max_depth, exact=False)
+        return package(sent, self.snapshot, self._operations.base, kind, definition_id)
 
     def run_terminology(
         self,

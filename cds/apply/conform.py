@@ -61,7 +61,8 @@ def _value(value: Any, kind: str, path: str, dropped: list[str]) -> Any:
     if kind not in PRIMITIVES:
         if kind == "Resource":
             return _resource(value, path, dropped)
-        return (_members(value, kind, path, dropped) or _NOTHING) if isinstance(value, dict) else _NOTHING
+        made = _members(value, kind, path, dropped) if isinstance(value, dict) else {}
+        return made if made and _says_enough(made, kind) else _NOTHING
     if kind == "boolean":
         return {"true": True, "false": False}.get(value, _NOTHING) if isinstance(value, str) else _of(value, bool)
     if kind in _INTEGERS or kind == "decimal":
@@ -70,6 +71,19 @@ def _value(value: Any, kind: str, path: str, dropped: list[str]) -> Any:
         wanted = int if kind in _INTEGERS else (int, float)
         return _NOTHING if isinstance(value, bool) else _of(value, wanted)
     return _of(value, str) or _NOTHING
+
+
+#: Without these an element of a definition says nothing.
+_NEEDED = {"ParameterDefinition": {"name"}, "DataRequirement": {"type"}, "Extension": {"url"}}
+_EXPRESSION = {"language", "expression"}
+_OF_EXTENSION = {fhir.VARIABLE: {"name", *_EXPRESSION}, fhir.FOR_EACH: {"name", *_EXPRESSION}, fhir.TARGET: _EXPRESSION}
+
+
+def _says_enough(element: dict[str, Any], kind: str) -> bool:
+    inner = _OF_EXTENSION.get(element.get("url", "")) if kind == "Extension" else None
+    if inner is not None:
+        return inner <= set(element.get("valueExpression", ()))
+    return _NEEDED.get(kind, set()) <= set(element)
 
 
 def _of(value: Any, kind: type | tuple[type, ...]) -> Any:

@@ -216,7 +216,7 @@ class Plans:
                 self._condition(
                     scope.compile(item.get("expression"), constants),
                     document.locate((*path, "condition", index, "expression")),
-                    " ".join(item["expression"].get("description", "").split()),
+                    " ".join((item.get("expression") or {}).get("description", "").split()),
                 )
                 for index, item in enumerate(fhir.as_list(action.get("condition")))
                 if item.get("kind") == "applicability"

@@ -60,13 +60,15 @@ _PARTIES = {
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What the answer is about: the reference to its subject, the moment (a FHIR dateTime), the others, and a text that
-    tells this application from others, from which ids derive. `base` is what full urls begin with."""
+    tells this application from others, from which ids derive. `base` is what full urls begin with, `notes` are what the
+    definition had to leave out."""
 
     subject: str
     moment: str
     identity: str
     people: People = NOBODY
     base: str = fhir.CANONICAL_BASE
+    notes: tuple[str, ...] = ()
 
 
 def render(plan: CompiledPlan, actions: Sequence[AppliedAction], setting: Setting, output: Output) -> Resource:
@@ -133,6 +135,8 @@ class _Rendering:
 
     def _group(self, definition: Resource, actions: Sequence[AppliedAction], place: str) -> Resource:
         group = _Group(definition)
+        if not place:
+            group.issues += [not_fhir(note) for note in self.setting.notes]
         group.ids = {_id_of(one) for action in actions for one in _shown(action)}
         goals = [self._goal(goal, index, place, group) for index, goal in enumerate(definition.get("goal") or ())]
         made = [self._action(action, group) for action in actions]
@@ -271,6 +275,11 @@ class _Rendering:
 
 #: Types whose resources are the same in every answer.
 _DEFINITIONS = frozenset({"Questionnaire"})
+
+
+def not_fhir(path: str) -> Issue:
+    """The warning that an element of a definition is none of FHIR R4."""
+    return Issue("structure", "This element is not FHIR R4 and was left out", path, None, "warning")
 
 
 def told(applied: AppliedAction) -> Iterator[Issue]:

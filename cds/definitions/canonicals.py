@@ -50,7 +50,7 @@ def references(document: Document) -> Iterator[Reference]:
         yield from _value_sets(requirement)
     for action in actions(root):
         for path, canonical in action.texts("definitionCanonical"):
-            yield path, canonical, ("PlanDefinition", "ActivityDefinition")
+            yield path, canonical, ("PlanDefinition", "ActivityDefinition", "Questionnaire")
         for requirement in (*action.each("input"), *(data for t in action.each("trigger") for data in t.each("data"))):
             yield from _value_sets(requirement)
         for reasons in action.extensions(fhir.OVERRIDE_REASONS):

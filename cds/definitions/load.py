@@ -15,7 +15,7 @@ from cds.errors import DefinitionError, Location, Problem, Severity, did_you_mea
 from cds.fhir import Resource
 
 #: The resource types that content is made of.
-KINDS = ("PlanDefinition", "ActivityDefinition", "Library", "ValueSet", "CodeSystem", "ConceptMap")
+KINDS = ("PlanDefinition", "ActivityDefinition", "Library", "ValueSet", "CodeSystem", "ConceptMap", "Questionnaire")
 
 _DEFINITION_HINTS = frozenset({"url", "status", "id"})
 

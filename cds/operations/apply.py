@@ -11,7 +11,7 @@ from cds import fhir
 from cds.apply.activity import People
 from cds.apply.conform import conformed, faults
 from cds.apply.plan import CompiledPlan, Plans
-from cds.apply.render import MESSAGES, OUTPUTS, Output, Setting, render, told
+from cds.apply.render import MESSAGES, OUTPUTS, Output, Setting, not_fhir, render, told
 from cds.apply.scope import Session
 from cds.cql.call import Call, Sent, refused
 from cds.definitions.snapshot import Snapshot
@@ -107,7 +107,7 @@ def apply_activity(sent: Sequence[Sent], service: Service, identifier: str | Non
     if wrong:
         issues = [Issue("invalid", one.message, one.location.path) for one in wrong]
         raise RequestError(422, [*issues, *told(applied)])
-    return _with_messages(resource, list(told(applied)))
+    return _with_messages(resource, [*map(not_fhir, request.content.dropped), *told(applied)])
 
 
 def _with_messages(resource: Resource, issues: list[Issue]) -> Resource:
@@ -127,7 +127,7 @@ def _applied(plan: CompiledPlan, request: _Request, subject: str, service: Servi
     actions = plan.apply(session)
     moment = request.now.isoformat()
     identity = f"{subject}|{moment}|{plan.definition.get('url') or plan.definition.get('id')}"
-    setting = Setting(subject, moment, identity, request.people, service.base)
+    setting = Setting(subject, moment, identity, request.people, service.base, request.content.dropped)
     return render(plan, actions, setting, output)
 
 

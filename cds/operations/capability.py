@@ -15,7 +15,10 @@ _OPERATIONS = {
     "Library": ("evaluate",),
     "ValueSet": ("expand", "validate-code"),
 }
-_URLS = {"evaluate": "http://hl7.org/fhir/uv/cpg/OperationDefinition/cpg-library-evaluate"}
+_URLS = {
+    "evaluate": "http://hl7.org/fhir/uv/cpg/OperationDefinition/cpg-library-evaluate",
+    "package": "http://hl7.org/fhir/uv/crmi/OperationDefinition/crmi-package",
+}
 _SYSTEM = {
     "cql": "http://hl7.org/fhir/uv/cpg/OperationDefinition/cpg-cql",
     "fhirpath": "http://fhirpath-lab.com/OperationDefinition/fhirpath",
@@ -50,6 +53,7 @@ def capability_statement(date: str, base: str) -> Resource:
 
 
 def _operations(kind: str) -> dict[str, Any]:
-    names = _OPERATIONS.get(kind, ())
-    found = [{"name": name, "definition": _URLS.get(name, f"{_DEFINITION}{kind}-{name}")} for name in names]
-    return {"operation": found} if found else {}
+    names = (*_OPERATIONS.get(kind, ()), "package")
+    return {
+        "operation": [{"name": name, "definition": _URLS.get(name, f"{_DEFINITION}{kind}-{name}")} for name in names]
+    }

@@ -38,7 +38,7 @@ def find_by_id(snapshot: Snapshot, kind: str, identifier: str) -> Resource:
 
 def read(snapshot: Snapshot, kind: str, identifier: str) -> Resource:
     """A definition of one of KINDS as it is served. Raises RequestError 404."""
-    return _served(find_by_id(snapshot, kind, identifier), identifier)
+    return served(find_by_id(snapshot, kind, identifier), identifier)
 
 
 def search(snapshot: Snapshot, kind: str, query: Sequence[tuple[str, str]], base: str) -> Resource:
@@ -62,7 +62,7 @@ def _entries(found: Sequence[Document], base: str) -> dict[str, Any]:
     entries = [
         {
             "fullUrl": f"{base}/{one.kind}/{id_of(one)}",
-            "resource": _served(one.resource, id_of(one)),
+            "resource": served(one.resource, id_of(one)),
             "search": {"mode": "match"},
         }
         for one in found
@@ -87,6 +87,7 @@ def _fits(document: Document, name: str, text: str) -> bool:
     return any(places)
 
 
-def _served(resource: Resource, identifier: str) -> Resource:
+def served(resource: Resource, identifier: str) -> Resource:
+    """A definition with the id it is served under."""
     rest = {name: value for name, value in resource.items() if name not in ("resourceType", "id")}
     return {"resourceType": resource["resourceType"], "id": identifier, **rest}

@@ -19,6 +19,19 @@ from cds.web.seam import FhirEngine
 _FORMATS = ("json", "application/json", "application/fhir+json")
 _KIND = f"<any({', '.join(KINDS)}):kind>"
 _APPLIED = "<any(PlanDefinition, ActivityDefinition):kind>"
+#: Operations of the standard on these types that nobody built.
+_UNBUILT = (
+    "validate",
+    "lookup",
+    "subsumes",
+    "translate",
+    "find-matches",
+    "questionnaire",
+    "populate",
+    "meta",
+    "revise",
+)
+_NOT_BUILT = f"<any({', '.join(repr(f'${name}') for name in _UNBUILT)}):operation>"
 _VALUE_SET = "<any('$expand', '$validate-code'):operation>"
 
 
@@ -38,6 +51,12 @@ def blueprint(engine: FhirEngine, settings: Settings) -> Blueprint:
 
     def requirements(identifier: str | None = None) -> Response:
         return _fhir(engine.run_requirements(identifier, **sent("$data-requirements")))
+
+    def package(kind: str, identifier: str | None = None) -> Response:
+        return _fhir(engine.run_package(kind, identifier, **sent("$package")))
+
+    def not_built(kind: str, operation: str, identifier: str | None = None) -> Response:  # noqa: ARG001 - the address
+        raise RequestError(501, Issue("not-supported", "This operation is not built; see /fhir/metadata", operation))
 
     def terminology(operation: str, identifier: str | None = None) -> Response:
         return _fhir(engine.run_terminology(operation[1:], identifier, **sent(operation)))
@@ -60,6 +79,10 @@ def blueprint(engine: FhirEngine, settings: Settings) -> Blueprint:
         (f"/fhir/{_APPLIED}/<identifier>/$apply", apply, both),
         ("/fhir/PlanDefinition/$data-requirements", requirements, both),
         ("/fhir/PlanDefinition/<identifier>/$data-requirements", requirements, both),
+        (f"/fhir/{_KIND}/$package", package, both),
+        (f"/fhir/{_KIND}/<identifier>/$package", package, both),
+        (f"/fhir/{_KIND}/{_NOT_BUILT}", not_built, both),
+        (f"/fhir/{_KIND}/<identifier>/{_NOT_BUILT}", not_built, both),
         (f"/fhir/ValueSet/{_VALUE_SET}", terminology, both),
         (f"/fhir/ValueSet/<identifier>/{_VALUE_SET}", terminology, both),
         (f"/fhir/{_KIND}", search, get),

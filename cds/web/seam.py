@@ -76,6 +76,12 @@ class FhirEngine(Protocol):
         """What `$data-requirements` finds."""
         ...
 
+    def run_package(
+        self, kind: str, definition_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
+    ) -> dict[str, Any]:
+        """What `$package` collects."""
+        ...
+
     def run_terminology(
         self,
         operation: str,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import random
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from operations_support import PATIENT, activity, apply, bundle, condition, dynamic, issues_of, plan
 
+from cds import fhir
 from cds.apply.conform import faults
 from cds.apply.render import OUTPUTS
+from cds.errors import RequestError
 from cds.service import Engine
 
 ACTIVITIES = [activity(kind, name=kind.lower()) for kind in ("ServiceRequest", "Task", "SupplyRequest", "Claim")]
@@ -82,3 +86,90 @@ def test_every_action_is_accounted_for(engine: Engine, found: list[dict[str, Any
 
     for action in definition["action"]:
         accounted(action)
+
+
+LIBRARY = {
+    "resourceType": "Library",
+    "url": "http://example.org/Library/L",
+    "name": "L",
+    "status": "active",
+    "type": {"text": "logic-library"},
+    "parameter": [{"name": "p", "use": "in", "type": "string"}],
+    "dataRequirement": [
+        {"id": "conditions", "type": "Condition", "codeFilter": [{"path": "code", "valueSet": "http://example.org/V"}]}
+    ],
+    "relatedArtifact": [{"type": "depends-on", "resource": "http://example.org/Library/M"}],
+    "extension": [
+        {
+            "url": fhir.VARIABLE,
+            "valueExpression": {"name": "v", "language": "text/fhirpath", "expression": "%conditions.exists()"},
+        }
+    ],
+}
+VALUES = {
+    "resourceType": "ValueSet",
+    "url": "http://example.org/V",
+    "status": "active",
+    "compose": {
+        "include": [{"system": "http://s", "concept": [{"code": "a"}]}, {"valueSet": ["http://example.org/W"]}]
+    },
+}
+REPEATED = {
+    "url": fhir.FOR_EACH,
+    "valueExpression": {"name": "item", "language": "text/fhirpath", "expression": "%patient.name"},
+}
+RICH = plan(
+    {
+        "id": "a",
+        "condition": [condition("%v")],
+        "definitionCanonical": ACTIVITIES[0]["url"],
+        "dynamicValue": [dynamic("action.title", "'x'")],
+        "participant": [{"type": "patient"}],
+        "relatedAction": [{"actionId": "b", "relationship": "before"}],
+        "goalId": ["g"],
+        "input": [{"type": "Condition"}],
+        "extension": [REPEATED],
+    },
+    {"id": "b", "action": [{"title": "C", "definitionUri": "http://example.org/q"}]},
+    goal=[{"id": "g", "description": {"text": "g"}, "target": [{"due": {"value": 1}}]}],
+    library=[LIBRARY["url"]],
+    contained=[{**ACTIVITIES[1], "id": "k"}],
+)
+JUNK = [None, 1, "x", True, [], {}, [1], [{}], {"a": 1}, "#k", [None], -1.5, "", [[{}]]]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, item in inner for place in places(item, (*path, key)))]
+
+
+def spoilt(value: Any, chance: random.Random) -> Any:
+    """The value with one element gone or replaced by junk."""
+    value = copy.deepcopy(value)
+    *above, last = chance.choice([path for path in places(value) if path and path != ("resourceType",)])
+    owner = value
+    for key in above:
+        owner = owner[key]
+    if chance.random() < 0.4:
+        del owner[last]
+    else:
+        owner[last] = chance.choice(JUNK)
+    return value
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_definitions_of_any_shape_are_applied_or_refused(engine: Engine, chance: random.Random) -> None:
+    """Nobody checked what a call brings: whatever it is, the answer is valid R4 or a refusal."""
+    brought: list[Any] = [RICH, LIBRARY, VALUES, ACTIVITIES[0], bundle(PATIENT)]
+    index = chance.randrange(len(brought))
+    brought[index] = spoilt(brought[index], chance)
+    definition, *content, data = brought
+    given = {"planDefinition": definition, "content": bundle(*content), "data": data}
+    try:
+        answer = apply(engine, "PlanDefinition", **given, subject="p", output="bundle")
+    except RequestError as error:
+        answer = {"resourceType": "OperationOutcome", "issue": [issue.as_fhir() for issue in error.issues]}
+        answer = answer if error.status in (400, 422) else {}
+    assert answer
+    assert not faults(answer)

@@ -140,6 +140,25 @@ def test_value_sets_are_expanded_and_asked(client: FlaskClient) -> None:
     assert post(client, "/fhir/ValueSet/$validate-code", given("url", url)).status_code == 400
 
 
+def test_a_package_holds_what_a_definition_depends_on(client: FlaskClient) -> None:
+    """The definition first, then plans, activities, libraries and value sets that it reaches, each once."""
+    answer = client.get(f"{PLAN}/$package").get_json()
+    names = [(entry["resource"]["resourceType"], entry["resource"]["id"]) for entry in answer["entry"]]
+    assert names[0] == ("PlanDefinition", "back-pain")
+    assert len(names) == len(set(names))
+    assert {kind for kind, _ in names} >= {"PlanDefinition", "ActivityDefinition", "Library"}
+    url = {"name": "url", "valueUri": answer["entry"][0]["resource"]["url"]}
+    assert post(client, "/fhir/PlanDefinition/$package", url).get_json() == answer
+    assert client.get("/fhir/PlanDefinition/none/$package").status_code == 404
+
+
+def test_operations_nobody_built_are_501(client: FlaskClient) -> None:
+    """apply-protocol.md: known to the standard and not built."""
+    response = client.post("/fhir/CodeSystem/$lookup", data=b"{}", headers=FHIR)
+    assert response.status_code == 501
+    assert response.get_json()["issue"][0]["code"] == "not-supported"
+
+
 def test_the_capability_statement_tells_the_truth(client: FlaskClient) -> None:
     """Valid R4, and every type and operation it names answers."""
     statement = client.get("/fhir/metadata").get_json()
