@@ -257,3 +257,15 @@ define Read: [Procedure]
         ("MedicationRequest", True),
         ("Procedure", True),
     ]
+
+
+def test_what_is_unknown_stays_so_for_whoever_asks_later(load_cql: LoadCql) -> None:
+    """A define that was computed for one expression, and is null for lack of data, is no false in another's query."""
+    both = cql_library(extension=[variable("first", "%HasPain")])
+    rules = [
+        action("a", condition=[condition("%first")]),
+        action("b", condition=when("exists (draftOrders O where HasPain)", "text/cql")),
+    ]
+    snapshot = load_cql(PAIN, both, plan(*rules, library=LIBRARY), Logic=LOGIC)
+    found = applied(snapshot, drafts=[draft("d1")], states={"Condition": Completeness.NEVER})
+    assert [a.outcome for a in found] == [Outcome.UNKNOWN, Outcome.UNKNOWN]

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cds.errors import EvaluationError
 from cds.expr.elm.code import Node, Piece, Place, Run, Scope, located
 from cds.expr.elm.operator import Operator
 from cds.expr.elm.results import result_type
 from cds.expr.elm.specifiers import ANY, BOOLEAN, named, read
+from cds.expr.functions.strings import full_matcher
 
 if TYPE_CHECKING:
     from cds.expr.elm.compiler import Compiler
@@ -31,8 +33,10 @@ def compile_call(compiler: Compiler, node: Node, scope: Scope, row: Operator) ->
             keywords["types"] = types
     if keywords:
         handler = partial(handler, **keywords)
-    if node["type"] == "In" and operands[1].constant and (words := _words(operands[1].value)) is not None:
-        return Piece(_among(operands[0].run, words, handler, operands[1].value, compiler.place), BOOLEAN)
+    if len(operands) == 2 and operands[1].constant and (make := _FIXED_RIGHT.get(node["type"])) is not None:
+        quick = make(operands[1].value, handler)
+        if quick is not None:
+            return Piece(_unary(quick, operands[0].run, row.nulls == "propagate", compiler.place), BOOLEAN)
     kind = result_type(node["type"], operands)
     needs_evaluation = row.needs_evaluation and not row.special.get(types)
     if needs_evaluation:
@@ -41,24 +45,27 @@ def compile_call(compiler: Compiler, node: Node, scope: Scope, row: Operator) ->
     return compiler.folded(run, operands, kind)
 
 
-def _words(value: Any) -> frozenset[str] | None:
-    """The items of a list of texts; None for any other value."""
-    return frozenset(value) if type(value) is list and {str}.issuperset(map(type, value)) else None
+def _among(items: Any, otherwise: Callable[..., Any]) -> Callable[[Any], Any] | None:
+    """`in` a list of constant texts: one look-up for a text; what is none is compared as ever."""
+    if type(items) is not list or not {str}.issuperset(map(type, items)):
+        return None
+    words = frozenset(items)
+    return lambda value: value in words if type(value) is str else otherwise(value, items)
 
 
-def _among(left: Run, words: frozenset[str], otherwise: Callable[..., Any], items: Any, place: Place) -> Run:
-    """A text among constant texts, by one look-up; what is no text is compared as ever."""
+def _matching(pattern: Any, _otherwise: Callable[..., Any]) -> Callable[[Any], Any] | None:
+    """`Matches` a constant pattern, read once; one that cannot be read fails when it is asked for."""
+    try:
+        return full_matcher(pattern)
+    except EvaluationError:
+        return None
 
-    def run(ev: Any, frame: list[Any]) -> Any:
-        value = left(ev, frame)
-        if type(value) is str:
-            return value in words
-        try:
-            return otherwise(value, items)
-        except Exception as error:
-            raise located(error, place) from error
 
-    return run
+#: Operators that are quicker where the right operand is always the same: what makes their handler of the left one.
+_FIXED_RIGHT: dict[str, Callable[[Any, Callable[..., Any]], Callable[[Any], Any] | None]] = {
+    "In": _among,
+    "Matches": _matching,
+}
 
 
 def operand_nodes(node: Node, row: Operator) -> list[Node | None]:

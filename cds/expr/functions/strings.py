@@ -151,6 +151,16 @@ def matches_full(text: str, pattern: Any, flags: Any = None) -> bool:
     return read_pattern(pattern, text, flags, "matchesFull", _TESTS).fullmatch(_encoded(text)) is not None
 
 
+def full_matcher(pattern: str) -> Callable[[str], bool]:
+    """matches_full() for one pattern, which is read once. EvaluationError when it cannot be read."""
+    fullmatch = read_pattern(pattern, "", None, "matchesFull", _TESTS).fullmatch
+
+    def matcher(text: str) -> bool:
+        return (fullmatch(_encoded(text)) is not None) if len(text) <= MAX_SUBJECT else matches_full(text, pattern)
+
+    return matcher
+
+
 def _encoded(text: str) -> bytes:
     # On bytes the library need not tell characters' places, which costs more than the match.
     return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,134 @@
+"""What the engine offers to functions that a library declares external, and the quick ways of some operators."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from cds.errors import EvaluationError
+from cds.expr import Evaluation
+from cds.expr.libraries import Libraries
+
+TEXT = """library Tested
+using FHIR version '4.0.1'
+valueset Known: 'http://example.org/known'
+parameter given System.Any
+parameter coded FHIR.CodeableConcept
+parameter texts List<String>
+context Patient
+define function Resolve(reference FHIR.Reference) returns FHIR.Condition: external
+define function Resolve(reference FHIR.Reference, container Any) returns FHIR.Condition: external
+define function CalendarDay(value Choice<FHIR.dateTime, FHIR.Period, FHIR.string>) returns Date: external
+define function Elsewhere(value Integer) returns Integer: external
+define Referred: Resolve(given as FHIR.Reference).id
+define Contained: Resolve(given as FHIR.Reference, given).id
+define "Day": CalendarDay(given as FHIR.dateTime)
+define Fails: Elsewhere(1)
+define Member: coded in Known
+define Among: texts T where T in { 'a', 'b' }
+define Matching: texts T where Matches(T, '(?is).*\\\\bpain\\\\b.*')
+define Unreadable: Matches(First(texts), '(')
+define FirstOnly: exists (texts T where Message(T = 'a', true, T, 'Message', 'asked'))
+"""
+
+
+class Codes:
+    """A terminology of one value set."""
+
+    def member(self, value_set: str, system: str | None, code: str) -> bool | None:
+        return code == "1" and system in (None, "s") if value_set == "http://example.org/known" else None
+
+    def codes(self, value_set: str) -> frozenset[tuple[str, str]] | None:
+        return frozenset({("s", "1")}) if value_set == "http://example.org/known" else None
+
+    def subsumes(self, _system: str, _ancestor: str, _code: str) -> bool | None:
+        return None
+
+
+def resolve(reference: str, base: dict[str, Any] | None) -> dict[str, Any] | None:
+    return {"id": f"{reference}<{(base or {}).get('id', '')}"} if reference != "Condition/gone" else None
+
+
+def evaluation(**options: Any) -> Evaluation:
+    return Evaluation(
+        now=datetime(2026, 3, 2, 12, tzinfo=UTC),
+        zone=timezone(timedelta(hours=1)),
+        resolve=resolve,
+        terminology=Codes(),
+        **options,
+    )
+
+
+def value(define: str, **parameters: Any) -> Any:
+    return Libraries().compile(TEXT).evaluate(evaluation(parameters=parameters), define)
+
+
+@pytest.mark.parametrize(
+    ("define", "given", "expected"),
+    [
+        ("Referred", {"reference": "Condition/1"}, "Condition/1<"),
+        ("Contained", {"reference": "#c", "id": "own"}, "#c<own"),
+        ("Referred", {"reference": "Condition/gone"}, None),
+        ("Referred", {"reference": 5}, None),
+        ("Referred", {"display": "Pain"}, None),
+        ("Referred", None, None),
+    ],
+)
+def test_resolve_finds_what_a_reference_names(define: str, given: Any, expected: str | None) -> None:
+    """A reference leads to data of the call, with the container for what it contains, and never further."""
+    assert value(define, given=given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2026-03", "2026-03-01"),
+        ("2026-03-02", "2026-03-02"),
+        ("2026-03-02T23:30:00Z", "2026-03-03"),
+        ("soon", "None"),
+        (None, "None"),
+    ],
+)
+def test_calendar_day_is_the_earliest_in_the_zone(given: str | None, expected: str) -> None:
+    """Partial dates begin their first day; a moment is read in the zone of the evaluation."""
+    assert str(value("Day", given=given)) == expected
+
+
+def test_another_external_function_fails_with_its_name() -> None:
+    """What nobody offers is an error when it is asked for."""
+    with pytest.raises(EvaluationError, match=r"Elsewhere\(\) is not available"):
+        value("Fails")
+
+
+@pytest.mark.parametrize(
+    ("concept", "expected"),
+    [
+        ({"coding": [{"system": "t", "code": "1"}, {"system": "s", "code": "1"}]}, True),
+        ({"coding": [{"system": "s", "code": "2"}]}, False),
+        ({"coding": [{"code": "1"}]}, True),
+        ({"text": "one"}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_a_concept_is_in_a_value_set_by_any_of_its_codings(concept: Any, expected: bool) -> None:
+    """The element itself is looked up: the answer is that of the Concept it converts to."""
+    assert value("Member", coded=concept) is expected
+
+
+def test_constant_operands_change_no_answer() -> None:
+    """`in` constant texts and `Matches` a constant pattern answer as with any operands; a null is kept by neither."""
+    texts = ["a", "c", None, "Back PAIN\nhere", "painful", "b"]
+    assert value("Among", texts=texts) == ["a", "b"]
+    assert value("Matching", texts=texts) == ["Back PAIN\nhere"]
+    with pytest.raises(EvaluationError, match="regular expression"):
+        value("Unreadable", texts=["x"])
+
+
+def test_exists_stops_at_the_first_row() -> None:
+    """`exists` of a query asks no further once the answer is known."""
+    ev = evaluation(parameters={"texts": ["b", "a", "a"]})
+    assert Libraries().compile(TEXT).evaluate(ev, "FirstOnly") is True
+    assert [message.code for message in ev.messages] == ["b", "a"]
