@@ -16,7 +16,7 @@ import orjson
 
 from cds.cli import cql_values
 from cds.cli.content import LazyContent
-from cds.cli.items import harmless
+from cds.cli.items import harmless, render_steps
 from cds.cli.options import author_settings, output_format
 from cds.cli.resources import read_resource
 from cds.cql.author import Author, written_value
@@ -25,6 +25,7 @@ from cds.cql.parameters import named_define, named_parameters, parameters_of
 from cds.cql.record import Record, record_of
 from cds.cql.session import Lookup, Outcome, Session
 from cds.errors import ConfigurationError, DefinitionError, Problem, RequestError, did_you_mean
+from cds.expr import Item, Step
 from cds.expr.elm.library import Define, Library
 from cds.fhir import written
 from cds.fhirpath.question import Surroundings
@@ -32,6 +33,8 @@ from cds.fhirpath.question import Surroundings
 #: The widest column of names, and the narrowest for values.
 _NAMES = 28
 _VALUES = 30
+#: What of a step's value is shown.
+_LONGEST_SHOWN = 120
 
 
 @click.command("cql")
@@ -54,6 +57,7 @@ _VALUES = 30
 @click.option("--now", help="Stop the clock at this FHIR dateTime. [CDS_NOW]")
 @click.option("--content", default=None, help="Folder of definitions with more libraries and value sets. [CDS_CONTENT]")
 @click.option("--explain", is_flag=True, help="Show what each expression called, looked up and lacked.")
+@click.option("--trace", is_flag=True, help="Show each step of the evaluation.")
 @output_format
 def command(
     file: Path,
@@ -64,6 +68,7 @@ def command(
     now: str | None,
     content: str | None,
     explain: bool,
+    trace: bool,
     form: str,
 ) -> None:
     """Evaluate the expressions of FILE, a library in CQL (.cql) or ELM (.json), and print their values.
@@ -79,12 +84,14 @@ def command(
         _stop(error.problems, form)
     wanted = [_define(library, name) for name in names] or list(_public(library))
     moment = settings.fixed_now or datetime.now(UTC)
-    session = Session(Surroundings(moment, ZoneInfo(settings.timezone), shared), _record(data, subject))
+    surroundings = Surroundings(moment, ZoneInfo(settings.timezone), shared)
+    session = Session(surroundings, _record(data, subject), steps=trace)
     session.bind(dict(binding for given in parameters for binding in _bindings(library, session, given)))
     outcomes = [session.outcome(define.library, define.name) for define in wanted]
     problems = list(dict.fromkeys(author.problem(found.error) for found in outcomes if found.error is not None))
     if form == "json":
-        _write({**_record_of(library, outcomes, session, explain), "problems": [each.as_dict() for each in problems]})
+        found = {**_record_of(library, outcomes, session, explain), "problems": [each.as_dict() for each in problems]}
+        _write({**found, **_steps(outcomes)} if trace else found)
     else:
         _print(outcomes, library, author, explain)
         for message in session.messages:
@@ -160,9 +167,8 @@ def _print(outcomes: list[Outcome], library: Library, author: Author, explain: b
     for name, outcome in zip(names, outcomes, strict=True):
         for line in _lines(name, outcome, author, column, width):
             click.echo(line)
-        if explain:
-            for line in _explained(outcome, library, width):
-                click.echo(line)
+        for line in (*(_explained(outcome, library, width) if explain else ()), *_traced(outcome, library)):
+            click.echo(line)
 
 
 def _name(define: Define, library: Library) -> str:
@@ -194,6 +200,19 @@ def _explained(outcome: Outcome, library: Library, width: int) -> Iterator[str]:
         for index, part in enumerate(parts if label == "retrieved" else [", ".join(parts)] if parts else []):
             head = f"    {label if index == 0 else '':<10}"
             yield textwrap.fill(part, width, initial_indent=head, subsequent_indent=" " * 16, break_on_hyphens=False)
+
+
+def _traced(outcome: Outcome, library: Library) -> Iterator[str]:
+    """The steps of an outcome, indented below it."""
+    for step in render_steps(outcome.steps, _shown, library=library.name):
+        yield textwrap.indent(step, "    ")
+    if outcome.cut:
+        yield "    ..."
+
+
+def _shown(items: list[Item]) -> str:
+    told = ", ".join(cql_values.text(item.value) for item in items)
+    return told if len(told) <= _LONGEST_SHOWN else told[:_LONGEST_SHOWN] + "..."
 
 
 def _lookup(lookup: Lookup) -> str:
@@ -242,6 +261,19 @@ def _looked_up(lookup: Lookup) -> dict[str, Any]:
         "found": lookup.found,
         "complete": lookup.complete,
     }
+
+
+def _steps(outcomes: list[Outcome]) -> dict[str, Any]:
+    """The steps of all expressions in the order of their evaluation."""
+    steps = [_step(step) for outcome in outcomes for step in outcome.steps]
+    return {"steps": steps, "cut": any(outcome.cut for outcome in outcomes)}
+
+
+def _step(step: Step) -> dict[str, Any]:
+    place = {"library": step.library, "line": step.line, "column": step.column, "name": step.name}
+    index = {} if step.index is None else {"index": step.index}
+    (item,) = step.items
+    return {**place, **index, "type": item.type, "value": cql_values.record(item.value)}
 
 
 def _write(found: dict[str, Any]) -> None:

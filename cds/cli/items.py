@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -30,12 +30,17 @@ def render_items(items: list[Item]) -> Iterator[str]:
             yield f"{item.type:{width}}  {json_text(item.value)}{where}"
 
 
-def render_steps(steps: Iterable[Step]) -> Iterator[str]:
-    """A line per step: line and column, name, the index within a loop, and the items."""
-    width = shutil.get_terminal_size().columns - 2  # they may stand indented below a context
+def render_steps(
+    steps: Iterable[Step], shown: Callable[[list[Item]], str] | None = None, *, library: str = ""
+) -> Iterator[str]:
+    """A line per step: line and column, behind the library where that is not `library`; name, the index within a loop,
+    and the items as they are `shown`."""
+    width = shutil.get_terminal_size().columns - 4  # they may stand indented below a context or value
+    told = shown or _shown
     for step in steps:
-        head = f"{f'{step.line}:{step.column}':<6} {step.name}{'' if step.index is None else f' [{step.index}]'}"
-        yield textwrap.fill(f"{head:<24} {_shown(step.items)}", width, subsequent_indent=" " * 25)
+        where = f"{step.library}:{step.line}" if step.library != library else step.line
+        head = f"{f'{where}:{step.column}':<6} {step.name}{'' if step.index is None else f' [{step.index}]'}"
+        yield textwrap.fill(f"{head:<24} {told(step.items)}", width, subsequent_indent=" " * 25)
 
 
 def _shown(items: list[Item]) -> str:

@@ -11,6 +11,7 @@ from cds.errors import ExpressionError
 from cds.expr.elm.library import Define, Library
 from cds.expr.elm.values import Partial
 from cds.expr.evaluation import Evaluation, Message
+from cds.expr.trace import Room, Step, Trace
 from cds.fhirpath.question import Surroundings
 
 
@@ -29,13 +30,15 @@ class Lookup:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The value of an expression, or why it has none. `called` are the expressions it asked for, and those they did;
-    `lookups` what all of them looked up."""
+    `lookups` what all of them looked up. `steps` are those of what was not computed before, complete unless `cut`."""
 
     define: Define
     value: Any
     error: ExpressionError | None
     called: tuple[Define, ...]
     lookups: tuple[Lookup, ...]
+    steps: tuple[Step, ...] = ()
+    cut: bool = False
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -52,16 +55,21 @@ class _Steps:
 
 
 class Session:
-    """Evaluates the expressions of a library, each at most once; all share one step budget (security.md E2)."""
+    """Evaluates the expressions of a library, each at most once; all share one step budget (security.md E2). The steps
+    of each are kept only when asked for."""
 
-    def __init__(self, surroundings: Surroundings, record: Record) -> None:
+    def __init__(self, surroundings: Surroundings, record: Record, *, steps: bool = False) -> None:
         self._watch = _Watch(record)
+        self._room = Room()
+        self._steps: list[Step] = []
+        self._cut = False
         self.evaluation = Evaluation(
             now=surroundings.now,
             zone=surroundings.zone,
             terminology=surroundings.terminology,
             resolve=record.resolve,
             lenient=True,
+            trace=Trace(step=self._step) if steps else None,
             data=self._watch,
         )
         self.evaluation.results = self._watch.results
@@ -79,6 +87,7 @@ class Session:
         """The outcome of a named expression. Raises NotFoundError when there is none of that name."""
         define = library.define(name)
         self._watch.open.clear()
+        self._steps, self._cut = [], False
         value, error = None, None
         try:
             value = library.evaluate(self.evaluation, name)
@@ -86,7 +95,12 @@ class Session:
             error = failed
         reached = self._watch.reached(define)
         lookups = dict.fromkeys(lookup for found in reached for lookup in self._watch.steps_of(found).lookups)
-        return Outcome(define, value, error, tuple(reached[1:]), tuple(lookups))
+        return Outcome(define, value, error, tuple(reached[1:]), tuple(lookups), tuple(self._steps), self._cut)
+
+    def _step(self, step: Step) -> None:
+        self._cut = self._cut or not self._room.has(step)
+        if not self._cut:
+            self._steps.append(step)
 
 
 class _Watch:

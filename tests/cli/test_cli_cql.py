@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from cds.cli import group
 from cds.errors import ConfigurationError, DefinitionError
+from cds.expr import trace
 from cds.expr.cql.parser import parse_library
 from cds.expr.cql.translate import translate
 
@@ -108,6 +109,48 @@ def test_explain_shows_the_way(cql: Cql) -> None:
         "    called    Back Pain\n"
         "    retrieved [Condition: code in { http://snomed.info/sct|279039007 }]: 1 found\n"
     )
+
+
+def test_trace_shows_each_step(cql: Cql) -> None:
+    """Where it stands, in which library if in another, its name, the number of the row, and its value."""
+    source = PAIN.replace('[Condition: "Pain"]', "C.All P where P.id = 'c'")
+    ended = cql("--input", "b.json", "--define", "Has Back Pain", "--trace", pain_cql=source)
+    assert ended.stdout.splitlines() == [
+        "Has Back Pain  true",
+        "    Common:5:13 [Condition]  { Condition/c (Low back pain) }",
+        "    Common:5:1 All           { Condition/c (Low back pain) }",
+        "    10:21  C.All             { Condition/c (Low back pain) }",
+        "    10:21  P [0]             Condition/c (Low back pain)",
+        "    10:35  .id [0]           'c'",
+        "    10:42  constant [0]      'c'",
+        "    10:35  = [0]             true",
+        "    10:21  query             { Condition/c (Low back pain) }",
+        "    10:1   Back Pain         { Condition/c (Low back pain) }",
+        "    11:32  Back Pain         { Condition/c (Low back pain) }",
+        "    11:25  exists            true",
+        "    11:1   Has Back Pain     true",
+    ]
+
+
+def test_trace_for_machines(cql: Cql) -> None:
+    """The steps of all expressions in order, each with its static type; they lead up to an error too."""
+    source = "library P\ndefine A: ({ 1 }) N return N\ndefine B: 1 + Ln(0)\n"
+    found = json.loads(cql("--trace", "--format", "json", pain_cql=source).stdout)
+    step = {"library": "P", "line": 2, "column": 12, "name": "N", "index": 0, "type": "System.Integer", "value": 1}
+    assert found["steps"][2] == step
+    assert [each["name"] for each in found["steps"]] == [
+        *["constant", "List", "N", "N", "query", "A"],
+        *["constant", "constant"],
+    ]
+    assert (found["cut"], found["problems"][0]["line"]) == (False, 3)
+    assert "steps" not in json.loads(cql("--format", "json", pain_cql=source).stdout)
+
+
+def test_a_long_trace_is_cut(cql: Cql, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The value is whole, the trace is not, and says so."""
+    monkeypatch.setattr(trace, "MAX_STEPS", 1)
+    ended = cql("--trace", pain_cql="library P\ndefine A: 1 + 2\n")
+    assert ended.stdout.splitlines() == ["A  3", "    2:11   constant          1", "    ..."]
 
 
 def test_without_data_what_hangs_on_it_is_unknown(cql: Cql) -> None:
