@@ -135,6 +135,10 @@ class Session:
         #: the values of cds.definitions.scope.CALL_NAMES that the engine does not know by itself
         self.call_values: dict[str, list[Any]] = {
             "patient": patients[:1],
+            "subject": patients[:1],
+            "encounter": [],
+            "practitioner": [],
+            "organization": [],
             "hook": [hook],
             "draftOrders": list(orders.drafts),
             "selectedOrders": list(orders.selected),

@@ -24,7 +24,9 @@ Constants = Mapping[str, Type]
 def of_call() -> Constants:
     """What every expression may use. Drafts, selected drafts and appointments are parameters in CQL."""
     patient = _named(["Patient"])
-    return MappingProxyType({"patient": patient, "context": patient, "resource": patient, "hook": STRING})
+    return MappingProxyType(
+        {"patient": patient, "subject": patient, "context": patient, "resource": patient, "hook": STRING}
+    )
 
 
 @cache

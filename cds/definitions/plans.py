@@ -103,7 +103,7 @@ def _services(registry: Registry) -> Iterator[Problem]:
             continue
         root = Element.root(document)
         is_root = document in roots
-        if root.text("description") is None and (is_root or _hooks(root)):
+        if root.text("description") is None and (_hooks(root) or (is_root and _all_hooks(document, registry))):
             message = "the plan has no description, which a CDS Hooks service must have"
             hint = "add `description:` with what the service advises on"
             severity: Severity = "error" if is_root else "warning"

@@ -10,7 +10,10 @@ from cds.definitions.source import ElementPath
 from cds.fhir import Resource, as_list, extension
 
 #: Names of every call, present in every scope.
-CALL_NAMES = frozenset({"patient", "hook", "draftOrders", "selectedOrders", "appointments", "context", "resource"})
+CALL_NAMES = frozenset(
+    "patient hook draftOrders selectedOrders appointments context resource"
+    " subject encounter practitioner organization".split()
+)
 
 
 def library_names(library: Resource) -> dict[str, ElementPath]:

@@ -110,3 +110,8 @@ def test_for_each_name_must_not_hide_another_name(tmp_path: Path) -> None:
     text = _content(tmp_path).joinpath("content.yaml").read_text(encoding="utf-8")
     (tmp_path / "content.yaml").write_text(text.replace("name: order,", "name: own,").replace("%order", "%own"))
     assert [problem.code for problem in check_content(tmp_path)] == ["variable-duplicate"]
+
+
+def test_the_names_of_the_standard_are_there() -> None:
+    """Published definitions say %subject, %practitioner, %encounter and %organization (FHIR, Using Expressions)."""
+    assert {"subject", "practitioner", "encounter", "organization"} <= CALL_NAMES
