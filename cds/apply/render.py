@@ -205,8 +205,9 @@ class _Rendering:
         action |= _unless_empty("participant", [self._participant(one) for one in _dicts(element.get("participant"))])
         reference = self._resource(applied, source, group)
         below = [] if source.plan else [made for child in applied.children if (made := self._action(child, group))]
-        if isinstance(source.reference, dict) and "title" not in action and "title" in source.reference:
-            action["title"] = source.reference["title"]
+        named = source.plan.definition if source.plan is not None else source.reference
+        if isinstance(named, dict) and "title" in named:
+            action.setdefault("title", named["title"])
         if reference and below:  # a RequestGroup's action has one of both (rqg-1)
             below.insert(0, {"id": f"{action['id']}.resource", "resource": reference})
         elif reference:
@@ -285,14 +286,16 @@ def not_fhir(path: str) -> Issue:
 def told(applied: AppliedAction) -> Iterator[Issue]:
     """What became of an action, where that is not what its title says."""
     name = f"'{_label(applied)}'"
-    for condition in applied.conditions:
+    said = applied.source.conditions if applied.source is not None else ()
+    for condition, compiled in zip(applied.conditions, said, strict=False):  # none is judged after a false one
+        meaning = f" ({compiled.description})" if compiled.description else ""
         if condition.error is not None:
             yield Issue("exception", f"Action {name} failed: {condition.error}", condition.location.path)
         elif condition.value is False:
-            text = f"Action {name} does not apply: {condition.expression} is false"
+            text = f"Action {name} does not apply: {condition.expression} is false{meaning}"
             yield Issue("informational", text, condition.location.path, severity="information")
         elif condition.value is None:
-            text = f"Whether action {name} applies is not known: {condition.expression} is unknown"
+            text = f"Whether action {name} applies is not known: {condition.expression} is unknown{meaning}"
             yield Issue("incomplete", text, condition.location.path, severity="information")
     if applied.outcome is Outcome.NOT_APPLICABLE and not applied.conditions:
         text = f"Action {name} does not apply: there is nothing to repeat it for"

@@ -119,7 +119,9 @@ def test_goals_become_goals_of_the_patient(engine: Engine) -> None:
 
 def test_what_does_not_apply_or_is_not_known_is_told(engine: Engine) -> None:
     """False leaves an action out and says why; unknown keeps it with its condition and without its resource."""
-    no = {"id": "no", "title": "No", "condition": [condition("%patient.gender = 'male'")]}
+    male = condition("%patient.gender = 'male'")
+    male["expression"]["description"] = "the patient is a man"
+    no = {"id": "no", "title": "No", "condition": [male]}
     open_one = condition("%patient.birthDate < @2000-01-01")
     unknown = {**USE, "id": "perhaps", "title": "Perhaps", "condition": [open_one]}
     answer = applied(engine, plan(no, unknown), WALK)
@@ -128,6 +130,7 @@ def test_what_does_not_apply_or_is_not_known_is_told(engine: Engine) -> None:
     first, second = issues_of(answer)
     assert first[0] == second[0] == "information"
     assert "'No' does not apply" in first[1]
+    assert first[1].endswith("is false (the patient is a man)")
     assert "'Perhaps'" in second[1]
 
 
@@ -169,11 +172,15 @@ def test_an_invalid_resource_is_told_and_left_out(engine: Engine) -> None:
 
 def test_nested_plans_become_groups_of_their_own(engine: Engine) -> None:
     """To any depth; each with its own ids and messages."""
-    inner = plan({**USE, "condition": [condition("false")]}, name="inner")
-    middle = plan({"id": "m", "definitionCanonical": inner["url"]}, name="middle")
+    inner = plan({**USE, "condition": [condition("false")]}, name="inner", title="Inner")
+    middle = plan({"id": "m", "definitionCanonical": inner["url"]}, name="middle", title="Middle")
     outer = plan({"id": "o", "definitionCanonical": middle["url"]})
     answer = applied(engine, outer, middle, inner, WALK, output="bundle")
     assert [entry["resource"]["resourceType"] for entry in answer["entry"]] == ["RequestGroup"] * 3
+    assert [action["title"] for entry in answer["entry"] for action in entry["resource"].get("action", ())] == [
+        "Middle",
+        "Inner",
+    ]
     assert len({entry["resource"]["id"] for entry in answer["entry"]}) == 3
 
 
