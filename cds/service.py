@@ -67,6 +67,9 @@ class Engine:
         self._parameters = {"guideline": settings.guideline}
         self._content = Content(self.snapshot)
         plans = Plans(self.snapshot)
+        for document in self.snapshot.documents:
+            if document.kind == "PlanDefinition":  # now, for compiling is not for several threads at once
+                plans.compile(document.resource)
         self._started = self._now().isoformat()
         self._operations = applying.Service(
             self.snapshot,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -194,3 +195,16 @@ def test_other_formats_and_methods_are_refused(client: FlaskClient) -> None:
     assert client.get(f"{PLAN}?_format=xml").status_code == 406
     assert client.get("/fhir/PlanDefinition/$apply").status_code in (404, 405)
     assert client.delete(PLAN).status_code == 405
+
+
+def test_calls_at_once_do_not_meet(client: FlaskClient) -> None:
+    """Plans are compiled before the first call: several threads apply the same ones."""
+    app = client.application
+
+    def call(url: str) -> int:
+        return app.test_client().get(url).status_code
+
+    names = ["back-pain", "acupuncture", "bed-rest", "exercise-program"] * 3
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(call, [f"/fhir/PlanDefinition/{name}/$apply?subject=p" for name in names])
+    assert set(answers) == {200}
