@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
 import pytest
 from cql_suite import NOW, SUITE, cases, failure, library_of
 
@@ -56,27 +59,43 @@ def test_suite_is_complete() -> None:
     assert len(names) == len(set(names)) == SIZE
 
 
-def test_traced_answers_are_the_same() -> None:
-    """The form that reports gives what the plain one does, errors with their place too, and tells the answer last."""
-    told: list[Step] = []
-    ended = 0
-
-    def answer(library: Library, trace: Trace | None = None) -> str:
-        try:
-            return repr(library.evaluate(Evaluation(now=NOW, trace=trace), "Case"))
-        except CdsError as error:
-            told.clear()
-            return repr(error)
-
+@pytest.fixture(scope="module")
+def libraries() -> dict[str, Library]:
+    """The library of each case that compiles."""
+    found = {}
     for case in cases():
-        try:
-            library = library_of(case.expression)
-        except CdsError:
-            continue
-        told.clear()
+        with suppress(CdsError):
+            found[case.name] = library_of(case.expression)
+    return found
+
+
+def answer(library: Library, trace: Trace | None = None) -> str:
+    """The value of a case, or its error with the place."""
+    try:
+        return repr(library.evaluate(Evaluation(now=NOW, trace=trace), "Case"))
+    except CdsError as error:
+        return repr(error)
+
+
+def test_traced_answers_are_the_same(libraries: dict[str, Library]) -> None:
+    """The form that reports gives what the plain one does, errors too, and tells the answer last."""
+    ended = 0
+    for name, library in libraries.items():
+        told: list[Step] = []
         plain = answer(library)
-        assert answer(library, Trace(step=told.append)) == plain, case.name
-        if told:
-            assert (told[-1].name, repr(told[-1].items[0].value)) == ("Case", plain), case.name
+        assert answer(library, Trace(step=told.append)) == plain, name
+        if told and told[-1].name == "Case":
+            assert repr(told[-1].items[0].value) == plain, name
             ended += 1
     assert ended > SIZE * 0.9
+
+
+def test_threads_share_compiled_libraries(libraries: dict[str, Library]) -> None:
+    """Eight threads at once, half of them traced, each get the answers of a run alone."""
+    alone = [answer(library) for library in libraries.values()]
+
+    def work(number: int) -> list[str]:
+        return [answer(library, Trace(step=id) if number % 2 else None) for library in libraries.values()]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(found == alone for found in pool.map(work, range(8)))

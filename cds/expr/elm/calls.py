@@ -11,6 +11,7 @@ from cds.expr.elm.code import Node, Piece, Place, Run, Scope, located
 from cds.expr.elm.operator import Operator
 from cds.expr.elm.results import result_type
 from cds.expr.elm.specifiers import ANY, BOOLEAN, named, read
+from cds.expr.elm.work import paid, paid_result
 from cds.expr.functions.strings import full_matcher
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def compile_call(compiler: Compiler, node: Node, scope: Scope, row: Operator) -> Piece:
     """A call of one operator."""
-    operands = [compiler.optional(operand, scope) for operand in operand_nodes(node, row)]
+    operands = [paid(row.name, compiler.optional(operand, scope)) for operand in operand_nodes(node, row)]
     if row.arity not in (-1, len(operands)):
         raise compiler.semantic(f"{row.name} takes {row.arity} operands, not {len(operands)}")
     types = static_types(node, operands)
@@ -42,7 +43,7 @@ def compile_call(compiler: Compiler, node: Node, scope: Scope, row: Operator) ->
     if needs_evaluation:
         return Piece(_with_evaluation(handler, operands, row.nulls == "propagate", compiler.place), kind)
     run = call(handler, operands, row.nulls == "propagate", compiler.place)
-    return compiler.folded(run, operands, kind)
+    return paid_result(row.name, compiler.folded(run, operands, kind))
 
 
 def _among(items: Any, otherwise: Callable[..., Any]) -> Callable[[Any], Any] | None:
