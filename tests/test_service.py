@@ -119,8 +119,8 @@ def test_null_and_an_empty_bundle_mean_the_same(engine: Engine) -> None:
 def test_optional_data_that_is_missing_does_not_refuse_the_call(engine: Engine) -> None:
     """Its absence is unknown: what rests on it is silent, the rest speaks (P7, E8)."""
     prefetch = {key: PREFETCH[key] for key in ("patient", "conditions")}
-    assert decisions(cards(engine, request("patient-view"))) == ["exercise-program", "stay-active"]
-    assert cards(engine, request("patient-view", prefetch)) == []
+    assert decisions(cards(engine, request("patient-view"))) == ["exercise-program", "stay-active", "heat-cold"]
+    assert decisions(cards(engine, request("patient-view", prefetch))) == ["heat-cold"]
 
 
 def test_no_card_appears_because_data_was_not_received(engine: Engine) -> None:
@@ -168,11 +168,11 @@ def test_ids_differ_between_services_called_for_one_event(engine: Engine) -> Non
     assert len(set(uuids)) == len(uuids) == 2
 
 
-@pytest.mark.parametrize(("most", "expected"), [(5, 2), (1, 1), (0, 0)])
+@pytest.mark.parametrize(("most", "expected"), [(5, 3), (1, 1), (0, 0)])
 def test_info_cards_on_a_patient_view_are_limited(most: int, expected: int) -> None:
     """Only the first info cards of the pathway are shown (decisions.md, rules for all)."""
     found = cards(Engine(Settings(demo=True, max_info_cards=most)), request("patient-view"))
-    assert decisions(found) == ["exercise-program", "stay-active"][:expected]
+    assert decisions(found) == ["exercise-program", "stay-active", "heat-cold"][:expected]
 
 
 def test_single_decisions_are_services_by_setting() -> None:
