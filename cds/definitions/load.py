@@ -180,6 +180,8 @@ def _resources(unit: _Unit) -> Iterator[Document | Problem]:
     if not isinstance(value, dict):
         hint = "write one FHIR resource per file or per YAML document"
         yield unit.problem("resource-expected", "this is not a resource", None, hint)
+    elif value.keys() == {"library"} and isinstance(value["library"], dict) and "identifier" in value["library"]:
+        return  # ELM, which a Library names as its content
     elif "resourceType" not in value:
         yield _without_type(unit, value)
     elif value["resourceType"] == "Bundle":

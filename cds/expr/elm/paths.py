@@ -104,9 +104,21 @@ def step(compiler: Compiler, base: Piece, name: str) -> Piece:
     get, kind = getter(compiler.model, base.type, name)
     run = base.run
     slot = base.slot
+    if slot is not None and isinstance(base.type, TupleOf):
+        return Piece(_of_tuple(slot, name, get), kind)
     if slot is not None:
         return Piece(lambda _ev, frame: get(frame[slot]), kind)
     return Piece(lambda ev, frame: get(run(ev, frame)), kind)
+
+
+def _of_tuple(slot: int, name: str, otherwise: Get) -> Run:
+    """An element of the tuple in a slot."""
+
+    def run(_ev: Any, frame: list[Any]) -> Any:
+        value = frame[slot]
+        return value.elements.get(name) if type(value) is Tuple else otherwise(value)
+
+    return run
 
 
 def _primitive_value(model: Model, base: Piece) -> Piece | None:
