@@ -74,14 +74,16 @@ def scalar_call(function: Function, base: Code, args: tuple[Code, ...], failure:
 
 
 def _text_input(name: str, value_of: One, failure: Failure) -> One:
+    unit = 1 if name == "replaceMatches" else LONG  # it may take a text apart at each character
+
     def text(ev: Evaluation, this: Any) -> Any:
         value = value_of(ev, this)
         if value is not None and type(value) is not str:
             if ev.lenient:
                 return None
             raise failure(f"{name}() needs a string, not {describe(value)}", "convert it with toString()")
-        if value is not None and len(value) > LONG:
-            ev.spend(len(value) // LONG)
+        if value is not None and len(value) > unit:
+            ev.spend(len(value) // unit)
         return value
 
     return text

@@ -122,6 +122,7 @@ HEAVY = [
     "%n.select((1 | 2).repeat(iif($this is Integer, %large.combine(%copy), {}))).count()",
     "%n.select((%long & $this.toString()).lower().upper().length()).count()",
     "%n.where((%long & $this.toString()).matches('(x+x+)+y')).count()",
+    "%n.select((%long & $this.toString()).replaceMatches('x', 'y')).count()",
 ]
 
 

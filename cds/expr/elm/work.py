@@ -14,8 +14,6 @@ _QUICK = frozenset({"Exists", "First", "Last", "Indexer", "Length", "SingletonFr
 #: Those that go through a text, and those that may take it apart at each character.
 _READING = frozenset({"Combine", "Concatenate", "LastPositionOf", "Lower", "Matches", "PositionOf", "Upper"})
 _SPLITTING = frozenset({"ReplaceMatches", "Split", "SplitOnMatches", "ToChars"})
-#: A step for every so many characters that a text may be taken apart at.
-_CHARACTERS = 4
 #: What a piece of an expanded interval costs.
 _PIECE = 10
 
@@ -26,7 +24,7 @@ def paid(name: str, operand: Piece) -> Piece:
     if operand.constant:
         return operand
     if name in _READING or name in _SPLITTING:
-        return _replaced(operand, _text(operand.run, _CHARACTERS if name in _SPLITTING else LONG))
+        return _replaced(operand, _text(operand.run, 1 if name in _SPLITTING else LONG))
     kind = operand.type
     if name not in _QUICK and (kind is None or kind == ANY or isinstance(kind, (ListOf, ChoiceOf))):
         return _replaced(operand, _list(operand.run))
