@@ -37,9 +37,8 @@ def test_prefetch_asks_for_what_the_hooks_rules_retrieve(engine: Engine) -> None
     keys = {service["hook"]: list(service["prefetch"]) for service in engine.discovery()["services"]}
     rest = ["conditions", "medicationRequests", "medicationStatements", "observations", "serviceRequests"]
     orders = ["patient", "allergyIntolerances", "carePlans", *rest]
-    assert keys["order-sign"] == keys["order-select"] == orders
+    assert keys["order-sign"] == keys["order-select"] == keys["patient-view"] == orders
     assert keys["appointment-book"] == ["patient", "conditions", "serviceRequests"]
-    assert keys["patient-view"] == ["patient", "carePlans", "conditions", "observations", "serviceRequests"]
     assert keys["encounter-discharge"] == ["patient", "conditions", "observations"]
 
 
