@@ -319,6 +319,7 @@ def test_each_order_without_a_standard_code_has_one_of_ours_and_a_set_a_site_can
         "sick-leave",
         "stay-active-advice",
         "fusion-risk-discussed",
+        "gp-review",
     } == ours
 
 

@@ -37,8 +37,10 @@ def test_prefetch_asks_for_what_the_hooks_rules_retrieve(engine: Engine) -> None
     keys = {service["hook"]: list(service["prefetch"]) for service in engine.discovery()["services"]}
     rest = ["conditions", "medicationRequests", "medicationStatements", "observations", "serviceRequests"]
     orders = ["patient", "allergyIntolerances", "carePlans", *rest]
-    assert keys["order-sign"] == keys["order-select"] == keys["patient-view"] == orders
+    assert keys["order-sign"] == keys["order-select"] == orders
     assert keys["appointment-book"] == ["patient", "conditions", "serviceRequests"]
+    chart = sorted([*orders[1:], "medicationAdministrations", "procedures"])
+    assert keys["patient-view"] == ["patient", *chart]
     assert keys["encounter-discharge"] == ["patient", "conditions", "observations"]
 
 
