@@ -35,12 +35,11 @@ def test_one_service_per_hook_of_the_pathway(engine: Engine) -> None:
 def test_prefetch_asks_for_what_the_hooks_rules_retrieve(engine: Engine) -> None:
     """A type is asked for at the hooks whose rules look at it, the patient always (I-4)."""
     keys = {service["hook"]: list(service["prefetch"]) for service in engine.discovery()["services"]}
-    rest = ["conditions", "medicationRequests", "medicationStatements", "observations", "serviceRequests"]
-    orders = ["patient", "allergyIntolerances", "carePlans", *rest]
-    assert keys["order-sign"] == keys["order-select"] == orders
-    assert keys["appointment-book"] == ["patient", "conditions", "serviceRequests"]
-    chart = sorted([*orders[1:], "medicationAdministrations", "procedures"])
-    assert keys["patient-view"] == ["patient", *chart]
+    medicines = ["medicationAdministrations", "medicationRequests", "medicationStatements"]
+    start, end = ["patient", "allergyIntolerances", "carePlans", "conditions"], ["procedures", "serviceRequests"]
+    everything = [*start, *medicines, "observations", *end]
+    assert keys["order-sign"] == keys["order-select"] == keys["patient-view"] == everything
+    assert keys["appointment-book"] == ["patient", "conditions", *medicines, *end]
     assert keys["encounter-discharge"] == ["patient", "conditions", "observations"]
 
 
