@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from cds.expr.elm.code import Node
-from cds.expr.elm.specifiers import fhir_name, named
+from cds.expr.elm.code import Binding, Node, Scope
+from cds.expr.elm.specifiers import ANY, TupleOf, fhir_name, named
 
 if TYPE_CHECKING:
     from cds.expr.elm.library import Library
@@ -35,12 +35,17 @@ def _nodes(node: Node) -> Iterator[Node]:
         stack.extend(part for _, part in parts_of(found))
 
 
-def mentions_data(node: Node) -> bool:
-    """True when the value may hang on data beyond the row at hand."""
+def hangs_on_data(node: Node, scope: Scope) -> bool:
+    """True when the value may hang on data beyond the resource at hand: on what the node asks for itself, and on a name
+    that may stand for something computed of data, as the fields of a Tuple and a let are."""
     return any(
         found.get("type") in _DATA and found.get("libraryName") != "FHIRHelpers" and found.get("name") != "Patient"
         for found in _nodes(node)
-    )
+    ) or mentions_names(node, [name for name, binding in scope.names.items() if _may_be_computed(binding)])
+
+
+def _may_be_computed(binding: Binding) -> bool:
+    return binding.let is not None or binding.type in (None, ANY) or isinstance(binding.type, TupleOf)
 
 
 def mentions_names(node: Node, names: Collection[str]) -> bool:

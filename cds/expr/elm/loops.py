@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cds.expr.elm.code import Node, Piece, Scope
 from cds.expr.elm.equality import Items
-from cds.expr.elm.facts import mentions_data
+from cds.expr.elm.facts import hangs_on_data
 from cds.expr.elm.sorting import compile_sort
 from cds.expr.elm.specifiers import INTEGER, ListOf, Type
 from cds.expr.elm.values import Code, Concept, Interval, Partial, Ratio, Tuple
@@ -55,7 +55,7 @@ def filter_items(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     source = compiler.piece(node["source"], scope)
     inner, slot, index = _inside(node, scope, source.type)
     test, items = compiler.piece(node["condition"], inner).run, source.run
-    doubtful = mentions_data(node["condition"])
+    doubtful = hangs_on_data(node["condition"], inner)
 
     def run(ev: Any, frame: list[Any]) -> Any:
         found = items(ev, frame)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cds.expr.elm.calls import compile_call
 from cds.expr.elm.code import UNSET, Node, Piece, Run, Scope
-from cds.expr.elm.facts import mentions_data, mentions_names
+from cds.expr.elm.facts import hangs_on_data, mentions_names
 from cds.expr.elm.operators import OPERATORS
 from cds.expr.elm.sorting import compile_sort
 from cds.expr.elm.specifiers import ANY, BOOLEAN, ListOf, TupleOf, Type
@@ -280,7 +280,7 @@ def distinct_items(items: list[Any]) -> list[Any]:
 def _where(compiler: Compiler, node: Node, scope: Scope) -> Keep:
     """The where clause: true keeps a row."""
     test = compiler.piece(node, scope).run
-    if not mentions_data(node):
+    if not hangs_on_data(node, scope):
         return lambda ev, frame: test(ev, frame) is True
 
     def keep(ev: Any, frame: list[Any]) -> bool | None:

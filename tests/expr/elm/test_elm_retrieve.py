@@ -156,6 +156,10 @@ def test_a_value_set_expands_to_its_codes() -> None:
         ("exists ([Condition] C sort by id.value)", True),
         ("([Condition] C aggregate R starting 0: R + 1)", None),
         ("if exists [Observation] then 1 else 2", 2),
+        ("exists (({ 1 }) I return Tuple { found: [Observation] }) T where exists T.found", None),
+        ("exists (({ 1 }) I return Tuple { found: [Procedure] }) T where exists T.found", False),
+        ("exists ([Encounter] E let found: [Observation] where exists found)", None),
+        ("exists ([Encounter] E let found: [Procedure] where exists found)", False),
     ],
 )
 def test_unknown_is_not_false(text: str, expected: Any) -> None:
