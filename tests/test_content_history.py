@@ -187,6 +187,12 @@ ASPIRIN_75: dict[str, Any] = {
 }
 
 
+def given(milligrams: float) -> Resource:
+    """An administration of aspirin."""
+    quantity = {"value": milligrams, "unit": "mg"}
+    return administration(effectiveDateTime="2026-02-25", dosage={"dose": quantity}, **ASPIRIN)
+
+
 def dose(value: float, unit: str) -> dict[str, Any]:
     return {"dosageInstruction": [{"doseAndRate": [{"doseQuantity": {"value": value, "unit": unit}}]}]}
 
@@ -221,6 +227,8 @@ def dose(value: float, unit: str) -> dict[str, Any]:
         pytest.param([statement(dateAsserted="2026-02-25")], True, id="asserted"),
         pytest.param([administration(effectiveDateTime="2026-02-25")], True, id="an administration"),
         pytest.param([administration(effectiveDateTime="2026-02-25", status="not-done")], False, id="not done"),
+        pytest.param([given(75)], False, id="aspirin 75 mg given"),
+        pytest.param([given(300)], True, id="aspirin 300 mg given"),
         pytest.param([request("2026-02-25", **ASPIRIN)], True, id="aspirin without a dose"),
         pytest.param([request("2026-02-25", **ASPIRIN, **dose(300, "mg"))], True, id="aspirin 300 mg"),
         pytest.param([request("2026-02-25", **ASPIRIN, **dose(299, "mg"))], False, id="aspirin 299 mg"),
