@@ -127,6 +127,12 @@ class CompiledPlan:
     definition: Resource
     scope: Scope
     actions: list[CompiledAction]
+    #: the hooks at which one of its actions is asked; None: at any, for one has no trigger of its own
+    hooks_asked: frozenset[str] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        own = [action.hooks for action in self.actions]
+        self.hooks_asked = None if None in own else frozenset[str]().union(*(hooks for hooks in own if hooks))
 
     @property
     def url(self) -> str:
@@ -381,7 +387,10 @@ class _Walk:
         """Apply siblings. One that has no trigger of its own answers whenever the action above it does."""
         applied = []
         for action in actions:
-            if action.hooks is None or self.is_whole or self.session.hook in action.hooks:
+            hooks = action.hooks
+            if hooks is None and action.plan is not None and not action.conditions:
+                hooks = action.plan.hooks_asked  # it only stands for the plan
+            if hooks is None or self.is_whole or self.session.hook in hooks:
                 applied += self._repeated(action, prefix, bindings)
         return applied
 
