@@ -99,6 +99,9 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of ValueSets, CodeSystems and ConceptMaps that add codes of the site (terminology.md).",
     )
+    prefer_elm: bool = Field(
+        default=False, description="Run the ELM of a Library that has CQL text too, instead of translating the text."
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(default_factory=_cores, ge=1, le=256, description="Worker processes. Default: one per core.")

@@ -62,7 +62,7 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         """Load, check and compile the content. Raises DefinitionError with every problem found."""
         self.settings = settings
-        self.snapshot: Snapshot = load_snapshot(settings.content, settings.overlay)
+        self.snapshot: Snapshot = load_snapshot(settings.content, settings.overlay, prefer_elm=settings.prefer_elm)
         self._zone = ZoneInfo(settings.timezone)
         self._parameters = {"guideline": settings.guideline}
         self._content = Content(self.snapshot)

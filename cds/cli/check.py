@@ -25,7 +25,7 @@ def command(path: Path | None, form: str) -> None:
     content = settings.content
     if not content.exists():
         raise ConfigurationError(f"there is no folder {content}")
-    problems = check_content(content, settings.overlay)
+    problems = check_content(content, settings.overlay, prefer_elm=settings.prefer_elm)
     if form == "json":
         sys.stdout.buffer.write(
             orjson.dumps([problem.as_dict() for problem in problems], option=orjson.OPT_INDENT_2) + b"\n"

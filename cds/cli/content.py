@@ -23,7 +23,8 @@ class LazyContent(Terminology):
     def _snapshot(self) -> Snapshot:
         from cds.definitions.snapshot import load_snapshot
 
-        return load_snapshot(self._settings.content, self._settings.overlay)
+        settings = self._settings
+        return load_snapshot(settings.content, settings.overlay, prefer_elm=settings.prefer_elm)
 
     def member(self, value_set: str, system: str | None, code: str) -> bool | None:
         return self._snapshot.terminology.member(value_set, system, code)

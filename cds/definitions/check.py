@@ -32,9 +32,9 @@ class Inspection:
     problems: list[Problem]
 
 
-def inspect(root: Path, overlay: Path | None = None) -> Inspection:
-    """Load, expand and check a content folder, and a site's overlay on it. Problems come in file order; never raises
-    for bad content."""
+def inspect(root: Path, overlay: Path | None = None, *, prefer_elm: bool = False) -> Inspection:
+    """Load, expand and check a content folder, and a site's overlay on it; `prefer_elm` as read_logic(). Problems come
+    in file order; never raises for bad content."""
     folder = ContentFolder(root)
     documents, problems = load_folder(folder)
     site = load_overlay(overlay, documents) if overlay else None
@@ -43,16 +43,16 @@ def inspect(root: Path, overlay: Path | None = None) -> Inspection:
         problems += site.problems
         problems += [problem for document in site.additions for problem in _alone(document)]
     terminology, terminology_problems = expand(documents, folder, site)
-    logic, logic_problems = read_logic(documents, folder)
+    logic, logic_problems = read_logic(documents, folder, prefer_elm=prefer_elm)
     problems += [*terminology_problems, *logic_problems]
     problems += check(documents, terminology, logic)
     revision = site.revision(folder.revision()) if site else folder.revision()
     return Inspection(Registry(documents, logic), terminology, revision, _sorted(problems))
 
 
-def check_content(root: Path, overlay: Path | None = None) -> list[Problem]:
+def check_content(root: Path, overlay: Path | None = None, *, prefer_elm: bool = False) -> list[Problem]:
     """Every problem of a content folder and its overlay in file order, warnings included."""
-    return inspect(root, overlay).problems
+    return inspect(root, overlay, prefer_elm=prefer_elm).problems
 
 
 def check(documents: Sequence[Document], terminology: Terminology, logic: Logic = NO_LOGIC) -> list[Problem]:

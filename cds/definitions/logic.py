@@ -1,7 +1,7 @@
 """The CQL of a content folder: what its Library resources carry, found, translated and compiled (Library.content).
 
 `text/cql` stands in a file beside the Library or inline; `application/elm+json` likewise. Where both are there, text
-wins.
+wins unless the site prefers the ELM.
 """
 
 from __future__ import annotations
@@ -135,16 +135,17 @@ NO_LOGIC = Logic()
 
 
 def read_logic(
-    documents: Iterable[Document], folder: ContentFolder, base: Logic = NO_LOGIC
+    documents: Iterable[Document], folder: ContentFolder, base: Logic = NO_LOGIC, *, prefer_elm: bool = False
 ) -> tuple[Logic, list[Problem]]:
     """The CQL of the Library documents, and what is wrong with it. Files are read through `folder`, so that they are
-    guarded like the rest and count for its revision. Libraries of `base` are seen where no document has their name."""
+    guarded like the rest and count for its revision. Libraries of `base` are seen where no document has their name.
+    Of a Library that has both, `prefer_elm` takes the ELM."""
     problems: list[Problem] = []
     sources: dict[int, Source] = {}
     for document in documents:
         if document.kind == "Library":
             try:
-                source = _source(document, folder)
+                source = _source(document, folder, (ELM, CQL) if prefer_elm else (CQL, ELM))
             except DefinitionError as error:
                 problems += error.problems
             else:
@@ -216,10 +217,11 @@ def _misnamed(source: Source, library: Library) -> Iterator[Problem]:
             yield source.document.problem("library-name", message, (what,), hint="write the same in both")
 
 
-def _source(document: Document, folder: ContentFolder) -> Source | None:
-    """The CQL of a Library, else its ELM, else None. Raises DefinitionError when it cannot be read."""
+def _source(document: Document, folder: ContentFolder, kinds: tuple[str, str]) -> Source | None:
+    """The content of a Library that is of the first of `kinds`, else of the second, else None. Raises DefinitionError
+    when it cannot be read."""
     contents = list(Element.root(document).each("content"))
-    for wanted in (CQL, ELM):
+    for wanted in kinds:
         for content in contents:
             if (content.text("contentType") or "").partition(";")[0].strip() == wanted:
                 return _read(content, wanted, folder)

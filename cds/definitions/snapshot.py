@@ -49,10 +49,11 @@ class Snapshot:
         return self.registry.get(canonical, "ValueSet").resource
 
 
-def load_snapshot(root: Path, overlay: Path | None = None) -> Snapshot:
-    """Load and check a content folder with a site's overlay. Raises DefinitionError with every problem, in file order,
-    when one of them is an error; warnings alone do not stop it."""
-    inspection = inspect(root, overlay)
+def load_snapshot(root: Path, overlay: Path | None = None, *, prefer_elm: bool = False) -> Snapshot:
+    """Load and check a content folder with a site's overlay; `prefer_elm` runs the ELM of Libraries that have text too.
+    Raises DefinitionError with every problem, in file order, when one of them is an error; warnings alone do not stop
+    it."""
+    inspection = inspect(root, overlay, prefer_elm=prefer_elm)
     if any(problem.severity == "error" for problem in inspection.problems):
         raise DefinitionError(inspection.problems)
     return Snapshot(inspection.revision, inspection.registry, inspection.terminology, tuple(inspection.problems))

@@ -62,6 +62,22 @@ def test_content_is_text_or_elm_beside_or_inline(tmp_path: Path, content: list[d
     assert set(logic.defines()) == {"Pains", "Pain.Pains"}
 
 
+def test_a_site_may_prefer_the_elm(tmp_path: Path) -> None:
+    """Of a Library with both, the setting takes the ELM; where there is none, the text runs all the same."""
+    other = CQL.replace("Pains", "Others")
+    (tmp_path / "library.json").write_bytes(
+        orjson.dumps(
+            library(
+                {"contentType": "text/cql", "data": encoded(other)},
+                {"contentType": "application/elm+json", "data": encoded(elm())},
+            )
+        )
+    )
+    by_text, by_elm = (inspect(tmp_path, prefer_elm=preferred).registry.logic for preferred in (False, True))
+    assert set(by_text.defines()) == {"Others", "Pain.Others"}
+    assert set(by_elm.defines()) == {"Pains", "Pain.Pains"}
+
+
 def test_the_text_counts_for_the_revision(tmp_path: Path) -> None:
     """A change of the .cql file alone is another revision."""
     revisions = set()
