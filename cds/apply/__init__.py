@@ -1,6 +1,6 @@
 """Definitions applied to a chart: PlanDefinition actions become one applied tree, ActivityDefinitions become resources.
 
-`plan` compiles and walks PlanDefinitions, `activity` makes resources, `scope` answers `%names`, `path` sets the
+`plan` compiles PlanDefinitions, `walk` applies them, `activity` makes resources, `scope` answers `%names`, `path` sets the
 elements that dynamic values name, `tree` is the result. Nothing here knows of cards or HTTP.
 """
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from cds import expr
 from cds.errors import EvaluationError, ExpressionSyntaxError
 from cds.expr.types import PRIMITIVES, model
-from cds.fhir import is_id
+from cds.fhir import Resource, is_id
 
 #: The Python types of primitives whose JSON form is no string.
 _JSON_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -160,3 +161,12 @@ def _reference(item: Any) -> Any:
     if not isinstance(item, dict) or "resourceType" not in item:
         return item
     return {"reference": f"{item['resourceType']}/{item['id']}"} if is_id(item.get("id")) else None
+
+
+def with_value(resource: Resource, path: tuple[Segment, ...], items: list[Any]) -> Resource:
+    """The resource with the items of a dynamic value, which sets nothing when there are none."""
+    return (
+        with_items(resource, resource["resourceType"], path, [expr.to_json(item) for item in items])
+        if items
+        else resource
+    )

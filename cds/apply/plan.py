@@ -1,7 +1,5 @@
-"""PlanDefinition `$apply`: plans compiled once when content is loaded, then walked for each call into an applied tree.
-
-Actions of nested plans take the place of the action that names them. Conditions are three-valued: an action applies
-only when all are true; unknown is kept apart from false, and an expression that fails takes down its own card only.
+"""Plans ready to run: PlanDefinitions with all that they name, compiled once when content is loaded. Actions of nested
+plans take the place of the action that names them.
 """
 
 from __future__ import annotations
@@ -11,18 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cds import expr, fhir
-from cds.apply.activity import draft_resource, resource_template, unplaced
-from cds.apply.path import Segment, parse_path, with_items
+from cds.apply.activity import resource_template, unplaced
+from cds.apply.path import Segment, parse_path, with_value
 from cds.apply.scope import Expression, Scope, Scopes, Session
-from cds.apply.tree import AppliedAction, ConditionResult, Outcome
+from cds.apply.tree import AppliedAction
 from cds.apply.unusable import Unusable
+from cds.apply.walk import Walk
 from cds.definitions.constants import Constants, of_call, of_dynamic_value
 from cds.definitions.load import Document, in_memory
 from cds.definitions.snapshot import Snapshot
-from cds.errors import CdsError, DefinitionError, EvaluationError, ExpressionError, Location, NotFoundError
+from cds.errors import DefinitionError, EvaluationError, ExpressionError, Location, NotFoundError
 from cds.expr.cql_expression import CqlExpression
-from cds.expr.elm.values import Tuple
-from cds.fhir import Resource, is_id
+from cds.fhir import Resource
 
 #: The elements of an action that are carried into the applied tree as they stand.
 _CARRIED = (
@@ -158,7 +156,7 @@ class CompiledPlan:
     def apply(self, session: Session) -> list[AppliedAction]:
         """The applied top-level actions of the plan for the session's hook."""
         try:
-            return _Walk(session, self.url).actions(self.actions, "", {})
+            return Walk(session, self.url).actions(self.actions, "", {})
         finally:
             session.release()
 
@@ -188,11 +186,13 @@ class Plans:
                 urls = " -> ".join(str(outer.get("url", "?")) for outer in (*self._open, definition))
                 raise DefinitionError([document.problem("definition-cycle", f"refers to itself: {urls}")])
             self._open.append(definition)
-            actions = [
-                self._action(action, scope, document, ("action", index), of_call())
-                for index, action in enumerate(fhir.as_list(definition.get("action")))
-            ]
-            self._open.pop()
+            try:
+                actions = [
+                    self._action(action, scope, document, ("action", index), of_call())
+                    for index, action in enumerate(fhir.as_list(definition.get("action")))
+                ]
+            finally:
+                self._open.pop()
             known = self._plans[id(definition)] = CompiledPlan(definition, scope, actions)
         return known
 
@@ -320,19 +320,10 @@ def _with_constants(template: Resource, values: tuple[DynamicValue, ...]) -> tup
         if items is None:
             return template, values[done:]
         try:
-            template = _with_value(template, value.path, items)
+            template = with_value(template, value.path, items)
         except EvaluationError:  # fails when it is applied, and then its own card only
             return template, values[done:]
     return template, ()
-
-
-def _with_value(resource: Resource, path: tuple[Segment, ...], items: list[Any]) -> Resource:
-    """The resource with the items of a dynamic value, which sets nothing when there are none."""
-    return (
-        with_items(resource, resource["resourceType"], path, [expr.to_json(item) for item in items])
-        if items
-        else resource
-    )
 
 
 def _for_each(action: Mapping[str, Any], scope: Scope, constants: Constants) -> tuple[ForEach | None, Constants]:
@@ -355,165 +346,3 @@ def _action_type(action: Mapping[str, Any]) -> str | None:
         if system == fhir.ACTION_TYPE_SYSTEM:
             return code
     return None
-
-
-def _mark(item: Any, index: int) -> str:
-    """What tells one item of a for-each from the others: its type and id, or its place. A Tuple is known by the first
-    resource among its elements."""
-    if type(item) is Tuple:
-        parts = (part for part in item.elements.values() if isinstance(part, dict) and "resourceType" in part)
-        item = next(parts, None)
-    if isinstance(item, dict) and is_id(item.get("id")):
-        return f"{item.get('resourceType', '')}.{item['id']}"
-    return str(index)
-
-
-def _result(condition: Condition, value: bool | None, error: str | None = None) -> ConditionResult:
-    return ConditionResult(condition.expression.text, condition.location, value, error, condition.defined)
-
-
-class _Walk:
-    """One application of one plan."""
-
-    def __init__(self, session: Session, plan: str) -> None:
-        self.session = session
-        self.plan = plan
-        #: `$apply` is no hook: every action is asked, and what fails of one stops nothing else of it
-        self.is_whole = not session.hook
-
-    def actions(
-        self, actions: list[CompiledAction], prefix: str, bindings: Mapping[str, list[Any]]
-    ) -> list[AppliedAction]:
-        """Apply siblings. One that has no trigger of its own answers whenever the action above it does."""
-        applied = []
-        for action in actions:
-            hooks = action.hooks
-            if hooks is None and action.plan is not None and not action.conditions:
-                hooks = action.plan.hooks_asked  # it only stands for the plan
-            if hooks is None or self.is_whole or self.session.hook in hooks:
-                applied += self._repeated(action, prefix, bindings)
-        return applied
-
-    def _repeated(self, action: CompiledAction, prefix: str, bindings: Mapping[str, list[Any]]) -> list[AppliedAction]:
-        if action.for_each is None:
-            return [self._action(action, f"{prefix}{action.id}", bindings)]
-        try:
-            items = action.for_each.expression.items(self.session.bound(action.scope, bindings))
-        except EvaluationError as error:
-            failed = AppliedAction(
-                f"{prefix}{action.id}", action.element, Outcome.FAILED, plan=self.plan, source=action
-            )
-            return [self._failed(failed, str(error))]
-        if not items and self.is_whole:
-            nothing = Outcome.NOT_APPLICABLE
-            return [AppliedAction(f"{prefix}{action.id}", action.element, nothing, plan=self.plan, source=action)]
-        applied = []
-        for index, item in enumerate(items):
-            bound = {**bindings, action.for_each.name: [item]}
-            applied.append(self._action(action, f"{prefix}{action.id}[{_mark(item, index)}]", bound))
-        return applied
-
-    def _failed(self, applied: AppliedAction, error: str | None) -> AppliedAction:
-        if applied.outcome is not Outcome.FAILED or error is None:
-            self.session.failed.append(applied)
-        applied.outcome = Outcome.FAILED
-        applied.error = error if applied.error is None else f"{applied.error}; {error}"
-        return applied
-
-    def _action(self, action: CompiledAction, identity: str, bindings: Mapping[str, list[Any]]) -> AppliedAction:
-        outcome, results = self._judge(action, bindings)
-        applied = AppliedAction(identity, action.element, outcome, results, plan=self.plan, source=action)
-        if outcome is Outcome.FAILED:
-            return self._failed(applied, None)
-        if outcome is not Outcome.FIRED:
-            return applied
-        try:
-            self._fill(action, applied, bindings)
-        except CdsError as error:
-            self._failed(applied, str(error))
-            if not self.is_whole:
-                return applied
-        if action.plan is not None:
-            applied.children = _Walk(self.session, action.plan.url).actions(action.plan.actions, f"{identity}/", {})
-        elif action.children:
-            applied.children = self.actions(action.children, f"{identity}/", bindings)
-        return applied
-
-    def _judge(
-        self, action: CompiledAction, bindings: Mapping[str, list[Any]]
-    ) -> tuple[Outcome, tuple[ConditionResult, ...]]:
-        """All conditions in order, up to the first that is not true: what follows a false one is not evaluated."""
-        if not action.conditions:
-            return Outcome.FIRED, ()
-        results: list[ConditionResult] = []
-        outcome = Outcome.FIRED
-        evaluation = self.session.bound(action.scope, bindings) if bindings else self.session.evaluation(action.scope)
-        for condition in action.conditions:
-            try:
-                value = expr.truth(condition.expression.items(evaluation))
-            except ExpressionError as error:
-                results.append(_result(condition, None, str(error)))
-                return Outcome.FAILED, tuple(results)
-            results.append(_result(condition, value))
-            if value is False:
-                return Outcome.NOT_APPLICABLE, tuple(results)
-            if value is None:
-                outcome = Outcome.UNKNOWN
-        return outcome, tuple(results)
-
-    def _fill(self, action: CompiledAction, applied: AppliedAction, bindings: Mapping[str, list[Any]]) -> None:
-        """Dynamic values of the action, and the resource it creates or changes."""
-        session = self.session
-        if action.problem is not None:
-            self._failed(applied, action.problem)
-        if action.target is not None:
-            applied.target = self._draft(action.target.items(session.bound(action.scope, bindings)))
-            if action.kind != "remove":
-                applied.resource = applied.target
-        elif action.template is not None:
-            applied.resource = draft_resource(
-                action.template,
-                subject=session.subject or f"Patient/{session.chart.patient.id}",
-                today=session.today,
-                identity=f"{session.identity}|{applied.id}",
-                people=session.people,
-            )
-            self._set(action.activity_values, action.activity_scope or action.scope, applied, {})
-        self._set(action.dynamic_values, action.scope, applied, bindings)
-
-    def _draft(self, items: list[Any]) -> Resource:
-        """The one draft of this call that a target names: nothing else is ever changed or removed (C28)."""
-        if len(items) != 1 or not isinstance(items[0], dict):
-            raise EvaluationError(f"the target names {len(items)} resources, not one")
-        draft = items[0]
-        if not is_id(draft.get("id")) or (draft.get("resourceType"), draft["id"]) not in self.session.chart.orders.ids:
-            raise EvaluationError("the target is no draft of this call that can be referred to")
-        return draft
-
-    def _set(
-        self, values: tuple[DynamicValue, ...], scope: Scope, applied: AppliedAction, bindings: Mapping[str, list[Any]]
-    ) -> None:
-        for value in values:
-            try:
-                self._set_one(value, scope, applied, bindings)
-            except CdsError as error:
-                if not self.is_whole:
-                    raise
-                self._failed(applied, str(error))
-
-    def _set_one(
-        self, value: DynamicValue, scope: Scope, applied: AppliedAction, bindings: Mapping[str, list[Any]]
-    ) -> None:
-        resource = applied.resource
-        evaluation = self.session.bound(scope, {**bindings, "action": [applied.element]}, resource)
-        if value.context is not None:
-            evaluation.context = value.context
-        try:
-            items = value.expression.items(evaluation)
-        finally:
-            evaluation.context = self.session.patient
-        if not value.on_action and resource is not None:
-            applied.resource = _with_value(resource, value.path, items)
-        elif items:
-            items = [expr.to_json(item) for item in items]
-            applied.element = with_items(applied.element, "PlanDefinitionAction", value.path, items)

@@ -131,25 +131,12 @@ class Session:
         self.parameters = dict(parameters or {})
         patients = chart.of_type("Patient")
         self.patient: Any = patients[0] if patients else None
-        orders = chart.orders
         #: the values of cds.definitions.scope.CALL_NAMES that the engine does not know by itself
-        self.call_values: dict[str, list[Any]] = {
-            "patient": patients[:1],
-            "subject": patients[:1],
-            "encounter": [],
-            "practitioner": [],
-            "organization": [],
-            "hook": [hook],
-            "draftOrders": list(orders.drafts),
-            "selectedOrders": list(orders.selected),
-            "appointments": list(orders.appointments),
-        }
+        self.call_values = _call_values(chart, hook)
         #: what CQL parameters of these names are; `parameters` where the site gave one
         self.cql_parameters: dict[str, Any] = {
             **{name: value for name, value in self.parameters.items() if value is not None},
-            "draftOrders": self.call_values["draftOrders"],
-            "selectedOrders": self.call_values["selectedOrders"],
-            "appointments": self.call_values["appointments"],
+            **{name: self.call_values[name] for name in ("draftOrders", "selectedOrders", "appointments")},
             "hook": hook,
         }
         #: True when everything asked for was fully obtained, so that no absence is in doubt
@@ -289,6 +276,22 @@ class Session:
             lenient=True,
             root=self.root,
         )
+
+
+def _call_values(chart: Chart, hook: str) -> dict[str, list[Any]]:
+    """What a call brings by name. Who else it is about is not known to a hook."""
+    patient, orders = chart.of_type("Patient")[:1], chart.orders
+    return {
+        "patient": patient,
+        "subject": patient,
+        "encounter": [],
+        "practitioner": [],
+        "organization": [],
+        "hook": [hook],
+        "draftOrders": list(orders.drafts),
+        "selectedOrders": list(orders.selected),
+        "appointments": list(orders.appointments),
+    }
 
 
 def _may_lack_items(items: list[Any]) -> bool:
