@@ -21,37 +21,8 @@ Form = tuple[Run, int]
 _MISSING: Any = object()
 
 
-class Define:
-    """A named expression. `context` is Patient, Unfiltered or Unspecified; `type` its static type where known."""
-
-    __slots__ = ("context", "library", "name", "node", "place", "public", "run", "slots", "type")
-
-    def __init__(self, library: Library, node: Node) -> None:
-        self.library = library
-        self.name: str = node["name"]
-        self.node = node
-        self.context: str = node.get("context") or "Unspecified"
-        self.public = node.get("accessLevel") != "Private"
-        self.place = Place(library.name).of(node)
-        self.type: Type | None = None
-        self.run: Run | None = None
-        self.slots = 0
-
-    def compute(self, ev: Evaluation) -> Any:
-        """The value, noted in the evaluation: callers look there first."""
-        run, slots = self.run, self.slots
-        assert run is not None  # noqa: S101 - a Library with an uncompiled define is not handed out
-        try:
-            if ev.trace is not None:
-                run, slots = self.library.reporting[self]
-            value = ev.results[self] = run(ev, [None] * slots)
-        except Exception as error:
-            raise located(error, self.place) from error
-        return value
-
-
-class Parameter:
-    """A parameter with its default. Values come with the evaluation by `Library.name` or `name`."""
+class Computed:
+    """What a library computes by name, at most once per evaluation; `type` is its static type where known."""
 
     __slots__ = ("library", "name", "node", "place", "run", "slots", "type")
 
@@ -63,6 +34,35 @@ class Parameter:
         self.type: Type | None = None
         self.run: Run | None = None
         self.slots = 0
+
+    def compute(self, ev: Evaluation) -> Any:
+        """The value, noted in the evaluation: callers look there first."""
+        run, slots = self.run, self.slots
+        assert run is not None  # noqa: S101 - a Library with an uncompiled expression is not handed out
+        try:
+            if ev.trace is not None:
+                run, slots = self.library.reporting[self]
+            value = ev.results[self] = run(ev, [None] * slots)
+        except Exception as error:
+            raise located(error, self.place) from error
+        return value
+
+
+class Define(Computed):
+    """A named expression. `context` is Patient, Unfiltered or Unspecified."""
+
+    __slots__ = ("context", "public")
+
+    def __init__(self, library: Library, node: Node) -> None:
+        super().__init__(library, node)
+        self.context: str = node.get("context") or "Unspecified"
+        self.public = node.get("accessLevel") != "Private"
+
+
+class Parameter(Computed):
+    """A parameter with its default. Values come with the evaluation by `Library.name` or `name`."""
+
+    __slots__ = ()
 
     def value(self, ev: Evaluation) -> Any:
         """The value given, else the default, else null."""
@@ -76,15 +76,7 @@ class Parameter:
         if self.run is None:
             return None
         value = ev.results.get(self, _MISSING)
-        if value is _MISSING:
-            run, slots = self.run, self.slots
-            try:
-                if ev.trace is not None:
-                    run, slots = self.library.reporting[self]
-                value = ev.results[self] = run(ev, [None] * slots)
-            except Exception as error:
-                raise located(error, self.place) from error
-        return value
+        return self.compute(ev) if value is _MISSING else value
 
 
 class Function:
