@@ -16,6 +16,7 @@ def answered() -> list[Call]:
     return calls(Settings(content=CONTENT))
 
 
+@pytest.mark.slow
 def test_no_answer_advises_anything_twice() -> None:
     """Issue 5: no duplicate advice in any response, whatever the patient and the hook."""
     twice = {call.case: found for call in answered() if (found := repeated(call.cards))}

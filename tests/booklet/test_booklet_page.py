@@ -159,6 +159,7 @@ def test_content_without_cases_has_no_cards(tmp_path: Path) -> None:
     assert "### Cards" not in text
 
 
+@pytest.mark.slow
 def test_our_booklet_is_current() -> None:
     """docs/booklet.md is what `cds docs` prints: a change of content shows in a review as clinicians will see it."""
     engine = Engine(Settings(content=CONTENT))

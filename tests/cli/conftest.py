@@ -12,9 +12,9 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start the command take a second or more each; those of the command as such are kept."""
+    """Nearly each verb loads the content, which takes a second; tests of the command as such are kept."""
     for item in items:
-        if item.path.parent == HERE and item.path.name != "test_cli.py" and "cds" in getattr(item, "fixturenames", ()):
+        if item.path.parent == HERE and item.path.name != "test_cli.py":
             item.add_marker(pytest.mark.slow)
 
 

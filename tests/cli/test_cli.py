@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from cli_process import Run
 
 from cds.cli import VERBS
@@ -40,6 +41,7 @@ def test_an_unknown_verb_is_a_usage_error(cds: Run) -> None:
     assert (ended.returncode, ended.stdout) == (2, "")
 
 
+@pytest.mark.slow
 def test_each_verb_has_help(cds: Run) -> None:
     """Each verb explains itself; exit status 0."""
     for verb in VERBS:
