@@ -31,6 +31,7 @@ from cds.hooks.decimals import with_written_decimals
 from cds.hooks.discovery import Service
 from cds.hooks.envelope import response_problem
 from cds.hooks.request import parse
+from cds.metrics import Metrics
 from cds.operations import apply as applying
 from cds.operations import definitions, requirements, terminology
 from cds.operations.capability import capability_statement
@@ -59,9 +60,10 @@ class Answer:
 class Engine:
     """Loaded content and settings, ready for calls from any number of threads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, metrics: Metrics | None = None) -> None:
         """Load, check and compile the content. Raises DefinitionError with every problem found."""
         self.settings = settings
+        self.metrics = metrics or Metrics()
         self.snapshot: Snapshot = load_snapshot(settings.content, settings.overlay, prefer_elm=settings.prefer_elm)
         self._zone = ZoneInfo(settings.timezone)
         self._parameters = {"guideline": settings.guideline}
@@ -99,7 +101,10 @@ class Engine:
         updated drafts are in it as the client wrote them.
 
         Raises NotFoundError for an unknown service, RequestError for everything else that is refused."""
-        return {"cards": with_written_decimals(self.answer(service_id, body).cards, body)}
+        cards = self.answer(service_id, body).cards
+        for card in cards:
+            self.metrics.card(card["source"]["topic"]["code"], card["indicator"])
+        return {"cards": with_written_decimals(cards, body)}
 
     def run_fhirpath(self, body: bytes, release: str) -> dict[str, Any]:
         """Answer a call of `$fhirpath`: a Parameters resource as JSON text to one for orjson to write.
@@ -209,6 +214,7 @@ class Engine:
         self._report(service, session.failed, renderer)
         if chart.dropped:
             _log.warning("foreign-resources-dropped", service=service.id, count=chart.dropped)
+            self.metrics.foreign_dropped(service.id, chart.dropped)
         return Answer(service, chart, applied, cards, session.root)
 
     def _surroundings(self) -> Surroundings:
@@ -254,6 +260,7 @@ class Engine:
         for action in failed:
             name = path_of(action.id)
             _log.error("rule-failed", service=service.id, action=name, plan=action.plan, error=_why(action))
+            self.metrics.rule_failed(service.id, name)
         for action_id in renderer.shortened:
             _log.warning("summary-shortened", service=service.id, action=path_of(action_id))
 

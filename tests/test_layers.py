@@ -17,7 +17,7 @@ LAYERS = (
     ("cds.terminology", "cds.findings", "cds.code_lists", "cds.concept_maps", "cds.chart", "cds.definitions"),
     ("cds.apply", "cds.definitions.check"),
     ("cds.hooks", "cds.fhirpath", "cds.cql", "cds.operations"),
-    ("cds.config", "cds.data", "cds.clients"),
+    ("cds.config", "cds.data", "cds.clients", "cds.metrics"),
     ("cds.service",),
     ("cds.cases", "cds.trace"),
     ("cds.booklet",),
@@ -26,7 +26,13 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 #: Third-party packages that only some layers may use.
-ONLY_IN = {"flask": "cds.web", "werkzeug": "cds.web", "click": "cds.cli", "gunicorn": "cds.cli"}
+ONLY_IN = {
+    "flask": "cds.web",
+    "werkzeug": "cds.web",
+    "click": "cds.cli",
+    "gunicorn": "cds.cli",
+    "prometheus_client": "cds.metrics",
+}
 
 MODULES = sorted(ROOT.rglob("*.py"))
 
