@@ -12,6 +12,7 @@
     │           ├── SizeLimitError     a string, number or collection that grew too large
     │           └── PatternLimitError  a regular expression, or what it is matched with, that is too long
     ├── ConfigurationError     settings that contradict each other or do not exist
+    ├── FetchError             another system that could not be asked, or gave no answer
     ├── NotFoundError          nothing of that name is loaded or served
     └── RequestError           a call that is refused, with its HTTP status and issues
 
@@ -142,6 +143,17 @@ class PatternLimitError(LimitError):
 
 class ConfigurationError(CdsError):
     """Settings that contradict each other or name what does not exist."""
+
+
+FetchReason = Literal["address", "connect", "timeout", "size", "redirect", "protocol"]
+
+
+class FetchError(CdsError):
+    """A request of ours that got no answer: `reason` is stable. The message names no address, for it may hold ids."""
+
+    def __init__(self, reason: FetchReason, message: str) -> None:
+        self.reason: FetchReason = reason
+        super().__init__(f"{reason}: {message}")
 
 
 class NotFoundError(CdsError):

@@ -17,7 +17,7 @@ LAYERS = (
     ("cds.terminology", "cds.findings", "cds.code_lists", "cds.concept_maps", "cds.chart", "cds.definitions"),
     ("cds.apply", "cds.definitions.check"),
     ("cds.hooks", "cds.fhirpath", "cds.cql", "cds.operations"),
-    ("cds.config", "cds.data", "cds.clients", "cds.metrics"),
+    ("cds.config", "cds.data", "cds.clients", "cds.metrics", "cds.outbound"),
     ("cds.service",),
     ("cds.cases", "cds.trace"),
     ("cds.booklet",),
