@@ -90,6 +90,16 @@ class Caller:
     tenant: str
     token_id: str | None = None
 
+    @classmethod
+    def demo(cls) -> Caller:
+        """Anyone, in demo mode."""
+        [client] = Clients.demo().by_issuer.values()
+        return cls(client, client.tenant)
+
+    def may_call(self, service_id: str) -> bool:
+        """Whether the client is registered for that service."""
+        return not self.client.services or service_id in self.client.services
+
 
 @dataclass(frozen=True, slots=True)
 class Clients:

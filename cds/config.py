@@ -134,6 +134,13 @@ class Settings(BaseSettings):
     clients: Annotated[Path | None, AfterValidator(_refuse_clients)] = Field(
         default=None, description="File of registered clients. Not supported yet."
     )
+    open_discovery: bool = Field(
+        default=True, description="Tell anyone which services there are; else `GET /cds-services` needs a token too."
+    )
+    operator_token_file: Path | None = Field(
+        default=None,
+        description="File with the token that an operator sends to reach routes of operation, such as statistics.",
+    )
     public_url: Annotated[str, AfterValidator(_check_url)] | None = Field(
         default=None,
         description="Address under which callers reach the service, when a proxy stands before it.",

@@ -15,6 +15,7 @@
     ├── FetchError             another system that could not be asked, or gave no answer
     ├── NotFoundError          nothing of that name is loaded or served
     └── RequestError           a call that is refused, with its HTTP status and issues
+        └── UnauthenticatedError   a call without a token that counts
 
 Text is a rendering of these records; nobody parses it.
 """
@@ -190,6 +191,17 @@ class RequestError(CdsError):
 
     def as_fhir(self) -> dict[str, Any]:
         return operation_outcome(self.issues)
+
+
+class UnauthenticatedError(RequestError):
+    """A call without a token that counts: 401, with the same answer whatever the reason (cds-hooks.md D4).
+
+    For the log: `reason` is a word that is stable, `details` hold nothing of a token but `iss`, `tenant` and `jti`."""
+
+    def __init__(self, reason: str, **details: str | None) -> None:
+        self.reason = reason
+        self.details = details
+        super().__init__(401, Issue("login", "The call needs a token that this service accepts"))
 
 
 def operation_outcome(issues: Iterable[Issue]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from cds.apply.plan import Plans
 from cds.apply.scope import Session
 from cds.apply.tree import AppliedAction, path_of
 from cds.chart import Chart
+from cds.clients import Caller
 from cds.config import Settings, moment
 from cds.cql import operation as cql
 from cds.cql.call import read_body, read_query
@@ -96,11 +97,13 @@ class Engine:
         except KeyError:
             raise NotFoundError(f"no service '{service_id}'") from None
 
-    def run_hook(self, service_id: str, body: bytes) -> dict[str, Any]:
+    def run_hook(self, service_id: str, body: bytes, caller: Caller) -> dict[str, Any]:
         """Answer a hook call: the JSON text of the request to the response object, for orjson to write: decimals of
         updated drafts are in it as the client wrote them.
 
         Raises NotFoundError for an unknown service, RequestError for everything else that is refused."""
+        if not caller.may_call(self.service(service_id).id):
+            raise RequestError(403, Issue("forbidden", "This client is not registered for this service"))
         cards = self.answer(service_id, body).cards
         for card in cards:
             self.metrics.card(card["source"]["topic"]["code"], card["indicator"])

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from cds.clients import Caller
 from cds.config import Settings
 from cds.errors import RequestError
 from cds.service import Engine
@@ -114,7 +115,7 @@ def test_an_update_keeps_decimals_as_they_were_written(engine: Engine) -> None:
         b'{"resourceType":"Bundle","entry":[{"resource":' + draft + b"}]}},"
         b'"prefetch":{"patient":{"resourceType":"Patient","id":"p1"},"conditions":null}}'
     )
-    answer = orjson.dumps(engine.run_hook("back-pain-order-sign", body))
+    answer = orjson.dumps(engine.run_hook("back-pain-order-sign", body, Caller.demo()))
     assert b'"value":2.50}' in answer
     assert b'"value":1.0E2}' in answer
     assert orjson.loads(answer)["cards"]

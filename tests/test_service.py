@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cds.apply.kinds import KINDS
+from cds.clients import Caller, Client
 from cds.config import Settings
 from cds.definitions.plans import ACTIVITY_KINDS
 from cds.errors import NotFoundError, RequestError
@@ -72,13 +73,13 @@ def decisions(found: list[dict[str, Any]]) -> list[str]:
 def test_unknown_service(engine: Engine) -> None:
     """There is no such id: the web layer's 404 (B2)."""
     with pytest.raises(NotFoundError):
-        engine.run_hook("gone", orjson.dumps(request()))
+        engine.run_hook("gone", orjson.dumps(request()), Caller.demo())
 
 
 def test_a_known_id_with_another_hook_is_refused(engine: Engine) -> None:
     """400 with a pointer, not 404: the URL exists (B2, L17)."""
     with pytest.raises(RequestError) as refusal:
-        engine.run_hook("back-pain-patient-view", orjson.dumps(request("order-sign")))
+        engine.run_hook("back-pain-patient-view", orjson.dumps(request("order-sign")), Caller.demo())
     assert (refusal.value.status, refusal.value.issues[0].expression) == (400, "/hook")
 
 
@@ -252,3 +253,16 @@ def test_codes_of_the_site_work_like_ours(tmp_path: Path) -> None:
     for code, decision in (("BR", "bed-rest"), ("NEEDLES", "acupuncture")):
         order = {**BED_REST, "code": {"coding": [{"system": "urn:site", "code": code}]}}
         assert decisions(cards(engine, request("order-sign", None, order))) == [decision]
+
+
+def test_a_client_calls_only_services_it_is_registered_for(engine: Engine) -> None:
+    """A known client that may not call a service is 403; a service that nobody has is 404 for it too (D2)."""
+    client = Client(id="ehr", issuer="i", tenant="t", services=frozenset({"back-pain-patient-view"}))
+    caller = Caller(client, "t")
+    body = orjson.dumps(request("patient-view"))
+    with pytest.raises(RequestError) as refused:
+        engine.run_hook("back-pain-order-sign", body, caller)
+    assert refused.value.status == 403
+    with pytest.raises(NotFoundError):
+        engine.run_hook("gone", body, caller)
+    assert "cards" in engine.run_hook("back-pain-patient-view", body, caller)

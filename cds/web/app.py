@@ -6,12 +6,13 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from cds.config import Settings
-from cds.web import calls, cors, cql, errors, fhir, fhirpath, hooks, openapi, system
+from cds.web import calls, cors, cql, errors, fhir, fhirpath, guard, hooks, openapi, system
 from cds.web.seam import WebEngine
 
 
-def create_app(engine: WebEngine, settings: Settings) -> Flask:
-    """The WSGI application that answers for `engine`. It authenticates nobody: `cds serve` decides who may reach it."""
+def create_app(engine: WebEngine, settings: Settings, authenticator: guard.Authenticator | None = None) -> Flask:
+    """The WSGI application that answers for `engine`. Without an authenticator nobody may call, but in demo mode, where
+    anyone may."""
     app = Flask("cds", static_folder=None)
     # A client that was given the base URL with a slash calls `//`; a redirect would lose its POST (cds-hooks.md J).
     app.url_map.merge_slashes = False
@@ -23,6 +24,7 @@ def create_app(engine: WebEngine, settings: Settings) -> Flask:
     app.register_blueprint(system.blueprint(engine))
     app.register_blueprint(openapi.blueprint(app))
     errors.register(app)
+    guard.register(app, authenticator or (guard.Demo() if settings.demo else guard.Nobody()), settings)
     finish = cors.Policy.of(settings)
 
     @app.after_request

@@ -16,6 +16,8 @@ from flask import request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.wrappers import Response
 
+from cds.clients import Caller
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -26,9 +28,10 @@ _log = structlog.get_logger("cds.web")
 
 class Call:
     """What is known of the call in progress. `service` is the id that was
-    called, None when there is no such service; `cards` is their number."""
+    called, None when there is no such service; `cards` is their number;
+    `caller` is None where anyone may call."""
 
-    __slots__ = ("cards", "environ", "id", "quiet", "service", "started")
+    __slots__ = ("caller", "cards", "environ", "id", "quiet", "service", "started")
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self.started = perf_counter()
@@ -37,6 +40,7 @@ class Call:
         self.service: str | None = None
         self.cards: int | None = None
         self.quiet = False
+        self.caller: Caller | None = None
 
     def finish(self, response: Response) -> None:
         """Set the headers that every answer has, and log the call."""
@@ -75,6 +79,14 @@ def current() -> Call:
     """The call that is being answered."""
     call: Call = request.environ[_KEY]
     return call
+
+
+def caller() -> Caller:
+    """Who makes the call that is being answered, on a route that not anyone may call."""
+    found = current().caller
+    if found is None:
+        raise RuntimeError("this route is open to anyone: cds.web.guard says so")
+    return found
 
 
 def _correlation_id(environ: WSGIEnvironment) -> str:

@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from cds.errors import Issue, NotFoundError, RequestError, operation_outcome
+from cds.errors import Issue, NotFoundError, RequestError, UnauthenticatedError, operation_outcome
 from cds.web import calls
 from cds.web.answers import json_response
 
@@ -28,6 +28,7 @@ _log = structlog.get_logger("cds.web")
 
 def register(app: Flask) -> None:
     """Answer every exception of a view."""
+    app.register_error_handler(UnauthenticatedError, _unauthenticated)
     app.register_error_handler(RequestError, _refused)
     app.register_error_handler(NotFoundError, _not_found)
     app.register_error_handler(HTTPException, _http)
@@ -36,6 +37,13 @@ def register(app: Flask) -> None:
 
 def _refused(error: RequestError) -> Response:
     return json_response(error.as_fhir(), error.status)
+
+
+def _unauthenticated(error: UnauthenticatedError) -> Response:
+    _log.warning("unauthenticated", reason=error.reason, **error.details)
+    response = _refused(error)
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def _not_found(_error: NotFoundError) -> Response:

@@ -29,7 +29,7 @@ def blueprint(engine: HookEngine, settings: Settings) -> Blueprint:
         body = read_json_body(request.environ, limit)
         progress = calls.current()
         progress.service = service_id
-        answer = engine.run_hook(service_id, body)
+        answer = engine.run_hook(service_id, body, calls.caller())
         progress.cards = len(answer["cards"])
         return json_response(answer)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from cds.clients import Caller
+
 
 class Revisioned(Protocol):
     """Loaded content."""
@@ -27,7 +29,7 @@ class HookEngine(Protocol):
         """The body of `GET /cds-services`."""
         ...
 
-    def run_hook(self, service_id: str, body: bytes) -> dict[str, Any]:
+    def run_hook(self, service_id: str, body: bytes, caller: Caller) -> dict[str, Any]:
         """The answer to a call. Raises NotFoundError for an unknown service, RequestError for a call it refuses."""
         ...
 

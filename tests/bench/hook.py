@@ -18,6 +18,7 @@ import structlog
 from flask import Flask
 
 from cds.cli.server import settle
+from cds.clients import Caller
 from cds.config import Settings
 from cds.definitions.snapshot import Snapshot
 from cds.service import Engine
@@ -111,7 +112,7 @@ class Floor:
     def discovery(self) -> dict[str, Any]:
         return {"services": []}
 
-    def run_hook(self, service_id: str, body: bytes) -> dict[str, Any]:
+    def run_hook(self, service_id: str, body: bytes, caller: Caller) -> dict[str, Any]:
         orjson.loads(body)
         return self._cards
 
@@ -172,7 +173,7 @@ def main() -> None:
     settings = Settings(demo=True)
     engine = Engine(settings)
     app = create_app(engine, settings)
-    three = engine.run_hook("back-pain-order-sign", body(1, "order-sign", DRAFTS))
+    three = engine.run_hook("back-pain-order-sign", body(1, "order-sign", DRAFTS), Caller.demo())
     floor = create_app(Floor(engine.snapshot, three), settings)
     settle()
     print("resources     body  call                          cards      floor       call  ratio")

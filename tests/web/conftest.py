@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
+from cds.clients import Caller
 from cds.config import Settings
 from cds.errors import NotFoundError
 from cds.fhirpath import operation
@@ -36,7 +37,7 @@ class SmallEngine:
     def discovery(self) -> dict[str, Any]:
         return {"services": [{"hook": "patient-view", "id": "pain", "description": "D"}]}
 
-    def run_hook(self, service_id: str, body: bytes) -> dict[str, Any]:
+    def run_hook(self, service_id: str, body: bytes, caller: Caller) -> dict[str, Any]:
         if service_id != "pain":
             raise NotFoundError(f"no service '{service_id}'")
         parse(body)
@@ -53,7 +54,7 @@ def engine() -> SmallEngine:
 
 @pytest.fixture
 def client(engine: SmallEngine) -> FlaskClient:
-    return create_app(engine, Settings(cors_origins=("https://ehr.example",))).test_client()
+    return create_app(engine, Settings(demo=True, cors_origins=("https://ehr.example",))).test_client()
 
 
 @pytest.fixture

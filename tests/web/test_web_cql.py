@@ -45,7 +45,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
     folder = tmp_path_factory.mktemp("content")
     (folder / "words.yaml").write_text(LIBRARY)
     (folder / "words.cql").write_text(WORDS)
-    settings = Settings(content=folder, cors_origins=("https://ehr.example",))
+    settings = Settings(demo=True, content=folder, cors_origins=("https://ehr.example",))
     return create_app(Engine(settings), settings).test_client()
 
 

@@ -148,7 +148,7 @@ def test_statuses_of_the_engine_come_through(client: FlaskClient, engine: Any) -
 def test_bodies_over_the_limit_are_413(engine: Any) -> None:
     """Exactly the limit passes, one byte more is 413 (B1)."""
     body = json.dumps(CALL).encode()
-    client = create_app(engine, Settings(max_body=2048)).test_client()
+    client = create_app(engine, Settings(demo=True, max_body=2048)).test_client()
     for size, status in ((2048, 200), (2049, 413)):
         response = client.post(URL, data=body + b" " * (size - len(body)), content_type="application/json")
         assert response.status_code == status
