@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -74,6 +74,19 @@ def _check_url(address: str) -> str:
     if re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", address) is None:
         raise ValueError(f"not a web address such as https://cds.example.org: '{address}'")
     return address.rstrip("/")
+
+
+def _check_database(secret: SecretStr) -> SecretStr:
+    kind, slashes, place = secret.get_secret_value().partition("://")
+    if slashes and ((kind == "sqlite" and place.startswith("/") and place != "/") or kind == "postgresql"):
+        return secret
+    # The address is not repeated: it may hold a password.
+    raise ValueError("write sqlite:///file, with a fourth slash for an absolute path, or postgresql://user@host/name")
+
+
+def _state_file() -> SecretStr:
+    folder = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return SecretStr(f"sqlite:///{folder}/pathway-cds/cds.sqlite3")
 
 
 def _packaged_content() -> Path:
@@ -144,6 +157,11 @@ class Settings(BaseSettings):
     public_url: Annotated[str, AfterValidator(_check_url)] | None = Field(
         default=None,
         description="Address under which callers reach the service, when a proxy stands before it.",
+    )
+    database_url: Annotated[SecretStr, AfterValidator(_check_database)] = Field(
+        default_factory=_state_file,
+        description="Database of decisions, feedback and used tokens: sqlite:///file or postgresql://user@host/name. "
+        "Default: a file in the user's state folder, ~/.local/state/pathway-cds.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log lines to write: debug, info, warning or error."
@@ -229,6 +247,12 @@ def _sentence(detail: ErrorDetails) -> str:
     return f"{name} ({PREFIX}{name.upper()}): must be {message}, not {detail['input']!r}"
 
 
+def is_secret(name: str) -> bool:
+    """Whether a setting holds what must not stand on a command line, where everyone on the machine reads it
+    (security.md A7)."""
+    return Settings.model_fields[name].annotation is SecretStr
+
+
 def settings_page() -> str:
     """docs/settings.md: the table of all settings."""
     rows = "\n".join(_row(name) for name in Settings.model_fields)
@@ -249,7 +273,8 @@ def _row(name: str) -> str:
     default = "" if field.default_factory or field.default in (None, ()) else f"`{str(field.default).lower()}`"
     if name in ("host", "timezone"):
         default = f"`{field.default}`"
-    return f"| `{name}` | `{PREFIX}{name.upper()}` | `--{name.replace('_', '-')}` | {default} | {field.description} |"
+    flag = "" if is_secret(name) else f"`--{name.replace('_', '-')}`"
+    return f"| `{name}` | `{PREFIX}{name.upper()}` | {flag} | {default} | {field.description} |"
 
 
 if __name__ == "__main__":

@@ -161,6 +161,15 @@ class NotFoundError(CdsError):
     """Nothing of that name is loaded or served."""
 
 
+class StorageError(CdsError):
+    """The database did not do what was asked, and nothing was stored. `reason` is its own code, such as SQLITE_FULL;
+    it never holds data."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the database cannot be used: {reason}")
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One `OperationOutcome.issue`. `code` is from http://hl7.org/fhir/ValueSet/issue-type; `expression` is a JSON

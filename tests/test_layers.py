@@ -17,7 +17,7 @@ LAYERS = (
     ("cds.terminology", "cds.findings", "cds.code_lists", "cds.concept_maps", "cds.chart", "cds.definitions"),
     ("cds.apply", "cds.definitions.check"),
     ("cds.hooks", "cds.fhirpath", "cds.cql", "cds.operations"),
-    ("cds.config", "cds.data", "cds.clients", "cds.metrics", "cds.outbound"),
+    ("cds.config", "cds.data", "cds.clients", "cds.metrics", "cds.outbound", "cds.storage"),
     ("cds.service",),
     ("cds.cases", "cds.trace"),
     ("cds.booklet",),
@@ -32,6 +32,8 @@ ONLY_IN = {
     "click": "cds.cli",
     "gunicorn": "cds.cli",
     "prometheus_client": "cds.metrics",
+    "sqlalchemy": "cds.storage",
+    "alembic": "cds.storage",
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -79,7 +81,7 @@ def test_module_imports_only_its_own_layer_and_those_above(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
 def test_web_and_command_line_packages_stay_at_the_edge(path: Path) -> None:
-    """Flask is imported in web only, Click and gunicorn in cli only."""
+    """Flask is imported in web only, Click and gunicorn in cli only, SQLAlchemy in storage only."""
     module = module_name(path)
     for name in imports(path):
         owner = ONLY_IN.get(name.partition(".")[0])

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import structlog
 
-from cds.config import PREFIX, Settings, load_settings
+from cds.config import PREFIX, Settings, is_secret, load_settings
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -39,8 +39,10 @@ def author_settings(**flags: Any) -> Settings:
 
 
 def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A flag per setting, None when it is not given; the value is checked with the other settings."""
+    """A flag per setting that is no secret, None when it is not given; the value is checked with the other settings."""
     for name, field in reversed(Settings.model_fields.items()):
+        if is_secret(name):
+            continue
         flag = "--" + name.replace("_", "-")
         text = f"{field.description} [{PREFIX}{name.upper()}]"
         if field.annotation is bool:

