@@ -39,7 +39,7 @@ def test_prefetch_asks_for_what_the_hooks_rules_retrieve(engine: Engine) -> None
     start, end = ["patient", "allergyIntolerances", "carePlans", "conditions"], ["procedures", "serviceRequests"]
     everything = [*start, *medicines, "observations", *end]
     assert keys["order-sign"] == keys["order-select"] == keys["patient-view"] == everything
-    assert keys["appointment-book"] == ["patient", "conditions", *medicines, *end]
+    assert keys["appointment-book"] == ["patient", "conditions", *medicines, "observations", *end]
     assert keys["encounter-discharge"] == ["patient", "conditions", "observations"]
 
 
