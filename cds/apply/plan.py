@@ -107,6 +107,17 @@ class CompiledAction:
     definition: dict[str, Any] = field(default_factory=dict)
     location: Location = field(default_factory=Location)
     children: list[CompiledAction] = field(default_factory=list)
+    #: the hooks at which it is asked (None: whenever the action above it is)
+    hooks_asked: frozenset[str] | None = field(init=False, default=None)
+    #: whether firing does anything but go on to what is below it
+    is_filled: bool = field(init=False, default=True)
+
+    def settle(self) -> None:
+        """What its elements come to, once they are all there."""
+        only_stands_for_plan = self.hooks is None and self.plan is not None and not self.conditions
+        self.hooks_asked = self.plan.hooks_asked if only_stands_for_plan and self.plan is not None else self.hooks
+        makes = (self.template, self.target, self.problem)
+        self.is_filled = bool(self.dynamic_values) or any(part is not None for part in makes)
 
     def expressions(self) -> list[tuple[Expression, Scope]]:
         """Every expression of this action itself, each with the scope it runs in."""
@@ -125,16 +136,14 @@ class CompiledPlan:
     definition: Resource
     scope: Scope
     actions: list[CompiledAction]
+    url: str = field(init=False)
     #: the hooks at which one of its actions is asked; None: at any, for one has no trigger of its own
     hooks_asked: frozenset[str] | None = field(init=False)
 
     def __post_init__(self) -> None:
+        self.url = str(self.definition.get("url", ""))
         own = [action.hooks for action in self.actions]
         self.hooks_asked = None if None in own else frozenset[str]().union(*(hooks for hooks in own if hooks))
-
-    @property
-    def url(self) -> str:
-        return str(self.definition.get("url", ""))
 
     def hooks(self) -> list[str]:
         """Every hook an action of the plan, nested ones included, is triggered by, in order of first mention."""
@@ -201,6 +210,7 @@ class Plans:
         makes no resource."""
         compiled = CompiledAction("activity", {}, self._scopes.of(definition), None, (), (), None, None, None)
         self._make(compiled, definition)
+        compiled.settle()
         return compiled
 
     def _action(
@@ -243,6 +253,7 @@ class Plans:
             self._action(child, scope, document, (*path, "action", index), constants)
             for index, child in enumerate(fhir.as_list(action.get("action")))
         ]
+        compiled.settle()
         return compiled
 
     def _condition(self, expression: Expression, location: Location, description: str) -> Condition:

@@ -19,7 +19,7 @@ from cds.expr.elm.values import Tuple
 from cds.fhir import Resource, is_id
 
 if TYPE_CHECKING:
-    from cds.apply.plan import CompiledAction, Condition, DynamicValue
+    from cds.apply.plan import CompiledAction, Condition, DynamicValue, ForEach
 
 
 def _mark(item: Any, index: int) -> str:
@@ -50,20 +50,22 @@ class Walk:
         self, actions: list[CompiledAction], prefix: str, bindings: Mapping[str, list[Any]]
     ) -> list[AppliedAction]:
         """Apply siblings. One that has no trigger of its own answers whenever the action above it does."""
-        applied = []
+        applied: list[AppliedAction] = []
+        hook = self.session.hook
         for action in actions:
-            hooks = action.hooks
-            if hooks is None and action.plan is not None and not action.conditions:
-                hooks = action.plan.hooks_asked  # it only stands for the plan
-            if hooks is None or self.is_whole or self.session.hook in hooks:
-                applied += self._repeated(action, prefix, bindings)
+            hooks = action.hooks_asked
+            if hooks is None or self.is_whole or hook in hooks:
+                if action.for_each is None:
+                    applied.append(self._action(action, prefix + action.id, bindings))
+                else:
+                    applied += self._repeated(action, action.for_each, prefix, bindings)
         return applied
 
-    def _repeated(self, action: CompiledAction, prefix: str, bindings: Mapping[str, list[Any]]) -> list[AppliedAction]:
-        if action.for_each is None:
-            return [self._action(action, f"{prefix}{action.id}", bindings)]
+    def _repeated(
+        self, action: CompiledAction, for_each: ForEach, prefix: str, bindings: Mapping[str, list[Any]]
+    ) -> list[AppliedAction]:
         try:
-            items = action.for_each.expression.items(self.session.bound(action.scope, bindings))
+            items = for_each.expression.items(self.session.bound(action.scope, bindings))
         except EvaluationError as error:
             failed = AppliedAction(
                 f"{prefix}{action.id}", action.element, Outcome.FAILED, plan=self.plan, source=action
@@ -74,7 +76,7 @@ class Walk:
             return [AppliedAction(f"{prefix}{action.id}", action.element, nothing, plan=self.plan, source=action)]
         applied = []
         for index, item in enumerate(items):
-            bound = {**bindings, action.for_each.name: [item]}
+            bound = {**bindings, for_each.name: [item]}
             applied.append(self._action(action, f"{prefix}{action.id}[{_mark(item, index)}]", bound))
         return applied
 
@@ -86,18 +88,17 @@ class Walk:
         return applied
 
     def _action(self, action: CompiledAction, identity: str, bindings: Mapping[str, list[Any]]) -> AppliedAction:
-        outcome, results = self._judge(action, bindings)
+        outcome, results = self._judge(action, bindings) if action.conditions else (Outcome.FIRED, ())
         applied = AppliedAction(identity, action.element, outcome, results, plan=self.plan, source=action)
-        if outcome is Outcome.FAILED:
-            return self._failed(applied, None)
         if outcome is not Outcome.FIRED:
-            return applied
-        try:
-            self._fill(action, applied, bindings)
-        except CdsError as error:
-            self._failed(applied, str(error))
-            if not self.is_whole:
-                return applied
+            return self._failed(applied, None) if outcome is Outcome.FAILED else applied
+        if action.is_filled:
+            try:
+                self._fill(action, applied, bindings)
+            except CdsError as error:
+                self._failed(applied, str(error))
+                if not self.is_whole:
+                    return applied
         if action.plan is not None:
             applied.children = Walk(self.session, action.plan.url).actions(action.plan.actions, f"{identity}/", {})
         elif action.children:
@@ -108,14 +109,16 @@ class Walk:
         self, action: CompiledAction, bindings: Mapping[str, list[Any]]
     ) -> tuple[Outcome, tuple[ConditionResult, ...]]:
         """All conditions in order, up to the first that is not true: what follows a false one is not evaluated."""
-        if not action.conditions:
-            return Outcome.FIRED, ()
         results: list[ConditionResult] = []
-        outcome = Outcome.FIRED
-        evaluation = self.session.bound(action.scope, bindings) if bindings else self.session.evaluation(action.scope)
+        outcome, session = Outcome.FIRED, self.session
         for condition in action.conditions:
+            expression = condition.expression
             try:
-                value = expr.truth(condition.expression.items(evaluation))
+                if expression.is_rooted:
+                    evaluation = session.root
+                else:
+                    evaluation = session.bound(action.scope, bindings) if bindings else session.evaluation(action.scope)
+                value = expression.truth(evaluation)
             except ExpressionError as error:
                 results.append(_result(condition, None, str(error)))
                 return Outcome.FAILED, tuple(results)

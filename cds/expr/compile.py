@@ -20,7 +20,7 @@ from cds.expr.evaluation import Evaluation
 from cds.expr.fhirpath import parse
 from cds.expr.trace import Item
 from cds.expr.types import Release, Types
-from cds.expr.values import plain
+from cds.expr.values import plain, truth
 
 LANGUAGES = ("text/fhirpath",)
 
@@ -122,6 +122,13 @@ class Expression:
             raise
         except Exception as error:
             raise _surprise(error) from error
+
+    #: it may ask an evaluation for variables, which the root of others has not
+    is_rooted = False
+
+    def truth(self, evaluation: Evaluation) -> bool | None:
+        """The items as a condition (FHIRPath 4.5), and the errors of items()."""
+        return truth(self.items(evaluation))
 
     def typed(self, evaluation: Evaluation, focus: list[Any] | None = None) -> list[tuple[str, Any]]:
         """As a call, each item with its type name: `code`, `HumanName`, `Patient`, or `System.Integer` and the like."""

@@ -22,7 +22,7 @@ from cds.expr.elm.values import Code, Concept, Interval, Partial, Ratio, Uncerta
 from cds.expr.evaluation import Evaluation
 from cds.expr.libraries import Libraries
 from cds.expr.truths import ANY, Truths
-from cds.expr.values import EMPTY, FALSE, TRUE, to_json
+from cds.expr.values import EMPTY, FALSE, TRUE, to_json, truth
 
 #: A define by its name.
 IDENTIFIER = "text/cql-identifier"
@@ -36,7 +36,8 @@ class CqlExpression:
     share.
 
     `type` is its static type, `needs` what it may ask of the data, `place` where the define that it names stands,
-    `home` the library whose names inline CQL sees. An evaluation brings constants as variables; its root, or it itself,
+    `home` the library whose names inline CQL sees. One that `is_rooted` mentions no constants, so that an evaluation
+    without variables, such as the root of others, will do. An evaluation brings constants as variables; its root, or it itself,
     the data, the parameters and the results of defines."""
 
     def __init__(
@@ -48,6 +49,8 @@ class CqlExpression:
         library: Library,
         node: Any,
         home: str = "",
+        *,
+        is_rooted: bool = True,
     ) -> None:
         self.text = text
         self.language = language
@@ -57,6 +60,7 @@ class CqlExpression:
         self.constant: list[Any] | None = None
         self.variables: frozenset[str] = frozenset()
         self.value = run
+        self.is_rooted = is_rooted
         self._library, self._node, self._home = library, node, home
 
     def __repr__(self) -> str:
@@ -84,6 +88,11 @@ class CqlExpression:
         """What can leave it null when it is not fully obtained."""
         found = outcomes.doubts(self._library, self._node["expression"]) if "expression" in self._node else ()
         return tuple(dict.fromkeys(found))
+
+    def truth(self, evaluation: Evaluation) -> bool | None:
+        """The value as a condition, and the errors of items()."""
+        value: bool | None = self.value(evaluation)
+        return value if value is True or value is False or value is None else truth(self.items(evaluation))
 
     def items(self, evaluation: Evaluation) -> list[Any]:
         """The value as FHIRPath has it: null is empty, a list its items. The list may be the data's own.
@@ -195,7 +204,7 @@ class CqlScope:
                 raise located(error, place) from error
 
         home = next(iter(self._libraries), "")
-        return CqlExpression(text, language, node.result, value, self._view, body, home)
+        return CqlExpression(text, language, node.result, value, self._view, body, home, is_rooted=not slots)
 
 
 def of_define(define: Define, text: str | None = None) -> CqlExpression:
