@@ -93,6 +93,7 @@ class Evaluation:
     `trace` is told of every node and of what trace() is given. `slots` and `entries` are the engine's own."""
 
     __slots__ = (
+        "__weakref__",
         "_offset",
         "_today",
         "budget",

@@ -121,7 +121,7 @@ def beside(item: Any, name: str) -> list[Any]:
     """Element `name` of an item that is no dict: a Tuple of CQL may have it, type information has two names, everything
     else none."""
     if type(item) is Tuple:
-        value = item.elements.get(name)
+        value = item.get(name)
         return value if isinstance(value, list) else EMPTY if value is None else [value]
     if type(item) is TypeInfo:
         return item.element(name)

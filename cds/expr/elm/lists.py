@@ -32,11 +32,9 @@ def whole(items: List) -> bool:
 
 def exists(items: List | None) -> bool | None:
     """`exists`: an item that is not null; null when there is none and the list may lack items."""
-    if not items:
-        return None if items is not None and not whole(items) else False
-    if items[0] is not None or any(item is not None for item in items):
+    if items and (items[0] is not None or any(item is not None for item in items)):
         return True
-    return False if whole(items) else None
+    return None if type(items) is Partial else False
 
 
 def contains(items: List, item: Any) -> bool | None:
@@ -181,7 +179,14 @@ def except_(left: List | None, right: List | None) -> List | None:
 
 def flatten(lists: List) -> List:
     """`flatten`: the items of the lists."""
-    return alike([item for items in lists if items is not None for item in items], lists, *lists)
+    found: List = []
+    partial = type(lists) is Partial
+    for items in lists:
+        if items:
+            found += items
+        partial = partial or type(items) is Partial
+    capped(found)
+    return Partial(found) if partial else found
 
 
 def times(left: List, right: List) -> List:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from cds.expr import temporal
 from cds.expr.elm import intervals
@@ -118,11 +119,19 @@ def list_selector(compiler: Compiler, node: Node, scope: Scope) -> Piece:
 
 
 def tuple_selector(compiler: Compiler, node: Node, scope: Scope) -> Piece:
-    """Tuple."""
+    """Tuple: its elements are computed when they are asked for, unless a trace is to tell of them."""
     parts = {part["name"]: compiler.piece(part["value"], scope) for part in node.get("element") or ()}
-    runs = [(name, part.run) for name, part in parts.items()]
     kind = TupleOf(tuple((name, part.type or ANY) for name, part in parts.items()))
-    return Piece(lambda ev, frame: Tuple({name: run(ev, frame) for name, run in runs}), kind)
+    runs = {name: part.run for name, part in parts.items()}
+    now = [(name, part.run) for name, part in parts.items() if part.constant or part.slot is not None]
+    if compiler.trace or len(now) == len(parts):
+        return Piece(lambda ev, frame: Tuple({name: run(ev, frame) for name, run in runs.items()}), kind)
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        held = {name: part(ev, frame) for name, part in now}
+        return Tuple(held, runs, ref(ev), frame[:])  # the frame goes on to other rows
+
+    return Piece(run, kind)
 
 
 def interval(compiler: Compiler, node: Node, scope: Scope) -> Piece:

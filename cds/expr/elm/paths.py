@@ -106,9 +106,37 @@ def step(compiler: Compiler, base: Piece, name: str) -> Piece:
     slot = base.slot
     if slot is not None and isinstance(base.type, TupleOf):
         return Piece(_of_tuple(slot, name, get), kind)
+    if _is_plain(compiler.model, base.type, name):
+        return Piece(_of_slot(slot, name, get) if slot is not None else _of_dict(run, name, get), kind)
     if slot is not None:
         return Piece(lambda _ev, frame: get(frame[slot]), kind)
     return Piece(lambda ev, frame: get(run(ev, frame)), kind)
+
+
+def _is_plain(model: Model, kind: Type | None, name: str) -> bool:
+    """True when element `name` of static type `kind` is the JSON member of that name, as it stands."""
+    fhir = fhir_name(kind)
+    return fhir is not None and fhir in model and model.key(fhir, name) is not None
+
+
+def _of_slot(slot: int, name: str, otherwise: Get) -> Run:
+    """A member of the dict in a slot."""
+
+    def run(_ev: Any, frame: list[Any]) -> Any:
+        value = frame[slot]
+        return value.get(name) if value.__class__ is dict else otherwise(value)
+
+    return run
+
+
+def _of_dict(inner: Run, name: str, otherwise: Get) -> Run:
+    """A member of a dict."""
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        value = inner(ev, frame)
+        return value.get(name) if value.__class__ is dict else None if value is None else otherwise(value)
+
+    return run
 
 
 def _of_tuple(slot: int, name: str, otherwise: Get) -> Run:
@@ -116,7 +144,10 @@ def _of_tuple(slot: int, name: str, otherwise: Get) -> Run:
 
     def run(_ev: Any, frame: list[Any]) -> Any:
         value = frame[slot]
-        return value.elements.get(name) if type(value) is Tuple else otherwise(value)
+        if type(value) is not Tuple:
+            return otherwise(value)
+        held = value.held
+        return held[name] if name in held else value.get(name)
 
     return run
 
@@ -214,7 +245,7 @@ def member_getter(model: Model, name: str) -> Get:
             found = value.get(name)
             return choice(value) if found is None and keys else found
         if kind is Tuple:
-            return value.elements.get(name)
+            return value.get(name)
         table = _SYSTEM.get(kind)
         if table is not None and name in table:
             found = attrgetter(table[name][0])(value)

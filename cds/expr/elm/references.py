@@ -160,6 +160,19 @@ def _overload(compiler: Compiler, overloads: Sequence[Function], kinds: Sequence
 def _call(target: Function, operands: list[Run]) -> Run:
     """The call: operands take the first slots of a frame of its own."""
 
+    if len(operands) == 1:
+        (only,) = operands
+
+        def run_one(ev: Any, frame: list[Any]) -> Any:
+            ev.budget -= 1
+            if ev.budget < 0:
+                ev.spend(0)
+            own = [None] * target.slots
+            own[0] = only(ev, frame)
+            return target.run(ev, own)
+
+        return run_one
+
     def run(ev: Any, frame: list[Any]) -> Any:
         ev.spend(1)
         values = [operand(ev, frame) for operand in operands]

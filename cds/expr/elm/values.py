@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
+from weakref import ReferenceType
 
 from cds.expr.quantity import Quantity
+
+_MISSING: Any = object()
 
 
 class Interval:
@@ -110,13 +113,45 @@ class Ratio:
         return f"Ratio({self})"
 
 
+#: How to compute an element of a Tuple, given the evaluation and the frame it was made in.
+Element = Callable[[Any, list[Any]], Any]
+
+
 class Tuple:
-    """Named elements; a null element is kept, for it is part of the type."""
+    """Named elements; a null element is kept, for it is part of the type. Those among `runs` that `held` lacks are
+    computed when they are asked for, once, while the evaluation they belong to is alive."""
 
-    __slots__ = ("elements",)
+    __slots__ = ("_evaluation", "_frame", "_runs", "held")
 
-    def __init__(self, elements: dict[str, Any]) -> None:
-        self.elements = elements
+    def __init__(
+        self,
+        held: dict[str, Any],
+        runs: Mapping[str, Element] | None = None,
+        evaluation: ReferenceType[Any] | None = None,
+        frame: list[Any] | None = None,
+    ) -> None:
+        self.held = held
+        self._runs, self._evaluation, self._frame = runs, evaluation, frame
+
+    @property
+    def elements(self) -> dict[str, Any]:
+        """All elements, in the order they are written."""
+        runs = self._runs
+        if runs is not None:
+            self.held = {name: self.get(name) for name in runs}
+            self._runs = self._evaluation = self._frame = None
+        return self.held
+
+    def get(self, name: str) -> Any:
+        """One element; null when there is none of that name."""
+        value = self.held.get(name, _MISSING)
+        if value is not _MISSING:
+            return value
+        runs, evaluation = self._runs, self._evaluation
+        if runs is None or evaluation is None or name not in runs:
+            return None
+        value = self.held[name] = runs[name](evaluation(), self._frame)  # type: ignore[arg-type]
+        return value
 
     def __eq__(self, other: object) -> bool:
         return type(other) is Tuple and self.elements == other.elements
