@@ -61,7 +61,7 @@ class Terminology:
 
     def codes(self, value_set: str) -> frozenset[Code] | None:
         """Every (system, code) of a value set, or None when it is unknown."""
-        found = self.expansion(value_set)
+        found = self._sets.get(value_set) or self.expansion(value_set)
         return None if found is None else found.codes
 
     def expansion(self, url: str) -> ValueSet | None:

@@ -37,8 +37,8 @@ class CqlExpression:
 
     `type` is its static type, `needs` what it may ask of the data, `place` where the define that it names stands,
     `home` the library whose names inline CQL sees. One that `is_rooted` mentions no constants, so that an evaluation
-    without variables, such as the root of others, will do. An evaluation brings constants as variables; its root, or it itself,
-    the data, the parameters and the results of defines."""
+    without variables, such as the root of others, will do. An evaluation brings constants as variables; its root, or
+    it itself, the data, the parameters and the results of defines."""
 
     def __init__(
         self,

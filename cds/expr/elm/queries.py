@@ -22,7 +22,7 @@ from cds.expr.evaluation import FEW, capped
 if TYPE_CHECKING:
     from cds.expr.elm.compiler import Compiler
 
-#: Whether a row stays: None when that is unknown for lack of data.
+#: Whether a row stays: only True says so, None that it is not known.
 Keep = Callable[[Any, list[Any]], bool | None]
 
 
@@ -38,6 +38,8 @@ class Rows:
         self.lets: list[int] = []
         self.held: list[int] = []
         self.keeps: list[Keep] = []
+        #: whether a row that is left out for a None may be missing from the result
+        self.in_doubt = False
 
     def hold(self, run: Run, node: Node, scope: Scope) -> Run:
         """A source that is evaluated within the rows: once, unless it mentions the row."""
@@ -57,6 +59,11 @@ class Rows:
     def keep(self) -> Keep | None:
         """All that decides about a row, in one."""
         return _all_of(self.keeps) if len(self.keeps) > 1 else self.keeps[0] if self.keeps else None
+
+    def where(self, test: Run, in_doubt: bool) -> None:
+        """A criterion; `in_doubt` when missing data may leave it null."""
+        self.in_doubt = self.in_doubt or in_doubt
+        self.keeps.append(test if in_doubt or not self.keeps else lambda ev, frame: test(ev, frame) is True)
 
 
 def _all_of(keeps: list[Keep]) -> Keep:
@@ -95,9 +102,10 @@ def read_rows(compiler: Compiler, node: Node, scope: Scope) -> tuple[Rows, Scope
         rows.names.append(definition["identifier"])
         rows.lets.append(slot)
     for part in node.get("relationship") or ():
-        rows.keeps.append(_relationship(compiler, part, scope, rows))
+        rows.where(_relationship(compiler, part, scope, rows), True)
     if node.get("where") is not None:
-        rows.keeps.append(_where(compiler, node["where"], scope))
+        where = node["where"]
+        rows.where(compiler.piece(where, scope).run, hangs_on_data(where, scope))
     return rows, scope, kinds, plural
 
 
@@ -138,7 +146,7 @@ def _return(
 
 def _single(rows: Rows, select: Run | None) -> Run:
     """A query over one source; a source that is no list gives one value or null."""
-    source, slot, keep = rows.sources[0], rows.slots[0], rows.keep()
+    source, slot, keep, in_doubt = rows.sources[0], rows.slots[0], rows.keep(), rows.in_doubt
     lets, held, walk = rows.lets, rows.held, rows.walks[0]
 
     def run(ev: Any, frame: list[Any]) -> Any:
@@ -160,8 +168,8 @@ def _single(rows: Rows, select: Run | None) -> Run:
                 frame[position] = UNSET
             if keep is not None:
                 kept = keep(ev, frame)
-                if not kept:
-                    partial = partial or kept is None
+                if kept is not True:
+                    partial = partial or (kept is None and in_doubt and ev.incomplete)
                     continue
             found.append(item if select is None else select(ev, frame))
         if plural:
@@ -178,7 +186,7 @@ def exists(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     if not plain or any(query.get(part) is not None for part in ("return", "aggregate", "sort")):
         return compile_call(compiler, node, scope, OPERATORS["Exists"])
     rows = read_rows(compiler, query, scope)[0]
-    source, slot, keep = rows.sources[0], rows.slots[0], rows.keep()
+    source, slot, keep, in_doubt = rows.sources[0], rows.slots[0], rows.keep(), rows.in_doubt
     lets, held, walk = rows.lets, rows.held, rows.walks[0]
 
     def run(ev: Any, frame: list[Any]) -> bool | None:
@@ -197,9 +205,9 @@ def exists(compiler: Compiler, node: Node, scope: Scope) -> Piece:
             for position in lets:
                 frame[position] = UNSET
             kept = keep is None or keep(ev, frame)
-            if kept and item is not None:
+            if kept is True and item is not None:
                 return True
-            partial = partial or kept is None
+            partial = partial or (kept is None and in_doubt and ev.incomplete)
         return None if partial else False
 
     return Piece(run, BOOLEAN)
@@ -209,16 +217,16 @@ def _visitor(rows: Rows) -> Callable[[Any, list[Any], Callable[[], Any]], bool]:
     """A function (ev, frame, each) that calls `each` for every row that stays, and answers whether rows may be
     missing. A source that is null has no rows."""
     sources, slots, walks = rows.sources, rows.slots, rows.walks
-    lets, held, keep = rows.lets, rows.held, rows.keep()
+    lets, held, keep, in_doubt = rows.lets, rows.held, rows.keep(), rows.in_doubt
 
     def visit(ev: Any, frame: list[Any], each: Callable[[], Any], depth: int) -> bool:
         if depth == len(sources):
             for position in lets:
                 frame[position] = UNSET
             kept = keep is None or keep(ev, frame)
-            if kept:
+            if kept is True:
                 each()
-            return kept is None
+            return kept is None and in_doubt and ev.incomplete
         items = sources[depth](ev, frame)
         if items is None:
             return False
@@ -275,19 +283,6 @@ def distinct_items(items: list[Any]) -> list[Any]:
 
 
 # --- criteria ---
-
-
-def _where(compiler: Compiler, node: Node, scope: Scope) -> Keep:
-    """The where clause: true keeps a row."""
-    test = compiler.piece(node, scope).run
-    if not hangs_on_data(node, scope):
-        return lambda ev, frame: test(ev, frame) is True
-
-    def keep(ev: Any, frame: list[Any]) -> bool | None:
-        answer: bool | None = test(ev, frame)
-        return answer if answer is not None or ev.incomplete else False
-
-    return keep
 
 
 def _relationship(compiler: Compiler, node: Node, scope: Scope, rows: Rows) -> Keep:

@@ -41,12 +41,21 @@ def _element_in_value_set(compiler: Compiler, element: Run, value_set: ValueSet)
             value = element(ev, frame)
             if value is None:
                 return False
-            if ev.terminology is None:
+            codes = None if ev.terminology is None else ev.terminology.codes(canonical)
+            if codes is None:
                 raise _unknown(value_set)
-            found = is_member(ev.terminology, canonical, value)
-            if found is None and ev.terminology.codes(canonical) is None:
-                raise _unknown(value_set)
-            return found is True
+            codings = value.get("coding") if type(value) is dict else None
+            if type(codings) is not list:
+                return is_member(ev.terminology, canonical, value) is True
+            for coding in codings:
+                if type(coding) is dict:
+                    system, code = coding.get("system"), coding.get("code")
+                    if type(system) is str and type(code) is str:
+                        if (system, code) in codes:
+                            return True
+                    elif is_member(ev.terminology, canonical, coding):
+                        return True
+            return False
         except Exception as error:
             raise located(error, place) from error
 
