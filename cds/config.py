@@ -166,6 +166,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log lines to write: debug, info, warning or error."
     )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="Form of log lines: json for machines, console for people."
+    )
 
     @property
     def fixed_now(self) -> datetime | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from cds.apply.plan import Plans
 from cds.apply.scope import Session
@@ -187,6 +189,8 @@ class Engine:
         """As run_hook, with the applied tree. `now` and `parameters` stand in for the site's clock and settings."""
         service = self.service(service_id)
         request = parse(body, max_depth=self.settings.max_depth)
+        # Hashed, for a client may make it of what is the patient's (security.md A2).
+        bind_contextvars(instance=sha256(request.hook_instance.encode()).hexdigest()[:16])
         if request.hook != service.hook:
             raise RequestError(400, Issue("invalid", f"This service answers the hook '{service.hook}'", "/hook"))
         chart = chart_of_request(request, service.requirements)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cds.cli.options import settings_flags
-from cds.cli.server import Server, bind, is_loopback, settle
+from cds.cli.server import Loaded, Server, bind, is_loopback
 from cds.config import Settings, load_settings
 from cds.errors import ConfigurationError, DefinitionError, Issue, operation_outcome
+from cds.metrics import Metrics
 from cds.service import Engine
 from cds.web import create_app, logs
 from cds.web.answers import json_response
+from cds.web.status import Status
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _OPEN_TO_OTHERS = 78  # EX_CONFIG of sysexits.h
 
@@ -32,18 +35,20 @@ def command(*, reload: bool, **flags: Any) -> None:
     listener = bind(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     address = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    logs.configure(settings.log_level)
-    if reload:
-        folders = (settings.content, *([settings.overlay] if settings.overlay else []))
-        watched = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-        server = Server(
-            lambda: _app_or_problems(settings), settings, listener, ready=lambda: _greet(address), watched=watched
-        )
-    else:
-        app = create_app(Engine(settings), settings)
-        settle()
-        server = Server(lambda: app, settings, listener, ready=lambda: _greet(address))
-    server.run()
+    logs.configure(settings.log_level, settings.log_format)
+    folders = (settings.content, *([settings.overlay] if settings.overlay else []))
+
+    def load(metrics: Metrics, status: Status) -> Loaded:
+        try:
+            engine = Engine(settings, metrics=metrics)
+        except DefinitionError as error:
+            if not reload or status.load.revision:
+                raise
+            print(error, file=sys.stderr, flush=True)
+            return Loaded(_no_content, None)
+        return Loaded(create_app(engine, settings, metrics=metrics, status=status), engine.snapshot.revision)
+
+    Server(load, settings, listener, ready=lambda: _greet(address), watched=folders if reload else ()).run()
 
 
 def _refuse_open_service(settings: Settings) -> None:
@@ -69,11 +74,7 @@ def _greet(address: str) -> None:
     )
 
 
-def _app_or_problems(settings: Settings) -> WSGIApplication:
-    """The application; while the content is broken, one that answers 503 until the next change."""
-    try:
-        return create_app(Engine(settings), settings)
-    except DefinitionError as error:
-        print(error, file=sys.stderr, flush=True)
-        outcome = operation_outcome([Issue("exception", "The content does not load; the log has the problems")])
-        return json_response(outcome, 503)
+def _no_content(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answers while there is no content that loads, which only an author who changes it sees."""
+    outcome = operation_outcome([Issue("exception", "The content does not load; the log has the problems")])
+    return json_response(outcome, 503)(environ, start_response)

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import ipaddress
+import shutil
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import gunicorn.http.wsgi
+import structlog
 from gunicorn.app.base import BaseApplication
 
+from cds.cli.arbiter import Arbiter, hooks
+from cds.cli.server_log import ServerLog
+from cds.cli.worker import Worker
 from cds.config import Settings
-from cds.errors import ConfigurationError
+from cds.errors import ConfigurationError, DefinitionError
+from cds.metrics import Metrics, Share
+from cds.web.logs import own_frames
+from cds.web.status import Status
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An application and the revision of the content it answers from, None when it only says that there is none."""
+
+    application: WSGIApplication
+    revision: str | None
+
+
+Load = Callable[[Metrics, Status], Loaded]
 
 
 def is_loopback(host: str) -> bool:
@@ -50,36 +75,47 @@ def settle() -> None:
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """Serves what `load` returns until it is told to stop. With `watched` files, a change to one restarts the workers
-    and `load` runs in each of them; without, it has run once, before they start."""
+    """Serves what `load` makes until it is told to stop. `load` runs here, in the first process, at the start and
+    whenever the content is to be loaded anew (cds.cli.arbiter), which it also is when a file of the `watched` folders
+    changed."""
 
     def __init__(
         self,
-        load: Callable[[], WSGIApplication],
+        load: Load,
         settings: Settings,
         listener: socket.socket,
         *,
         ready: Callable[[], None],
-        watched: Sequence[Path] | None = None,
+        watched: Sequence[Path] = (),
     ) -> None:
-        self._load = load
+        """Load for the first time. Raises what `load` raises."""
+        self.status = Worker.status = Status()
+        self._load, self._watched = load, watched
+        self._counted = Path(mkdtemp(prefix="cds-metrics-"))
+        share = Share(self._counted)
+        self._metrics = Metrics(share)
         self._options: dict[str, Any] = {
             "bind": f"fd://{listener.detach()}",
-            "workers": settings.workers if watched is None else 1,
-            "worker_class": "gthread",
+            "workers": settings.workers,
+            "worker_class": Worker,
+            "logger_class": ServerLog,
             "threads": 2,
             "timeout": 30,
             "graceful_timeout": 25,
-            "preload_app": watched is None,
-            "reload": watched is not None,
-            "reload_extra_files": [str(path) for path in watched or ()],
-            # Lines below this level quote headers and addresses of requests.
-            "loglevel": "error",
+            "preload_app": True,
             # Not gunicorn's own when_ready: a stop signal between that and the first worker's start would be lost.
             "post_worker_init": lambda worker: ready() if worker.age == 1 else None,
-            # Newer versions of gunicorn only.
+            "on_exit": lambda _arbiter: self._clean(),
             "control_socket_disable": True,
+            **hooks(share),
         }
+        self._application: WSGIApplication
+        self._seen = _fingerprint(watched)
+        try:
+            self._take(load(self._metrics, self.status))
+        except BaseException:
+            self._clean()
+            raise
         # The header would name the server software and its version.
         gunicorn.http.wsgi.SERVER = "cds"
         super().__init__()
@@ -90,6 +126,55 @@ class Server(BaseApplication):  # type: ignore[misc]
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 
-    def load(self) -> WSGIApplication:
-        """The application that workers serve."""
-        return self._load()
+    def wsgi(self) -> WSGIApplication:
+        """The application that workers started from now on serve."""
+        return self._application
+
+    def run(self) -> None:
+        """Serve until the process is told to stop; exits it."""
+        Arbiter(self).run()
+
+    def refresh(self) -> bool:
+        """Load anew. What does not load is told in the log and changes nothing (security.md D3)."""
+        self._seen = _fingerprint(self._watched)
+        self.status.begin()
+        try:
+            loaded = self._load(self._metrics, self.status)
+        except DefinitionError as error:
+            for problem in error.problems:
+                _log.error("content-problem", problem=problem.render())
+        except Exception as error:  # whatever it is, what is served now goes on
+            _log.error("content-problem", error=type(error).__qualname__, at=own_frames(error))
+        else:
+            self._take(loaded)
+            return True
+        self._metrics.content_refused()
+        self.status.end(None)
+        return False
+
+    def changed(self) -> bool:
+        """Whether a watched file came, went or was written since the last load."""
+        return bool(self._watched) and _fingerprint(self._watched) != self._seen
+
+    def _take(self, loaded: Loaded) -> None:
+        gc.unfreeze()  # the old content may go
+        self._application = loaded.application
+        settle()
+        self.status.end(loaded.revision)
+        if loaded.revision:
+            self._metrics.content_loaded()
+            _log.info("content-loaded", revision=loaded.revision)
+
+    def _clean(self) -> None:
+        shutil.rmtree(self._counted, ignore_errors=True)
+
+
+def _fingerprint(folders: Sequence[Path]) -> frozenset[tuple[str, int, int]]:
+    """Name, time and size of every file."""
+    found = set()
+    for folder in folders:
+        for path in folder.rglob("*"):
+            with contextlib.suppress(OSError):  # gone meanwhile
+                state = path.stat()
+                found.add((str(path), state.st_mtime_ns, state.st_size))
+    return frozenset(found)

@@ -6,13 +6,23 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from cds.config import Settings
+from cds.metrics import Metrics
 from cds.web import calls, cors, cql, errors, fhir, fhirpath, guard, hooks, openapi, system
 from cds.web.seam import WebEngine
+from cds.web.status import Status
 
 
-def create_app(engine: WebEngine, settings: Settings, authenticator: guard.Authenticator | None = None) -> Flask:
+def create_app(
+    engine: WebEngine,
+    settings: Settings,
+    authenticator: guard.Authenticator | None = None,
+    *,
+    metrics: Metrics | None = None,
+    status: Status | None = None,
+) -> Flask:
     """The WSGI application that answers for `engine`. Without an authenticator nobody may call, but in demo mode, where
-    anyone may."""
+    anyone may. `metrics` and `status` are shared with the other processes of the service, when there are some."""
+    metrics = metrics or Metrics()
     app = Flask("cds", static_folder=None)
     # A client that was given the base URL with a slash calls `//`; a redirect would lose its POST (cds-hooks.md J).
     app.url_map.merge_slashes = False
@@ -21,7 +31,7 @@ def create_app(engine: WebEngine, settings: Settings, authenticator: guard.Authe
     app.register_blueprint(fhirpath.blueprint(engine, settings))
     app.register_blueprint(cql.blueprint(engine, settings))
     app.register_blueprint(fhir.blueprint(engine, settings))
-    app.register_blueprint(system.blueprint(engine))
+    app.register_blueprint(system.blueprint(engine, metrics, status or Status()))
     app.register_blueprint(openapi.blueprint(app))
     errors.register(app)
     guard.register(app, authenticator or (guard.Demo() if settings.demo else guard.Nobody()), settings)
@@ -31,7 +41,7 @@ def create_app(engine: WebEngine, settings: Settings, authenticator: guard.Authe
     def finish_answer(response: Response) -> Response:
         call = calls.current()
         finish.apply(call.environ, response.headers)
-        call.finish(response)
+        call.finish(response, metrics)
         return response
 
     app.wsgi_app = calls.Calls(app.wsgi_app)  # type: ignore[method-assign]

@@ -17,6 +17,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.wrappers import Response
 
 from cds.clients import Caller
+from cds.metrics import Metrics
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -42,18 +43,22 @@ class Call:
         self.quiet = False
         self.caller: Caller | None = None
 
-    def finish(self, response: Response) -> None:
-        """Set the headers that every answer has, and log the call."""
+    def finish(self, response: Response, metrics: Metrics) -> None:
+        """Set the headers that every answer has; log and count the call."""
         headers = response.headers
         headers["X-Request-Id"] = self.id
         headers["X-Content-Type-Options"] = "nosniff"
         headers.setdefault("Cache-Control", "no-store")
+        seconds = perf_counter() - self.started
+        if not self.quiet:
+            metrics.call(self.service, response.status_code, seconds)
         (_log.debug if self.quiet else _log.info)(
             "call",
             id=self.id,
             service=self.service,
+            route=request.url_rule.rule if request.url_rule else None,
             status=response.status_code,
-            ms=round((perf_counter() - self.started) * 1000, 2),
+            ms=round(seconds * 1000, 2),
             cards=self.cards,
         )
 

@@ -3,9 +3,6 @@ and nothing of our insides goes out."""
 
 from __future__ import annotations
 
-import traceback
-from pathlib import Path
-
 import structlog
 from flask import Flask
 from werkzeug.exceptions import HTTPException
@@ -14,8 +11,8 @@ from werkzeug.wrappers import Response
 from cds.errors import Issue, NotFoundError, RequestError, UnauthenticatedError, operation_outcome
 from cds.web import calls
 from cds.web.answers import json_response
+from cds.web.logs import own_frames
 
-_PACKAGE = Path(__file__).resolve().parent.parent
 _TEXTS = {
     400: Issue("invalid", "The request is not one that can be understood"),
     404: Issue("not-found", "There is nothing at this address; GET /cds-services lists the services"),
@@ -63,13 +60,6 @@ def _http(error: HTTPException) -> Response:
 
 def _failed(error: Exception) -> Response:
     call = calls.current()
-    _log.error("failed", id=call.id, service=call.service, error=type(error).__qualname__, at=_own_frames(error))
+    _log.error("failed", id=call.id, service=call.service, error=type(error).__qualname__, at=own_frames(error))
     issue = Issue("exception", "The service failed; its log has the reason under this id", diagnostics=call.id)
     return json_response(operation_outcome([issue]), 500)
-
-
-def _own_frames(error: Exception) -> list[str]:
-    """`file:line` of the frames in this package. The message and values are left out: they may hold patient data."""
-    frames = traceback.extract_tb(error.__traceback__)
-    paths = ((Path(frame.filename), frame.lineno) for frame in frames)
-    return [f"{path.relative_to(_PACKAGE)}:{line}" for path, line in paths if path.is_relative_to(_PACKAGE)]

@@ -48,6 +48,8 @@ ACCESS = {
     "system.alive": Access.ANYONE,
     "system.ready": Access.ANYONE,
     "system.versions": Access.CLIENT,
+    "system.counted": Access.OPERATOR,
+    "system.reload": Access.OPERATOR,
 }
 
 

@@ -31,6 +31,8 @@ def blueprint(engine: HookEngine, settings: Settings) -> Blueprint:
         progress.service = service_id
         answer = engine.run_hook(service_id, body, calls.caller())
         progress.cards = len(answer["cards"])
-        return json_response(answer)
+        response = json_response(answer)
+        response.headers["X-Content-Revision"] = engine.snapshot.revision
+        return response
 
     return routes

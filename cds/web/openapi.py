@@ -37,6 +37,8 @@ SUMMARIES = {
     "/readyz": "Whether it can answer",
     "/healthz": "As /readyz",
     "/version": "The versions of software and content",
+    "/metrics": "What was counted, for Prometheus",
+    "/admin/reload": "Load the content anew; what does not load changes nothing",
     "/openapi.json": "This document",
 }
 _VARIABLE = re.compile(r"<(?:any\((?P<values>[^)]*)\):)?(?P<name>\w+)>")

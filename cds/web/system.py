@@ -1,17 +1,20 @@
-"""Whether the service lives and can answer, and what it runs."""
+"""Whether the service lives and can answer, what it runs, what it counted, and loading its content anew."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response
 
 from cds import __version__
+from cds.errors import Issue, RequestError
+from cds.metrics import CONTENT_TYPE, Metrics
 from cds.web import calls
 from cds.web.answers import json_response
 from cds.web.seam import HookEngine
+from cds.web.status import Status
 
 
-def blueprint(engine: HookEngine) -> Blueprint:
-    """/livez, /readyz (also /healthz) and /version."""
+def blueprint(engine: HookEngine, metrics: Metrics, status: Status) -> Blueprint:
+    """/livez, /readyz (also /healthz), /version, /metrics and /admin/reload."""
     routes = Blueprint("system", __name__)
 
     @routes.get("/livez")
@@ -23,10 +26,36 @@ def blueprint(engine: HookEngine) -> Blueprint:
     @routes.get("/healthz")
     def ready() -> Response:
         calls.current().quiet = True
-        return json_response({"status": "ready", "revision": engine.snapshot.revision})
+        load = status.load
+        content = {
+            "status": "ready",
+            "revision": engine.snapshot.revision,
+            "loaded": load.at.isoformat(timespec="seconds"),
+            "last_load": "succeeded" if load.succeeded else "failed",
+        }
+        if status.stopping:
+            return json_response({"status": "stopping", "content": content}, 503)
+        return json_response({"status": "ready", "content": content})
 
     @routes.get("/version")
     def versions() -> Response:
         return json_response({"name": "pathway-cds", "version": __version__, "revision": engine.snapshot.revision})
+
+    @routes.get("/metrics")
+    def counted() -> Response:
+        calls.current().quiet = True
+        return Response(metrics.exposition(), content_type=CONTENT_TYPE)
+
+    @routes.post("/admin/reload")
+    def reload() -> Response:
+        if status.alone:
+            raise RequestError(501, Issue("not-supported", "Only `cds serve` can load content anew"))
+        load = status.reload()
+        if load is None:
+            raise RequestError(504, Issue("timeout", "The content is still being loaded; /readyz will tell"))
+        if not load.succeeded:
+            text = "The content does not load, so what was served before still is; the log has the problems"
+            raise RequestError(409, Issue("invalid", text, diagnostics=load.revision))
+        return json_response({"status": "loaded", "revision": load.revision})
 
     return routes

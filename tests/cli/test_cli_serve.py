@@ -133,9 +133,33 @@ def test_log_lines_are_json_without_what_was_sent(serving: Serving) -> None:
     for path in (PATH, b"/cds-services/Zebra", b"/Zebra"):
         serving.send(_post(b"Content-Length: 9", b"Authorization: Bearer Zebra", path=path) + b'["Zebra"]')
     serving.send(b"GET /Zebra Zebra/9\r\nHost: Zebra\r\nZebra\r\n\r\n")
-    lines = serving.messages.read_text().splitlines()[1:]
-    assert all(json.loads(line)["event"] == "call" for line in lines)
+    serving.send(b"GET /" + b"Zebra" * 2000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    lines = [line for line in serving.messages.read_text().splitlines() if not line.startswith("pathway-cds is ready")]
+    assert {json.loads(line)["event"] for line in lines} == {"call", "server", "content-loaded"}
     assert "Zebra" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nZebra", 400),
+        (b"GET /" + b"Zebra" * 2000 + b" HTTP/1.1", 414),
+        (b"GET / HTTP/1.1\r\nZebra: " + b"Zebra" * 2000, 431),
+        (b"GET / HTTP/1.1\r\n" + b"\r\n".join(b"Zebra-%d: 1" % n for n in range(200)), 431),
+        (b"GET / ZEBRA/1.1", 400),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: Zebra", 501),
+    ],
+)
+def test_requests_that_no_application_sees_are_answered_alike(
+    serving: Serving, request_line: bytes, status: int
+) -> None:
+    """What the HTTP server itself refuses is an OperationOutcome too, quotes nothing and names no software (D3, A3)."""
+    answer = serving.send(request_line + b"\r\nHost: x\r\n\r\n")
+    assert (_status(answer), bool(_outcome(answer))) == (status, True)
+    assert b"zebra" not in answer.lower()
+    assert b"gunicorn" not in answer.lower()
+    head = answer.partition(b"\r\n\r\n")[0]
+    assert {b"Cache-Control: no-store", b"X-Content-Type-Options: nosniff"} <= set(head.split(b"\r\n"))
 
 
 @pytest.mark.slow

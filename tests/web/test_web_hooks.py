@@ -183,7 +183,7 @@ def test_a_failure_of_ours_tells_only_an_id(client: FlaskClient, engine: Any, lo
 
 
 def test_one_log_line_per_call(client: FlaskClient, log: Log) -> None:
-    """A call is logged with correlation id, service, status, time and number of cards, and nothing else (A2)."""
+    """A call is logged with correlation id, service, route, status, time and number of cards, and nothing else (A2)."""
     client.post(URL, json=CALL, headers={"X-Request-Id": "abc-12345"})
     client.post("/cds-services/Zebra", json=CALL)
     client.get("/livez")
@@ -192,6 +192,7 @@ def test_one_log_line_per_call(client: FlaskClient, log: Log) -> None:
     assert called == {
         "id": "abc-12345",
         "service": "pain",
+        "route": "/cds-services/<service_id>",
         "status": 200,
         "cards": 1,
         "event": "call",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
 
 from cds import __version__
+from cds.config import Settings
+from cds.web import create_app
+from cds.web.status import Status
 
 
 def test_livez(client: FlaskClient) -> None:
@@ -14,9 +19,60 @@ def test_livez(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/healthz"])
-def test_readyz(client: FlaskClient, path: str) -> None:
-    """A process with loaded content is ready, and says which content."""
-    assert client.get(path).json == {"status": "ready", "revision": "0123456789abcdef"}
+def test_readyz(engine: Any, path: str) -> None:
+    """A process with loaded content is ready, and says which content, and how the last attempt to load it went (D3)."""
+    status = Status()
+    client = create_app(engine, Settings(), status=status).test_client()
+    status.end("0123456789abcdef")
+    loaded = status.load.at
+    for outcome in ("succeeded", "failed"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json) == (
+            200,
+            {
+                "status": "ready",
+                "content": {
+                    "status": "ready",
+                    "revision": "0123456789abcdef",
+                    "loaded": loaded.isoformat(timespec="seconds"),
+                    "last_load": outcome,
+                },
+            },
+        )
+        status.end(None)
+
+
+def test_a_stopping_service_is_not_ready(engine: Any) -> None:
+    """From the signal to stop on it says 503, and goes on answering calls (R4)."""
+    status = Status()
+    client = create_app(engine, Settings(demo=True), status=status).test_client()
+    status.stop()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.get_json()["status"]) == (503, "stopping")
+    assert client.get("/livez").status_code == client.get("/cds-services").status_code == 200
+
+
+def test_metrics(engine: Any) -> None:
+    """Calls are counted by service and status, what is not about a service under none; health checks are not (R1)."""
+    client = create_app(engine, Settings(demo=True)).test_client()
+    client.post("/cds-services/pain", json={"hook": "patient-view", "hookInstance": "1", "context": {"patientId": "p"}})
+    client.post("/cds-services/pain", json={})
+    client.post("/cds-services/made-up", json={})
+    client.get("/livez")
+    answer = client.get("/metrics")
+    assert answer.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    counted = [line for line in answer.text.splitlines() if line.startswith("cds_calls_total")]
+    assert counted == [
+        'cds_calls_total{service="pain",status="200"} 1.0',
+        'cds_calls_total{service="pain",status="400"} 1.0',
+        'cds_calls_total{service="none",status="404"} 1.0',
+    ]
+
+
+def test_only_a_server_can_load_content_anew(engine: Any) -> None:
+    """Without `cds serve` there is no process to ask: 501."""
+    answer = create_app(engine, Settings(demo=True)).test_client().post("/admin/reload")
+    assert (answer.status_code, answer.get_json()["issue"][0]["code"]) == (501, "not-supported")
 
 
 def test_version(client: FlaskClient) -> None:
