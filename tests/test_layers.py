@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent / "cds"
 
+_TOKENS = ("cds.auth", "cds.key_sets", "cds.keys")
 #: Layers, top to bottom. A module belongs to the most specific name that is it or a package above it.
 LAYERS = (
     ("cds.errors",),
@@ -17,7 +18,7 @@ LAYERS = (
     ("cds.terminology", "cds.findings", "cds.code_lists", "cds.concept_maps", "cds.chart", "cds.definitions"),
     ("cds.apply", "cds.definitions.check"),
     ("cds.hooks", "cds.fhirpath", "cds.cql", "cds.operations"),
-    ("cds.config", "cds.data", "cds.clients", "cds.metrics", "cds.outbound", "cds.storage"),
+    ("cds.config", "cds.data", "cds.clients", "cds.metrics", "cds.outbound", "cds.storage", *_TOKENS),
     ("cds.service",),
     ("cds.cases", "cds.trace"),
     ("cds.booklet",),
