@@ -38,6 +38,7 @@ from cds.metrics import Metrics
 from cds.operations import apply as applying
 from cds.operations import definitions, requirements, terminology
 from cds.operations.capability import capability_statement
+from cds.operations.content import Contents
 from cds.operations.package import package
 
 _log = structlog.get_logger(__name__)
@@ -77,8 +78,7 @@ class Engine:
                 plans.compile(document.resource)
         self._started = self._now().isoformat()
         self._operations = applying.Service(
-            self.snapshot,
-            plans,
+            Contents(self.snapshot, plans),
             self._zone,
             self._parameters,
             self._moment,

@@ -69,6 +69,12 @@ class Terminology:
         found = self._sets.get(url)
         return found if found is not None else self._sets.get(split_canonical(url)[0])
 
+    def without(self, urls: Collection[str]) -> Terminology:
+        """These value sets but for those of the canonicals `urls`, of which nothing is known."""
+        made = Terminology(displays=self._displays, parents=self._parents)
+        made._sets = MappingProxyType({name: found for name, found in self._sets.items() if found.url not in urls})
+        return made
+
     def before(self, other: Terminology, urls: Collection[str]) -> Terminology:
         """These value sets and codes, and behind them those of `other`; of the canonicals `urls` only these count."""
         made = Terminology(displays={**other._displays, **self._displays}, parents={**other._parents, **self._parents})
@@ -215,7 +221,12 @@ class _Builder:
         return done
 
     def _amend(self, members: dict[Code, str], resource: Resource) -> None:
-        """Add what a value set or an addition to it includes, and take away what it excludes."""
+        """Add what a value set or an addition to it includes, and take away what it excludes. An expansion that came
+        with it counts where its compose does not list the codes."""
+        if (listed := _expansion(resource)) and not self._can_list(resource):
+            for code, display in self._with_mapped(listed).items():
+                members.setdefault(code, display)
+            return
         for code, display in self._with_mapped(self._rows[id(resource)]).items():
             members.setdefault(code, display)
         for path, include in _parts(resource, "include"):
@@ -224,6 +235,19 @@ class _Builder:
         for path, exclude in _parts(resource, "exclude"):
             for code in self._part(resource, path, exclude):
                 members.pop(code, None)
+
+    def _can_list(self, resource: Resource) -> bool:
+        """Whether the composition of a value set says all its codes here."""
+        parts = [part for name in ("include", "exclude") for _, part in _parts(resource, name)]
+        return bool(parts or self._rows[id(resource)]) and all(
+            "filter" not in part
+            and ("concept" in part or "system" not in part or self._is_complete(part["system"]))
+            and all(url in self._by_url for url in as_list(part.get("valueSet")))
+            for part in parts
+        )
+
+    def _is_complete(self, system: Any) -> bool:
+        return system in self.systems and system not in self._incomplete
 
     def _with_mapped(self, members: dict[Code, str]) -> dict[Code, str]:
         """Codes that a value set lists, and those that concept maps lead to them."""
@@ -376,6 +400,21 @@ def _parts(resource: Resource, name: str) -> Iterator[tuple[ElementPath, dict[st
     for index, part in enumerate(as_list(compose.get(name))):
         if isinstance(part, dict):
             yield ("compose", name, index), part
+
+
+def _expansion(resource: Resource) -> dict[Code, str]:
+    """The members that an expansion lists, at any depth; those that are only there to group others are none."""
+    expansion = resource.get("expansion")
+    found: dict[Code, str] = {}
+    pending = list(as_list(expansion.get("contains"))) if isinstance(expansion, dict) else []
+    for item in pending:
+        if not isinstance(item, dict):
+            continue
+        system, code = _text(item, "system"), _text(item, "code")
+        if system and code and item.get("abstract") is not True:
+            found[system, code] = _text(item, "display") or ""
+        pending.extend(as_list(item.get("contains")))
+    return found
 
 
 def _text(element: Any, name: str) -> str | None:

@@ -71,6 +71,18 @@ def test_value_sets_within_one_include_are_intersected() -> None:
     assert members(limited, first) == {("urn:x", "a")}
 
 
+def test_an_expansion_counts_where_the_composition_lists_nothing() -> None:
+    """Public content often comes expanded, with a filter behind it; what is listed here goes before."""
+    pain = {"system": "urn:x", "code": "pain", "display": "Pain", "contains": [{"system": "urn:x", "code": "ache"}]}
+    expansion = {"contains": [pain, {"code": "no-system"}, {"system": "urn:x", "code": "group", "abstract": True}]}
+    alone = {"resourceType": "ValueSet", "url": "urn:alone", "expansion": expansion}
+    assert members(alone) == {("urn:x", "pain"), ("urn:x", "ache")}
+    filtered = {"system": "urn:x", "filter": [{"property": "concept", "op": "is-a", "value": "pain"}]}
+    assert members(value_set("urn:f", filtered, expansion=expansion)) == members(alone)
+    assert members(value_set("urn:l", listed("urn:y", "a"), expansion=expansion)) == {("urn:y", "a")}
+    assert members(value_set("urn:i", {"valueSet": ["urn:alone"]}), alone) == members(alone)
+
+
 def test_csv_file_beside_the_definition_adds_its_rows() -> None:
     """The extension expansion-file: columns in any order, more columns allowed, quotes and line ends of any kind."""
     text = '\ufeffdisplay,code,system,source\r\n"Ay, quoted",a,urn:x,\r\nBee\u2028,b,urn:x,s\r\n'

@@ -130,7 +130,7 @@ def _made(activity: Resource) -> tuple[Resource, tuple[str, ...]]:
         **kind.base,
     }
     if kind.intents is not None:
-        intent = activity.get("intent", "order")
+        intent = activity.get("intent")
         resource["intent"] = intent if intent in kind.intents else "proposal"
     given = _given(activity, kind)
     rest = {element for element in given if element not in _DERIVED}

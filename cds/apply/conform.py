@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from cds import fhir
@@ -91,8 +92,26 @@ def _of(value: Any, kind: type | tuple[type, ...]) -> Any:
 
 
 def faults(resource: Resource) -> list[Problem]:
-    """What is wrong with a resource as FHIR R4."""
-    return list(check_structure(in_memory(resource)))
+    """What is wrong with a resource as FHIR R4: its structure, and the invariants that a definition can break."""
+    document = in_memory(resource)
+    return list(check_structure(document)) or [
+        document.problem("fhir-missing", text, path) for path, text in _broken(resource)
+    ]
+
+
+def _broken(resource: Resource) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """imr-1, gol-1 and prr-1: place and text."""
+    kind = resource.get("resourceType")
+    if kind == "ImmunizationRecommendation":
+        for index, one in enumerate(fhir.as_list(resource.get("recommendation"))):
+            if not {"vaccineCode", "targetDisease"} & set(one):
+                yield ("recommendation", index), "A recommendation needs vaccineCode or targetDisease (imr-1)"
+    elif kind == "Goal":
+        for index, one in enumerate(fhir.as_list(resource.get("target"))):
+            if "measure" not in one and any(name.startswith("detail") for name in one):
+                yield ("target", index), "A target with a detail needs its measure (gol-1)"
+    elif kind == "ServiceRequest" and "orderDetail" in resource and "code" not in resource:
+        yield ("orderDetail",), "orderDetail needs code (prr-1)"
 
 
 def repaired(resource: Resource) -> tuple[Resource, list[str]]:

@@ -233,6 +233,11 @@ KINDS: Mapping[str, Kind] = {
         dates=(),
         author="performer[0].actor",
     ),
+    "RequestGroup": Kind(
+        {"code": "code", "priority": "priority"},
+        author="author",
+        intents=_REQUEST,
+    ),
     "ServiceRequest": Kind(
         {
             **_OCCURRENCE,

@@ -15,6 +15,7 @@ from typing import Any
 
 from cds import expr
 from cds.errors import EvaluationError, ExpressionSyntaxError
+from cds.expr.elm.values import Tuple
 from cds.expr.types import PRIMITIVES, model
 from cds.fhir import Resource, is_id
 
@@ -111,11 +112,15 @@ def _index(extensions: list[Any], url: str) -> int:
 def _form(kind: str, name: str, owner: dict[str, Any], item: Any) -> str:
     """The JSON name of a choice element for a value: of the first type the value can be. Below one that is there
     already, that one."""
-    forms = {name + form[0].upper() + form[1:]: form for form in sorted(model().elements(kind).get(name, ()))}
+    known = sorted(model().elements(kind).get(name, ()), key=lambda form: (form in _SPECIAL, form))
+    forms = {name + form[0].upper() + form[1:]: form for form in known}
     if item is None:
         return next((form for form in forms if form in owner), name)
     return next((form for form, of in forms.items() if _can_be(item, of)), name)
 
+
+#: Types that are others with something more: a value that could be both is of the other.
+_SPECIAL = frozenset({"Age", "Count", "Distance", "Duration", "Money"})
 
 #: Text that may be of several types is of the first of these that its form allows.
 _TEXTS = {
@@ -149,6 +154,8 @@ def _fitting(items: list[Any], kind: str, name: str) -> list[Any]:
     """The items as values of an element of type `kind`; EvaluationError when one is of another JSON type."""
     if kind == "Reference":
         items = [reference for item in items if (reference := _reference(item)) is not None]
+    elif kind in ("CodeableConcept", "Coding"):
+        items = [_coded(item, kind) for item in items]
     wanted = _JSON_TYPES.get(kind, str) if kind in PRIMITIVES else dict
     for item in items:
         if not isinstance(item, wanted) or (item.__class__ is bool and wanted is not bool):
@@ -156,8 +163,25 @@ def _fitting(items: list[Any], kind: str, name: str) -> list[Any]:
     return items
 
 
+def _coded(item: Any, kind: str) -> Any:
+    """A code as the text or the Coding of a concept, or as a Coding without system; anything else as it is."""
+    if isinstance(item, str):
+        coding = {"code": item}
+        if kind == "Coding":
+            return coding
+        return {"coding": [coding], "text": item} if _CODE.fullmatch(item) else {"text": item}
+    if kind == "CodeableConcept" and isinstance(item, dict) and "code" in item and "coding" not in item:
+        return {"coding": [item]}
+    return item
+
+
+_CODE = re.compile(r"\S+")
+
+
 def _reference(item: Any) -> Any:
-    """A reference to a resource; anything else as it is; None for a resource that cannot be referred to."""
+    """A reference to a resource or to what `Type/id` names; anything else as it is; None for a resource without id."""
+    if isinstance(item, str):
+        return {"reference": item}
     if not isinstance(item, dict) or "resourceType" not in item:
         return item
     return {"reference": f"{item['resourceType']}/{item['id']}"} if is_id(item.get("id")) else None
@@ -165,8 +189,11 @@ def _reference(item: Any) -> Any:
 
 def with_value(resource: Resource, path: tuple[Segment, ...], items: list[Any]) -> Resource:
     """The resource with the items of a dynamic value, which sets nothing when there are none."""
-    return (
-        with_items(resource, resource["resourceType"], path, [expr.to_json(item) for item in items])
-        if items
-        else resource
-    )
+    return with_items(resource, resource["resourceType"], path, list(map(as_json, items))) if items else resource
+
+
+def as_json(item: Any) -> Any:
+    """An item as FHIR JSON; a Tuple of CQL is an element with what it has."""
+    if type(item) is Tuple:
+        return {name: as_json(part) for name, part in item.elements.items() if part is not None and part != []}
+    return [as_json(part) for part in item] if isinstance(item, list) else expr.to_json(item)

@@ -237,7 +237,7 @@ class Plans:
                 for index, item in enumerate(fhir.as_list(action.get("condition")))
                 if item.get("kind") == "applicability"
             ),
-            dynamic_values=_dynamic_values(action, scope, constants, document.resource),
+            dynamic_values=_dynamic_values(action, scope, constants, document.resource, path.count("action")),
             for_each=for_each,
             target=_target(action, scope, constants),
             kind=_action_type(action),
@@ -305,16 +305,20 @@ def _hooks(action: Mapping[str, Any]) -> frozenset[str] | None:
 
 
 def _dynamic_values(
-    owner: Mapping[str, Any], scope: Scope, constants: Constants, definition: Resource
+    owner: Mapping[str, Any], scope: Scope, constants: Constants, definition: Resource, depth: int = 0
 ) -> tuple[DynamicValue, ...]:
+    """The dynamic values of an action `depth` levels below its plan. Its own elements are `action.title`, or
+    `action.action.title` where the path begins at the plan."""
     values = []
     constants = {**constants, **of_dynamic_value()}
     for item in fhir.as_list(owner.get("dynamicValue")):
         path = str(item.get("path", "")).removeprefix("%")
         on_action = path.startswith("action.")
+        for _ in range(depth):
+            path = path.removeprefix("action.")
         expression = scope.compile(item.get("expression"), constants)
         try:
-            segments = parse_path(path.removeprefix("action.").removeprefix("resource."))
+            segments = parse_path(path.removeprefix("resource."))
         except ExpressionError as error:
             if scope.missing is None:
                 raise

@@ -25,10 +25,12 @@ MESSAGES = "http://hl7.org/fhir/StructureDefinition/cqf-messages"
 PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
 RELATED_ARTIFACT = "http://hl7.org/fhir/StructureDefinition/workflow-relatedArtifact"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+#: Elements of R5's RequestOrchestration.action that R4 has no place for, as its cross-version extensions.
+R5_ACTION = "http://hl7.org/fhir/5.0/StructureDefinition/extension-RequestOrchestration.action."
 
 #: What a RequestGroup's action takes over as it is.
 _KEPT = (
-    "extension",
+    "modifierExtension",
     "prefix",
     "title",
     "description",
@@ -60,15 +62,15 @@ _PARTIES = {
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What the answer is about: the reference to its subject, the moment (a FHIR dateTime), the others, and a text that
-    tells this application from others, from which ids derive. `base` is what full urls begin with, `notes` are what the
-    definition had to leave out."""
+    tells this application from others, from which ids derive. `base` is what full urls begin with, `notes` are told of
+    the definition as a whole."""
 
     subject: str
     moment: str
     identity: str
     people: People = NOBODY
     base: str = fhir.CANONICAL_BASE
-    notes: tuple[str, ...] = ()
+    notes: tuple[Issue, ...] = ()
 
 
 def render(plan: CompiledPlan, actions: Sequence[AppliedAction], setting: Setting, output: Output) -> Resource:
@@ -81,6 +83,7 @@ class _Group:
     """A RequestGroup in the making."""
 
     definition: Resource
+    id: str
     issues: list[Issue] = field(default_factory=list)
     goals: dict[str, str] = field(default_factory=dict)
     reasons: list[Any] = field(default_factory=list)
@@ -134,15 +137,15 @@ class _Rendering:
         return found
 
     def _group(self, definition: Resource, actions: Sequence[AppliedAction], place: str) -> Resource:
-        group = _Group(definition)
+        group = _Group(definition, self._id("RequestGroup", place))
         if not place:
-            group.issues += [not_fhir(note) for note in self.setting.notes]
+            group.issues += self.setting.notes
         group.ids = {_id_of(one) for action in actions for one in _shown(action)}
         goals = [self._goal(goal, index, place, group) for index, goal in enumerate(definition.get("goal") or ())]
         made = [self._action(action, group) for action in actions]
         resource: Resource = {
             "resourceType": "RequestGroup",
-            "id": self._id("RequestGroup", place),
+            "id": group.id,
             **_instantiates(definition),
             "status": "draft",
             "intent": "proposal",
@@ -151,7 +154,7 @@ class _Rendering:
             **_unless_empty("action", [action for action in made if action]),
         }
         resource, notes = repaired(resource)
-        group.issues += [Issue("value", f"left out: {note}", severity="warning") for note in notes]
+        group.issues += map(_left_out, notes)
         extensions = [{"url": PERTAINS_TO_GOAL, "valueReference": self._reference(goal)} for goal in goals]
         if group.issues:
             outcome = operation_outcome(group.issues)
@@ -183,7 +186,8 @@ class _Rendering:
             **_unless_empty("target", [_target(target) for target in fhir.as_list(goal.get("target"))]),
             **_unless_empty("addresses", [{"display": _text(one)} for one in fhir.as_list(goal.get("addresses"))]),
         }
-        made, _ = repaired(made)
+        made, notes = repaired(made)
+        group.issues += [_left_out(note) for note in notes]
         group.goals[str(goal.get("id", ""))] = made["id"]
         return self._add(made)
 
@@ -199,7 +203,7 @@ class _Rendering:
         pertains = [
             {"url": PERTAINS_TO_GOAL, "valueReference": {"reference": self._to("Goal", goal)}} for goal in goals
         ]
-        action |= _unless_empty("extension", [*fhir.as_list(element.get("extension")), *pertains])
+        action |= _unless_empty("extension", [*_extensions(element, source.definition), *pertains])
         action |= _unless_empty("condition", list(_conditions(applied, source)))
         action |= _unless_empty("relatedAction", list(self._related(element, group)))
         action |= _unless_empty("participant", [self._participant(one) for one in _dicts(element.get("participant"))])
@@ -225,6 +229,8 @@ class _Rendering:
                 text = f"No valid {resource['resourceType']} can be made: {wrong[0].message}"
                 group.issues.append(Issue("invalid", text, _path(applied)))
                 return None
+            if resource["resourceType"] == "Task" and "basedOn" not in resource:
+                resource["basedOn"] = [{"reference": self._to("RequestGroup", group.id)}]
             return self._reference(self._add(resource))
         if isinstance(source.reference, str):
             return {"reference": source.reference}
@@ -245,7 +251,9 @@ class _Rendering:
         kind, role = _PARTIES.get(str(participant.get("type")), "Practitioner"), participant.get("role")
         known = {"Patient": self.setting.subject, "Practitioner": "" if role else self.setting.people.practitioner}
         reference = known.get(kind)
-        named = {"reference": reference} if reference else {"type": kind}
+        named: dict[str, Any] = {"reference": reference} if reference else {"type": kind}
+        if isinstance(role, dict):
+            named["extension"] = [{"url": f"{R5_ACTION}participant.role", "valueCodeableConcept": role}]
         return {**named, **({"display": _text(role)} if _text(role) else {})}
 
     def _id(self, kind: str, place: str) -> str:
@@ -266,16 +274,41 @@ class _Rendering:
         elif not key[1] or key in self._ids:
             resource = {**resource, "id": self._id(key[0], f"{key[1]}|{len(self.others)}")}
         self._ids.add((key[0], resource["id"]))
-        inner = resource.get("contained") if self.output != "bundle" else None
-        if inner:  # what is contained contains nothing: it goes beside it
-            self.others += inner
-            resource = {name: value for name, value in resource.items() if name != "contained"}
+        if self.output != "bundle":
+            resource = self._containable(resource)
         self.others.append(resource)
         return resource
+
+    def _containable(self, resource: Resource) -> Resource:
+        """A resource as it may be contained: what it contains goes beside it (dom-2), its meta says nothing of versions
+        (dom-4) or labels (dom-5)."""
+        for inner in resource.get("contained", ()):
+            key = inner["resourceType"], str(inner.get("id", ""))
+            if key in self._ids:
+                inner = {**inner, "id": self._id(key[0], f"{key[1]}|{len(self.others)}")}
+                resource = _renamed(resource, f"#{key[1]}", f"#{inner['id']}")
+            self._ids.add((key[0], inner["id"]))
+            self.others.append(inner)
+        made = {name: value for name, value in resource.items() if name not in ("contained", "meta")}
+        meta = {name: value for name, value in resource.get("meta", {}).items() if name in ("profile", "tag", "source")}
+        return {"resourceType": made.pop("resourceType"), **({"meta": meta} if meta else {}), **made}
+
+
+def _renamed(value: Any, old: str, new: str) -> Any:
+    """The value with the references to one fragment naming another."""
+    if isinstance(value, dict):
+        return {name: _renamed(item, old, new) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, old, new) for item in value]
+    return new if value == old else value
 
 
 #: Types whose resources are the same in every answer.
 _DEFINITIONS = frozenset({"Questionnaire"})
+
+
+def _left_out(note: str) -> Issue:
+    return Issue("value", f"left out: {note}", severity="warning")
 
 
 def not_fhir(path: str) -> Issue:
@@ -327,6 +360,22 @@ def _conditions(applied: AppliedAction, source: CompiledAction) -> Iterator[dict
         place = f"{source.location.path}.condition[{index}].expression"
         if condition.get("kind") in ("start", "stop") or place in open_ones:
             yield condition
+
+
+def _extensions(element: dict[str, Any], definition: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Those of the action, without what is for this engine, and its input and output, which R5 has a place for."""
+    own = _dicts(element.get("extension"))
+    yield from own
+    for extension in _dicts(definition.get("extension")):
+        if extension not in own and extension.get("url") not in _CONSUMED:
+            yield extension
+    for name in ("input", "output"):
+        for requirement in _dicts(definition.get(name)):
+            inner = {"url": "requirement", "valueDataRequirement": requirement}
+            yield {"url": f"{R5_ACTION}{name}", "extension": [inner]}
+
+
+_CONSUMED = frozenset({fhir.FOR_EACH, fhir.TARGET, fhir.OVERRIDE_REASONS, fhir.VARIABLE})
 
 
 def _undecided(applied: AppliedAction) -> bool:

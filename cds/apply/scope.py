@@ -17,9 +17,9 @@ from cds.apply.tree import AppliedAction
 from cds.apply.unusable import Unusable
 from cds.chart import Chart, Retrieves
 from cds.definitions.constants import Constants, of_item
-from cds.definitions.scope import CALL_NAMES, libraries_of, logic_of
+from cds.definitions.scope import CALL_NAMES, libraries_of, logic_of, seen_canonicals
 from cds.definitions.snapshot import Snapshot
-from cds.errors import EvaluationError, ExpressionError
+from cds.errors import EvaluationError, ExpressionError, ExpressionSemanticError
 from cds.expr.cql.types import ANY, Type
 from cds.expr.cql_expression import LANGUAGES, CqlExpression, CqlScope
 from cds.expr.elm.values import Partial, Tuple
@@ -48,6 +48,15 @@ class Parameter:
 
 #: An expression in one of the languages of definitions.
 Expression = expr.Expression | CqlExpression
+
+
+#: Languages as older content writes them.
+_OLDER = {
+    "text/cql.expression": "text/cql-expression",
+    "text/cql.identifier": "text/cql-identifier",
+    "text/cql.name": "text/cql-identifier",
+    "text/cql-name": "text/cql-identifier",
+}
 
 
 class Scope:
@@ -80,7 +89,7 @@ class Scope:
         return self._compiled(expression or {}, constants)
 
     def _tried(self, expression: Mapping[str, Any], constants: Constants | None) -> Expression:
-        language = str(expression.get("language", "")).replace("text/cql.", "text/cql-")  # as older content writes it
+        language = _OLDER.get(written := str(expression.get("language", "")), written)
         text = str(expression.get("expression", ""))
         try:
             return self._compiled({"expression": text, "language": language}, constants)
@@ -350,10 +359,10 @@ class Scopes:
     def of(self, definition: fhir.Resource) -> Scope:
         """The scope of a PlanDefinition or ActivityDefinition: its libraries' names and its own variables."""
         scope = self._empty(definition)
-        for canonical in fhir.as_list(definition.get("library")):
-            if scope.missing is None or self._snapshot.registry.find(canonical, "Library"):
+        for canonical in dict.fromkeys(seen_canonicals(definition)):
+            if self._snapshot.registry.find(canonical, "Library"):
                 scope.names.update(self._library(canonical))
-            else:
+            elif scope.missing is not None:
                 scope.missing.append(canonical)
         scope.names.update(self._logic(definition))
         scope.names.update(self._variables(definition, scope))
@@ -413,13 +422,16 @@ class Scopes:
                 names[requirement["id"]] = Name(requirement["id"], self._retrieve(requirement), scope)
         return {**names, **self._variables(library, scope)}
 
-    def _retrieve(self, requirement: dict[str, Any]) -> Retrieve:
+    def _retrieve(self, requirement: dict[str, Any]) -> Retrieve | Unusable:
         path, codes, value_set = "code", None, None
         for code_filter in fhir.as_list(requirement.get("codeFilter")):
             if "valueSet" in code_filter:
                 path = code_filter.get("path", "code")
                 value_set = code_filter["valueSet"]
                 codes = self._snapshot.terminology.codes(value_set)
+                if codes is None:  # in content that nobody checked; without a filter it would be everything
+                    error = ExpressionSemanticError(f"the value set {value_set} is not known here", line=1, column=1)
+                    return Unusable(value_set, error)
         optional = fhir.extension(requirement, fhir.OPTIONAL_DATA) or {}
         return Retrieve(requirement["type"], path, codes, bool(optional.get("valueBoolean")), value_set)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cds import expr
 from cds.apply.activity import draft_resource
-from cds.apply.path import with_items, with_value
+from cds.apply.path import as_json, with_items, with_value
 from cds.apply.scope import Scope, Session
 from cds.apply.tree import AppliedAction, ConditionResult, Outcome
 from cds.errors import CdsError, EvaluationError, ExpressionError
@@ -183,5 +183,7 @@ class Walk:
         if not value.on_action and resource is not None:
             applied.resource = with_value(resource, value.path, items)
         elif items:
-            items = [expr.to_json(item) for item in items]
+            if value.path[0].name == "action":
+                raise EvaluationError("a dynamic value sets elements of its own action, not of those below it")
+            items = list(map(as_json, items))
             applied.element = with_items(applied.element, "PlanDefinitionAction", value.path, items)

@@ -29,8 +29,8 @@ CODES: dict[str, Code] = {
     "action-type": Code("an action type that no card can carry", "`code: fire-event`", "use create, update or remove"),
     "activity-kind": Code(
         "an ActivityDefinition whose kind makes no draft resource",
-        "`kind: Appointment`",
-        "use CommunicationRequest, MedicationRequest, ServiceRequest or Task",
+        "`kind: Medication`",
+        "use ServiceRequest, MedicationRequest, Task, CommunicationRequest or another request",
     ),
     "bundle-type": Code(
         "a Bundle that is not a collection, or one inside another", "`type: batch`", "set `type: collection`"

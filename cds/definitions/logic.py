@@ -21,6 +21,7 @@ from cds.definitions.load import Document
 from cds.definitions.source import SourceText, clipped
 from cds.definitions.versions import version_key
 from cds.errors import DefinitionError, ExpressionError, Location, Problem
+from cds.expr.cql.interface import FHIR_HELPERS
 from cds.expr.cql_expression import CqlExpression, CqlScope, of_define, of_parameter
 from cds.expr.elm.code import Place
 from cds.expr.elm.library import Library
@@ -139,11 +140,11 @@ def read_logic(
 ) -> tuple[Logic, list[Problem]]:
     """The CQL of the Library documents, and what is wrong with it. Files are read through `folder`, so that they are
     guarded like the rest and count for its revision. Libraries of `base` are seen where no document has their name.
-    Of a Library that has both, `prefer_elm` takes the ELM."""
+    Of a Library that has both, `prefer_elm` takes the ELM. FHIRHelpers is built in: its text is not read."""
     problems: list[Problem] = []
     sources: dict[int, Source] = {}
     for document in documents:
-        if document.kind == "Library":
+        if document.kind == "Library" and document.resource.get("name") != FHIR_HELPERS:
             try:
                 source = _source(document, folder, (ELM, CQL) if prefer_elm else (CQL, ELM))
             except DefinitionError as error:

@@ -51,6 +51,7 @@ ACTIVITY_KINDS = (
     "MedicationRequest",
     "NutritionOrder",
     "Procedure",
+    "RequestGroup",
     "ServiceRequest",
     "SupplyRequest",
     "Task",

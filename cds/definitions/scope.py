@@ -57,12 +57,31 @@ def library_canonicals(definition: Resource) -> Iterator[tuple[ElementPath, str]
                     yield ("relatedArtifact", index, "resource"), canonical
 
 
+def seen_canonicals(definition: Resource) -> Iterator[str]:
+    """The libraries whose names a definition sees: those it names, and those that its expressions say they are of
+    (Expression.reference)."""
+    yield from (canonical for _, canonical in library_canonicals(definition))
+    if definition.get("resourceType") != "Library":
+        yield from _references(definition)
+
+
+def _references(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+    elif isinstance(value, dict):
+        reference = value.get("reference")
+        if "language" in value and isinstance(reference, str) and reference:
+            yield reference
+        yield from _references([item for name, item in value.items() if name != "contained"])
+
+
 def libraries_of(definition: Resource, registry: Registry) -> tuple[Resource, ...]:
     """Every loaded Library a definition reaches, each once, nearest first. Circles are no obstacle."""
     found: dict[int, Resource] = {}
     pending = [definition]
     for current in pending:
-        for _, canonical in library_canonicals(current):
+        for canonical in seen_canonicals(current):
             document = registry.find(canonical, "Library")
             if document and id(document.resource) not in found and document.resource is not definition:
                 found[id(document.resource)] = document.resource
@@ -72,7 +91,7 @@ def libraries_of(definition: Resource, registry: Registry) -> tuple[Resource, ..
 
 def logic_of(definition: Resource, registry: Registry) -> tuple[Resource, ...]:
     """The Libraries whose CQL a definition sees: its own, and that of those it names itself."""
-    named = (registry.find(canonical, "Library") for _, canonical in library_canonicals(definition))
+    named = (registry.find(canonical, "Library") for canonical in seen_canonicals(definition))
     owners = {id(owner): owner for owner in (definition, *(document.resource for document in named if document))}
     return tuple(owner for owner in owners.values() if registry.logic.has(owner))
 

@@ -10,14 +10,13 @@ from typing import Any
 from cds import fhir
 from cds.apply.activity import People
 from cds.apply.conform import conformed, faults
-from cds.apply.plan import CompiledPlan, Plans
+from cds.apply.plan import CompiledPlan
 from cds.apply.render import MESSAGES, OUTPUTS, Output, Setting, not_fhir, render, told
 from cds.apply.scope import Session
 from cds.cql.call import Call, Sent, refused
-from cds.definitions.snapshot import Snapshot
-from cds.errors import DefinitionError, EvaluationError, Issue, RequestError, operation_outcome
+from cds.errors import Issue, RequestError, operation_outcome
 from cds.fhir import Resource, derived_id
-from cds.operations.content import CallContent, with_content
+from cds.operations.content import CallContent, Contents
 from cds.operations.definitions import find_by_id
 from cds.operations.subject import chart_of, parameters_of, people_of, reference, values_of
 
@@ -42,12 +41,10 @@ Clock = Callable[[str | None], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the operations work with: the loaded content, compiled, the site's zone and values of parameters, the clock
-    (which is told the `now` of a call and refuses it with RequestError 403 outside demo mode), and the base of full
-    urls."""
+    """What the operations work with: content, the site's zone and values of parameters, the clock (which is told the
+    `now` of a call and refuses it with RequestError 403 outside demo mode), and the base of full urls."""
 
-    snapshot: Snapshot
-    plans: Plans
+    contents: Contents
     zone: tzinfo
     parameters: dict[str, Any]
     clock: Clock
@@ -78,10 +75,7 @@ def apply_plan(sent: Sequence[Sent], service: Service, identifier: str | None = 
     request = _request(call, service, "PlanDefinition", identifier)
     if not request.subjects:
         raise refused("required", "There is no 'subject'", "/parameter")
-    try:
-        plan = request.content.plans.compile(request.definition)
-    except DefinitionError as error:
-        raise RequestError(422, [Issue("invalid", one.message, one.location.path) for one in error.problems]) from None
+    plan = request.content.plan(request.definition)
     results = [_applied(plan, request, subject, service, output) for subject in request.subjects]
     if len(results) == 1:
         return results[0]
@@ -95,10 +89,7 @@ def apply_activity(sent: Sequence[Sent], service: Service, identifier: str | Non
     request = _request(call, service, "ActivityDefinition", identifier)
     if not request.subjects:
         raise refused("required", "There is no 'subject'", "/parameter")
-    try:
-        action = request.content.plans.activity(request.definition)
-    except EvaluationError as error:
-        raise RequestError(422, Issue("invalid", error.message, "ActivityDefinition.kind", error.hint)) from None
+    action = request.content.activity(request.definition)
     subject = request.subjects[0]
     session = _session(request, subject, service)
     (applied,) = CompiledPlan(request.definition, action.scope, [action]).apply(session)
@@ -127,12 +118,13 @@ def _applied(plan: CompiledPlan, request: _Request, subject: str, service: Servi
     actions = plan.apply(session)
     moment = request.now.isoformat()
     identity = f"{subject}|{moment}|{plan.definition.get('url') or plan.definition.get('id')}"
-    setting = Setting(subject, moment, identity, request.people, service.base, request.content.dropped)
+    notes = (*map(not_fhir, request.content.dropped), *request.content.told(plan.definition))
+    setting = Setting(subject, moment, identity, request.people, service.base, notes)
     return render(plan, actions, setting, output)
 
 
 def _session(request: _Request, subject: str, service: Service) -> Session:
-    chart = chart_of(request.data, subject)
+    chart = chart_of(request.data, subject, request.parameters)
     given = {name: values[0] if len(values) == 1 else values for name, values in request.parameters.items() if values}
     session = Session(
         chart,
@@ -175,8 +167,8 @@ def definition_of(call: Call, service: Service, kind: str, identifier: str | Non
     if len(ways) != 1:
         text = f"Name the definition in one way, by '{name}', by 'url' or in the address; here it is {len(ways)}"
         raise refused("required", text, "/parameter")
-    content, definition = with_content(service.snapshot, service.plans, inline, call.all("content"))
-    return content, _named(call, content, kind, identifier) if definition is None else definition
+    content = service.contents.of(inline, call.all("content"))
+    return content, content.definition or _named(call, content, kind, identifier)
 
 
 def _request(call: Call, service: Service, kind: str, identifier: str | None) -> _Request:

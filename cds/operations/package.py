@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from cds import fhir
 from cds.cql.call import Call, Sent, refused
 from cds.definitions.load import Document
 from cds.definitions.snapshot import Snapshot
 from cds.errors import Issue, RequestError
 from cds.fhir import Resource
+from cds.operations.content import canonicals
 from cds.operations.definitions import find_by_id, id_of, served
-
-#: Elements that name another definition by its canonical.
-_CANONICALS = ("definitionCanonical", "library", "valueSet", "valueCanonical", "resource", "system")
 
 
 def package(sent: Sequence[Sent], snapshot: Snapshot, base: str, kind: str, identifier: str | None = None) -> Resource:
@@ -33,7 +29,7 @@ def package(sent: Sequence[Sent], snapshot: Snapshot, base: str, kind: str, iden
         raise RequestError(404, Issue("not-found", f"There is no such {kind}", call.pointer("url")))
     found = [first]
     for document in found:
-        known = (snapshot.registry.find(canonical) for canonical in _canonicals(document.resource))
+        known = (snapshot.registry.find(canonical) for canonical in canonicals(document.resource))
         found += dict.fromkeys(one for one in known if one is not None and one not in found)
     entries = [
         {"fullUrl": f"{base}/{one.kind}/{id_of(one)}", "resource": served(one.resource, id_of(one))} for one in found
@@ -43,15 +39,3 @@ def package(sent: Sequence[Sent], snapshot: Snapshot, base: str, kind: str, iden
 
 def _document(snapshot: Snapshot, resource: Resource) -> Document:
     return next(document for document in snapshot.documents if document.resource is resource)
-
-
-def _canonicals(value: Any) -> Iterator[str]:
-    """Every canonical that an element, or one below it, names."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _canonicals(item)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            if name in _CANONICALS:
-                yield from (one for one in fhir.as_list(item) if isinstance(one, str))
-            yield from _canonicals(item)

@@ -11,7 +11,6 @@ from cds.apply.plan import CompiledPlan
 from cds.apply.scope import Parameter, Retrieve, Scope
 from cds.cql.call import Call, Sent
 from cds.definitions.scope import libraries_of
-from cds.errors import DefinitionError, Issue, RequestError
 from cds.expr.cql_expression import CqlExpression
 from cds.expr.elm.facts import Need
 from cds.fhir import Resource
@@ -25,10 +24,7 @@ def data_requirements(sent: Sequence[Sent], service: Service, identifier: str | 
     RequestError as `$apply`."""
     call = Call(refuse_unbuilt(sent), (*COMMON, "planDefinition"), ("content", "subject"))
     content, definition = definition_of(call, service, "PlanDefinition", identifier)
-    try:
-        plan = content.plans.compile(definition)
-    except DefinitionError as error:
-        raise RequestError(422, [Issue("invalid", one.message, one.location.path) for one in error.problems]) from None
+    plan = content.plan(definition)
     owners = list(_definitions(plan))
     registry = content.snapshot.registry
     libraries = _once(library for owner in owners for library in libraries_of(owner, registry))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from cds import fhir
@@ -31,14 +32,19 @@ def people_of(call: Call) -> People:
     return People(**found)
 
 
-def chart_of(bundle: Mapping[str, Any] | None, subject: str) -> Chart:
+def chart_of(
+    bundle: Mapping[str, Any] | None, subject: str, parameters: Mapping[str, Sequence[Any]] = MappingProxyType({})
+) -> Chart:
     """The data about a subject in a Bundle that holds all there is; without one nothing is known of anything.
 
-    A subject that is no Patient sees the resources that name no patient."""
+    A draft in the Bundle is record like the rest: what is being ordered now is said in the `parameters` draftOrders,
+    selectedOrders and appointments (resources, or a Bundle of them as a hook's context has). A subject that is no
+    Patient sees the resources that name no patient."""
+    context = _context(parameters)
     kind, _, identifier = subject.partition("/")
     patient_id = identifier if kind == "Patient" else ""
     if bundle is None:
-        return build(Patient(patient_id), [Answer("bundle", "Bundle", Completeness.NEVER)])
+        return build(Patient(patient_id), [Answer("bundle", "Bundle", Completeness.NEVER)], context)
     urls, resources = fhir.full_urls(bundle), fhir.bundle_resources(bundle)
     aliases = [
         url
@@ -46,7 +52,30 @@ def chart_of(bundle: Mapping[str, Any] | None, subject: str) -> Chart:
         if found["resourceType"] == "Patient" and str(found.get("id", "")) == patient_id
     ]
     answer = Answer("bundle", "Bundle", Completeness.COMPLETE, tuple(resources))
-    return build(Patient(patient_id, aliases), [answer], complete=True, urls=urls)
+    return build(Patient(patient_id, aliases), [answer], context, complete=True, urls=urls)
+
+
+def _context(parameters: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """The orders of a call as the context of a hook has them."""
+    given = {name: list(_resources(parameters.get(name, ()))) for name in ("draftOrders", "selectedOrders")}
+    selected = [f"{one['resourceType']}/{one.get('id')}" for one in given["selectedOrders"]]
+    context: dict[str, Any] = {
+        "draftOrders": _bundle([*given["selectedOrders"], *given["draftOrders"]]),
+        "appointments": _bundle(_resources(parameters.get("appointments", ()))),
+    }
+    return {**context, "selections": selected} if selected else context
+
+
+def _resources(values: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    for value in values:
+        if isinstance(value, dict) and value.get("resourceType") == "Bundle":
+            yield from fhir.bundle_resources(value)
+        elif isinstance(value, dict) and isinstance(value.get("resourceType"), str):
+            yield value
+
+
+def _bundle(resources: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    return {"entry": [{"resource": one} for one in resources]}
 
 
 def values_of(chart: Chart, subject: str, people: People) -> dict[str, list[Any]]:

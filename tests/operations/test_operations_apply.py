@@ -97,8 +97,67 @@ def test_what_a_request_group_can_hold_is_kept(engine: Engine) -> None:
     group = group_of(applied(engine, plan(first, second), output="requestgroup"))
     a, b = group["action"]
     assert a == {"id": "a", "title": "A", "condition": [start], **kept}
-    assert b["participant"] == [{"reference": "Patient/p"}, {"type": "Practitioner", "display": "nurse"}]
+    patient, nurse = b["participant"]
+    assert patient == {"reference": "Patient/p"}
+    assert (nurse["type"], nurse["display"]) == ("Practitioner", "nurse")
+    assert nurse["extension"][0]["valueCodeableConcept"] == {"text": "nurse"}
     assert group["reasonCode"] == [{"text": "pain"}]
+
+
+def test_what_r4_has_no_place_for_is_kept_in_extensions(engine: Engine) -> None:
+    """Input, output, roles and foreign extensions of an action stay with it; what was for the engine does not."""
+    requirement = {"type": "Observation", "codeFilter": [{"path": "code", "code": [{"code": "x"}]}]}
+    foreign = {"url": "http://example.org/colour", "valueCode": "red"}
+    action = {"id": "a", "title": "A", "input": [requirement], "output": [{"type": "Task"}], "extension": [foreign]}
+    (found,) = group_of(applied(engine, plan(action)))["action"]
+    first, *others = found["extension"]
+    assert first == foreign
+    told = {one["url"].rpartition(".")[2]: one["extension"][0]["valueDataRequirement"] for one in others}
+    assert told == {"input": requirement, "output": {"type": "Task"}}
+
+
+def test_a_task_says_which_group_it_comes_from(engine: Engine) -> None:
+    """Task.basedOn; a dynamic value goes before."""
+    answer = applied(engine, plan(USE), activity("Task"))
+    group, task = answer["contained"]
+    assert task["basedOn"] == [{"reference": f"#{group['id']}"}]
+
+
+@pytest.mark.parametrize("path", ["action.title", "action.action.title", "%action.title"])
+def test_the_path_of_a_nested_action_may_begin_at_the_plan(engine: Engine, path: str) -> None:
+    """`action.action.title` two levels down is the action's own title, as older content writes it."""
+    inner = {"id": "b", "dynamicValue": [dynamic(path, "'Inner'")]}
+    (outer,) = group_of(applied(engine, plan({"id": "a", "title": "A", "action": [inner]})))["action"]
+    assert outer["action"][0]["title"] == "Inner"
+
+
+def test_a_dynamic_value_of_another_action_is_told(engine: Engine) -> None:
+    """It is not silently without effect."""
+    outer = {"id": "a", "title": "A", "dynamicValue": [dynamic("action.action.title", "'x'")], "action": [{"id": "b"}]}
+    assert "its own action" in issues_of(applied(engine, plan(outer)))[0][1]
+
+
+@pytest.mark.parametrize(
+    ("element", "text", "value"),
+    [
+        ("code", "Code { code: 'a', system: 'http://s' }", {"coding": [{"system": "http://s", "code": "a"}]}),
+        ("code", "'a'", {"coding": [{"code": "a"}], "text": "a"}),
+        ("code", "'walk and run'", {"text": "walk and run"}),
+        ("code", "{ text: 'tuple' }", {"text": "tuple"}),
+        ("groupIdentifier", "{system: 'http://x', value: 'v', period: null}", {"system": "http://x", "value": "v"}),
+        ("executionPeriod", "Interval[@2020-01-01, @2020-02-01]", {"start": "2020-01-01", "end": "2020-02-01"}),
+        ("focus", "'Observation/1'", {"reference": "Observation/1"}),
+        ("description", "Patient.gender", "female"),
+    ],
+)
+def test_values_of_cql_become_elements(engine: Engine, element: str, text: str, value: Any) -> None:
+    """Codes, Tuples, intervals and text take the form of the element that they set; `Patient` needs no library."""
+    values = [{"path": element, "expression": {"language": "text/cql-expression", "expression": text}}]
+    task = activity("Task", dynamicValue=values)
+    answer = apply(engine, "ActivityDefinition", activityDefinition=task, subject="p", data=DATA)
+    assert not faults(answer)
+    assert answer[element] == value
+    assert not issues_of(answer)
 
 
 def test_goals_become_goals_of_the_patient(engine: Engine) -> None:
@@ -217,6 +276,36 @@ def test_one_canonical_with_two_meanings_is_refused(engine: Engine) -> None:
     assert (error.status, error.issues[0].code) == (400, "duplicate")
 
 
+def test_what_an_activity_contains_keeps_its_references(engine: Engine) -> None:
+    """Used twice, the fragments are told apart: what is contained in one place has distinct ids (dom-2)."""
+    makes = "FHIR.Observation { id: FHIR.id { value: 'o' }, status: FHIR.ObservationStatus { value: 'final' },"
+    makes += " code: FHIR.CodeableConcept { text: FHIR.string { value: 'x' } } }"
+    values = [
+        {"path": "contained", "expression": {"language": "text/cql-expression", "expression": makes}},
+        dynamic("reasonReference", "'#o'"),
+    ]
+    answer = applied(engine, plan(USE, {**USE, "id": "again"}), activity(dynamicValue=values))
+    inner = {one["id"] for one in answer["contained"] if one["resourceType"] == "Observation"}
+    named = {one["reasonReference"][0]["reference"] for one in answer["contained"] if "reasonReference" in one}
+    assert len(inner) == 2
+    assert named == {f"#{one}" for one in inner}
+
+
+def test_a_contained_definition_says_nothing_of_its_version_on_the_server(engine: Engine) -> None:
+    """dom-4: no meta.versionId or lastUpdated on what is contained."""
+    meta = {"versionId": "3", "lastUpdated": "2026-01-01T00:00:00Z", "profile": ["http://example.org/p"]}
+    asked = {
+        "resourceType": "Questionnaire",
+        "id": "q",
+        "url": "http://example.org/q",
+        "status": "active",
+        "meta": meta,
+    }
+    definition = plan({"id": "a", "definitionCanonical": asked["url"]})
+    assert applied(engine, definition, asked)["contained"][1]["meta"] == {"profile": meta["profile"]}
+    assert applied(engine, definition, asked, output="bundle")["entry"][1]["resource"]["meta"] == meta
+
+
 def test_content_is_not_seen_by_the_next_call(engine: Engine) -> None:
     """It lives for one call."""
     applied(engine, plan(USE), WALK)
@@ -264,6 +353,126 @@ define Who: wanted
     assert "action" not in group_of(applied(engine, definition, library, pain))
     broken = {**library, "content": [{"contentType": "text/cql", "data": base64.b64encode(b"define").decode()}]}
     assert refusal(engine, planDefinition=definition, content=bundle(broken), subject="p").status == 422
+
+
+LOGIC = {
+    "resourceType": "Library",
+    "url": "http://example.org/Library/Logic",
+    "name": "Logic",
+    "status": "active",
+    "type": {"text": "logic-library"},
+}
+VALUE_SET = "http://example.org/ValueSet/pain"
+
+
+def library(text: str, **more: Any) -> dict[str, Any]:
+    data = base64.b64encode(text.encode()).decode()
+    return {**LOGIC, "content": [{"contentType": "text/cql", "data": data}], **more}
+
+
+def define(name: str, **more: Any) -> dict[str, Any]:
+    """A condition that is a define."""
+    named = {"language": "text/cql-identifier", "expression": name, **more}
+    return {"kind": "applicability", "expression": named}
+
+
+def test_the_text_of_fhirhelpers_is_passed_over(engine: Engine) -> None:
+    """It is built in, and public content brings it along: its overloads are not ours to compile."""
+    helpers = library("library FHIRHelpers define broken", name="FHIRHelpers", url="http://example.org/FHIRHelpers")
+    text = "library Logic using FHIR version '4.0.1' include FHIRHelpers version '4.0.1' context Patient"
+    logic = library(f"{text} define Woman: Patient.gender = 'female'")
+    definition = plan({"id": "a", "title": "A", "condition": [define("Woman")]}, library=[LOGIC["url"]])
+    assert group_of(applied(engine, definition, helpers, logic))["action"] == [{"id": "a", "title": "A"}]
+
+
+def test_an_expression_may_say_which_library_it_is_of(engine: Engine) -> None:
+    """Expression.reference, without PlanDefinition.library."""
+    logic = library("library Logic define Sure: false")
+    definition = plan({"id": "a", "title": "A", "condition": [define("Sure", reference=LOGIC["url"])]})
+    assert "Sure is false" in issues_of(applied(engine, definition, logic))[0][1]
+
+
+def test_cql_that_nobody_asks_for_stops_nothing(engine: Engine) -> None:
+    """Of the libraries of a call only those that the definition depends on have to compile."""
+    broken = library("library Broken define", name="Broken", url="http://example.org/Library/Broken")
+    assert "action" in group_of(applied(engine, plan(USE), WALK, broken))
+    inner = plan({"id": "i", "title": "I", "condition": [define("X")]}, library=[broken["url"]], name="inner")
+    answer = applied(engine, plan({"id": "o", "definitionCanonical": inner["url"]}, USE), inner, WALK, broken)
+    assert len(group_of(answer)["action"]) == 2
+    texts = [text for severity, text in issues_of(answer) if severity == "error"]
+    assert any("'I'" in text for text in texts)
+    assert any(text.startswith("Broken: ") for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("members", "outcome"),
+    [
+        ({"expansion": {"contains": [{"system": "http://s", "code": "1"}]}}, "fired"),
+        (
+            {"expansion": {"contains": [{"display": "group", "contains": [{"system": "http://s", "code": "1"}]}]}},
+            "fired",
+        ),
+        ({"expansion": {"contains": [{"system": "http://s", "code": "1", "abstract": True}]}}, "error"),
+        ({"expansion": {"contains": [{"system": "http://s", "code": "2"}]}}, "information"),
+        ({"compose": {"include": [{"system": "http://s"}]}}, "error"),
+        (
+            {
+                "compose": {
+                    "include": [{"system": "http://s", "filter": [{"property": "x", "op": "is-a", "value": "1"}]}]
+                }
+            },
+            "error",
+        ),
+        ({"compose": {"include": [{"valueSet": ["http://example.org/none"]}]}}, "error"),
+        ({}, "error"),
+    ],
+)
+@pytest.mark.parametrize("language", ["text/cql-identifier", "text/fhirpath"])
+def test_value_sets_of_a_call(engine: Engine, members: dict[str, Any], outcome: str, language: str) -> None:
+    """An expansion is taken as it is; of a set that cannot be expanded nothing is known, which is an error and no
+    false."""
+    pain = {"resourceType": "ValueSet", "url": VALUE_SET, "status": "active", **members}
+    pain.get("expansion", {}).update({"timestamp": "2026-01-01"} if "expansion" in pain else {})
+    text = f"library Logic using FHIR version '4.0.1' valueset V: '{VALUE_SET}' context Patient"
+    text += " define Ill: exists [Condition: V]"
+    named = "Ill" if language == "text/cql-identifier" else "%ill.exists()"
+    wanted = {"id": "ill", "type": "Condition", "codeFilter": [{"path": "code", "valueSet": VALUE_SET}]}
+    logic = library(text) if language == "text/cql-identifier" else {**LOGIC, "dataRequirement": [wanted]}
+    asked = {"kind": "applicability", "expression": {"language": language, "expression": named}}
+    sick = {
+        "resourceType": "Condition",
+        "id": "c",
+        "subject": {"reference": "Patient/p"},
+        "code": {"coding": [{"system": "http://s", "code": "1"}]},
+    }
+    definition = plan({"id": "a", "title": "A", "condition": [asked]}, library=[LOGIC["url"]])
+    found = issues_of(applied(engine, definition, logic, pain, data=bundle(PATIENT, sick)))
+    assert [severity for severity, _ in found] == ([] if outcome == "fired" else [outcome])
+
+
+def test_orders_of_the_moment_are_parameters(engine: Engine) -> None:
+    """A draft in `data` is record like the rest; draftOrders, selectedOrders and appointments come as parameters."""
+    draft = {
+        "resourceType": "ServiceRequest",
+        "id": "d",
+        "status": "draft",
+        "intent": "order",
+        "subject": {"reference": "Patient/p"},
+    }
+    counted = "%draftOrders.count().toString() + %selectedOrders.count().toString() + %records.count().toString()"
+    records = {**LOGIC, "dataRequirement": [{"id": "records", "type": "ServiceRequest"}]}
+    definition = plan({"id": "a", "dynamicValue": [dynamic("action.title", counted)]}, library=[LOGIC["url"]])
+
+    def title(*given: dict[str, Any]) -> str:
+        parameters = {"resourceType": "Parameters", "parameter": list(given)}
+        answer = applied(engine, definition, records, data=bundle(PATIENT, draft), parameters=parameters)
+        return str(group_of(answer)["action"][0]["title"])
+
+    other = {**draft, "id": "e"}
+    assert title() == "001"
+    assert title({"name": "draftOrders", "resource": draft}) == "110"
+    both = bundle(draft, other)
+    assert title({"name": "draftOrders", "resource": both}, {"name": "selectedOrders", "resource": other}) == "210"
 
 
 def test_names_of_the_standard(engine: Engine) -> None:

@@ -60,7 +60,13 @@ def name(t: Translator, written: str) -> Elm:
 
 def find_name(t: Translator, written: str) -> Elm | None:
     """What an unqualified name means, or None."""
-    return _local_name(t, written) or _definition(t, written) or _of_context(t, written)
+    return _local_name(t, written) or _definition(t, written) or _patient(t, written) or _of_context(t, written)
+
+
+def _patient(t: Translator, written: str) -> Elm | None:
+    """`Patient` in an expression outside of any library, to which no `context Patient` gives a define: `%patient`."""
+    kind = t.operands.get("%patient") if written == "Patient" else None
+    return None if kind is None else make("OperandRef", kind, name="%patient")
 
 
 def _local_name(t: Translator, written: str) -> Elm | None:
