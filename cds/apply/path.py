@@ -194,6 +194,8 @@ def with_value(resource: Resource, path: tuple[Segment, ...], items: list[Any]) 
 
 def as_json(item: Any) -> Any:
     """An item as FHIR JSON; a Tuple of CQL is an element with what it has."""
+    if type(item) is str:
+        return item
     if type(item) is Tuple:
         return {name: as_json(part) for name, part in item.elements.items() if part is not None and part != []}
     return [as_json(part) for part in item] if isinstance(item, list) else expr.to_json(item)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cds import expr
 from cds.apply.activity import draft_resource
 from cds.apply.path import as_json, with_items, with_value
 from cds.apply.scope import Scope, Session
