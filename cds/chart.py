@@ -6,7 +6,7 @@ out and counted (cds-hooks.md P11). A resource the clinician is drafting replace
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -110,6 +110,14 @@ def _sort_key(resource: Resource) -> tuple[str, str]:
     return str(resource.get("resourceType", "")), str(resource if identifier is None else identifier)
 
 
+def _version(resource: Resource) -> tuple[str, str]:
+    """Which of two resources with one id is later; where neither says when it was updated, any that is the same in
+    whatever order they come (security.md R6)."""
+    meta = resource.get("meta")
+    updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
+    return str(updated or ""), str(resource)
+
+
 #: What can be ordered. Anything else in a draft Bundle (Medication, Condition, ...) is there to be referred to.
 ORDER_TYPES = frozenset(
     {
@@ -163,12 +171,17 @@ def read_orders(context: Mapping[str, Any], accepted: Patient) -> Orders:
     )
 
 
-def _entries(bundle: Any) -> Iterator[tuple[Resource, Any]]:
-    """The well-formed resources of a Bundle's entries, each with its full url as sent."""
-    for entry in fhir.entries(bundle):
-        resource = entry.get("resource")
-        if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
-            yield resource, entry.get("fullUrl")
+def _entries(bundle: Any) -> list[tuple[Resource, Any]]:
+    """The well-formed resources of a Bundle's entries, each with its full url as sent; of several with the same id the
+    latest one comes first."""
+    found = [
+        (resource, entry.get("fullUrl"))
+        for entry in fhir.entries(bundle)
+        if isinstance(resource := entry.get("resource"), dict) and isinstance(resource.get("resourceType"), str)
+    ]
+    if len({_sort_key(resource) for resource, _ in found}) < len(found):
+        found.sort(key=lambda pair: _version(pair[0]), reverse=True)
+    return found
 
 
 def _is_live(resource: Resource) -> bool:
@@ -425,10 +438,13 @@ def _file_alike(kind: str, resources: Sequence[Resource], by_type: dict[str, dic
 
 
 def _file(resources: Sequence[Resource], by_type: dict[str, dict[str, Resource]], nameless: list[Resource]) -> None:
-    """File the resources by type and id; of those with the same id the first one counts."""
+    """File the resources by type and id; of those with the same id the latest one counts."""
     for resource in resources:
         identifier = resource.get("id")
         if identifier.__class__ is str:
-            by_type.setdefault(resource["resourceType"], {}).setdefault(identifier, resource)
+            of_type = by_type.setdefault(resource["resourceType"], {})
+            known = of_type.setdefault(identifier, resource)
+            if known is not resource and _version(resource) > _version(known):
+                of_type[identifier] = resource
         else:
             nameless.append(resource)

@@ -58,7 +58,8 @@ def response_problem(response: Any) -> str | None:
 
 
 def pointer(path: Iterable[str | int]) -> str:
-    """A JSON pointer (RFC 6901). It ends before the first name that a sender may have made up to carry data."""
+    """A JSON pointer (RFC 6901). It ends before the first name that is the sender's own, for it may say what is the
+    patient's: a key of the prefetch (at this point nobody knows which ones we asked for), and any other odd name."""
     return "".join(f"/{part}" for part in _safe_names(path))
 
 
@@ -67,6 +68,8 @@ def _safe_names(path: Iterable[str | int]) -> Iterator[str | int]:
         if isinstance(part, str) and _SAFE_NAME.fullmatch(part) is None:
             return
         yield part
+        if part == "prefetch":
+            return
 
 
 def _issue(error: jsonschema_rs.ValidationError) -> Issue:

@@ -10,10 +10,13 @@ from typing import Any
 
 from cds import fhir
 from cds.body import decode
+from cds.chart import ORDER_TYPES
 from cds.errors import Issue, RequestError
 from cds.hooks.envelope import pointer, request_problems
 
 _MOST_ENTRIES = 10_000
+#: The Bundles of the context that rules read, and the types of resources they are about.
+_BUNDLED = {"draftOrders": ORDER_TYPES, "appointments": frozenset({"Appointment"})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,9 @@ def parse(body: bytes, *, max_depth: int = 64) -> HookRequest:
     if problems:
         raise RequestError(400, problems)
     context = _filled(call["context"])
+    for name, kinds in _BUNDLED.items():
+        if name in context:
+            context[name] = _bundle(context[name], name, kinds)
     patient_id = _bare_id(context, "patientId", "Patient/")
     if patient_id is None:
         raise RequestError(400, Issue("required", "The call names no patient", "/context/patientId"))
@@ -63,6 +69,17 @@ def parse(body: bytes, *, max_depth: int = 64) -> HookRequest:
 def _filled(members: Mapping[str, Any]) -> dict[str, Any]:
     """Without the members that are null or empty: they mean nothing (B12)."""
     return {name: value for name, value in members.items() if value not in (None, "", [], {})}
+
+
+def _bundle(resource: fhir.Resource, name: str, kinds: frozenset[str]) -> fhir.Resource:
+    """A Bundle of the context; some clients send the one resource without it. Anything else would say nothing, and a
+    call about an order that is not seen must not be answered as if there were none."""
+    kind = resource["resourceType"]
+    if kind == "Bundle":
+        return resource
+    if kind not in kinds:
+        raise RequestError(400, Issue("value", f"'{name}' is not a Bundle", f"/context/{name}/resourceType"))
+    return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource}]}
 
 
 def _bare_id(context: dict[str, Any], name: str, prefix: str) -> str | None:

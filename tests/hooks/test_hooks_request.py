@@ -127,10 +127,17 @@ def test_context_resources_stay_as_sent() -> None:
         ({"context": {"patientId": "p1", "draftOrders": "x"}}, ["/context/draftOrders"]),
         ({"context": {"patientId": "p1", "selections": "x"}}, ["/context/selections"]),
         ({"prefetch": []}, ["/prefetch"]),
+        ({"context": {"patientId": "p1", "draftOrders": {"entry": []}}}, ["/context/draftOrders/resourceType"]),
         (
-            {"prefetch": {"a": [], "b": "x", "c": 1, "d": True}},
-            ["/prefetch/a", "/prefetch/b", "/prefetch/c", "/prefetch/d"],
+            {"context": {"patientId": "p1", "draftOrders": {"resourceType": "Patient"}}},
+            ["/context/draftOrders/resourceType"],
         ),
+        (
+            {"context": {"patientId": "p1", "draftOrders": {"resourceType": "Bundle", "entry": {}}}},
+            ["/context/draftOrders/entry"],
+        ),
+        ({"context": {"patientId": "p1", "appointments": {"a": 1}}}, ["/context/appointments/resourceType"]),
+        ({"prefetch": {"a": [], "b": "x", "c": 1, "d": True}}, ["/prefetch"] * 4),
         ({"fhirServer": 1}, ["/fhirServer"]),
         ({"fhirAuthorization": {"access_token": "t"}}, ["/fhirServer"]),
         ({"fhirServer": "https://e", "fhirAuthorization": {}}, ["/fhirAuthorization/access_token"]),
@@ -178,6 +185,13 @@ def test_users_that_could_change_a_url_are_refused(user: str) -> None:
     assert _pointers({**CALL, "context": {"patientId": "p1", "userId": user}}) == ["/context/userId"]
 
 
+def test_an_order_without_its_bundle_is_read() -> None:
+    """A client that sends the one draft instead of a Bundle of drafts is understood (section B, K)."""
+    order = {"resourceType": "ServiceRequest", "id": "s1", "status": "draft"}
+    request = _parse(context={"patientId": "p1", "draftOrders": order})
+    assert request.context["draftOrders"]["entry"] == [{"resource": order}]
+
+
 def test_a_bundle_has_at_most_10000_entries() -> None:
     """One prefetched Bundle has a cap of its own (B1 of security)."""
     bundle = {"resourceType": "Bundle", "entry": [{}] * 10_000}
@@ -185,7 +199,7 @@ def test_a_bundle_has_at_most_10000_entries() -> None:
     bundle["entry"] = [{}] * 10_001
     with pytest.raises(RequestError) as caught:
         _parse(prefetch={"a": bundle})
-    assert (caught.value.status, caught.value.issues[0].expression) == (413, "/prefetch/a")
+    assert (caught.value.status, caught.value.issues[0].expression) == (413, "/prefetch")
 
 
 def test_refusals_repeat_nothing_that_was_sent() -> None:

@@ -218,6 +218,7 @@ def message(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     condition = constant(True) if "condition" not in node else compiler.piece(node["condition"], scope)
     code, severity, text = (compiler.optional(node.get(name), scope).run for name in ("code", "severity", "message"))
     value, test, place = source.run, condition.run, compiler.place
+    stopped = f"{_written(node, 'code') or 'Message'}: {_written(node, 'message') or 'of severity Error'}"
 
     def run(ev: Any, frame: list[Any]) -> Any:
         result = value(ev, frame)
@@ -229,10 +230,16 @@ def message(compiler: Compiler, node: Node, scope: Scope) -> Piece:
             if len(ev.messages) < _MAX_MESSAGES:
                 ev.messages.append(found)
             if level == "Error":
-                raise located(EvaluationError(f"{found.code}: {found.text}"), place)
+                raise located(EvaluationError(stopped), place)
         return result
 
     return Piece(run, source.type)
+
+
+def _written(node: dict[str, Any], name: str) -> str | None:
+    """The text that stands in the source; one that is computed may say what is the patient's, and errors are logged."""
+    operand = node.get(name) or {}
+    return operand.get("value") if operand.get("type") == "Literal" else None
 
 
 HANDLERS = {

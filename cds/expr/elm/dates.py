@@ -51,7 +51,7 @@ def _given(names: tuple[str, ...], values: tuple[Any, ...]) -> list[int]:
             break
         low, high = _LIMITS[name]
         if not low <= value <= high:
-            raise EvaluationError(f"{value} is not a {name}", hint=f"a {name} is between {low} and {high}")
+            raise EvaluationError(f"the {name} does not exist", hint=f"a {name} is between {low} and {high}")
         known.append(value)
     if any(value is not None for value in values[len(known) :]):
         raise EvaluationError(f"the {names[len(known)]} is null, and finer components are not")
@@ -71,7 +71,7 @@ _LIMITS = {
 
 def _check_day(parts: list[int]) -> None:
     if len(parts) > 2 and parts[2] > monthrange(parts[0], parts[1])[1]:
-        raise EvaluationError(f"month {parts[1]} of {parts[0]} has no day {parts[2]}")
+        raise EvaluationError("the month has no such day")
 
 
 def _clock(parts: list[int]) -> list[int]:
