@@ -199,7 +199,7 @@ class Session:
     def _compute(self, name: Name) -> list[Any]:
         meaning = name.meaning
         if isinstance(meaning, Expression):
-            return meaning.items(self.evaluation(name.scope))
+            return meaning.items(self.root if meaning.is_rooted else self.evaluation(name.scope))
         if isinstance(meaning, Retrieve):
             return self.chart.retrieve(meaning.resource_type, meaning.path, meaning.codes)
         given = self.parameters.get(name.name)
@@ -263,6 +263,8 @@ class Session:
         view.bindings = bindings
         evaluation = self._bound[scope]
         evaluation.resource = self.patient if resource is None else resource
+        # what the memory holds is found without asking, unless a binding goes before it
+        evaluation.known = view.memory if view.memory.keys().isdisjoint(bindings) else {}
         return evaluation
 
     def release(self) -> None:

@@ -37,7 +37,7 @@ def compile_call(compiler: Compiler, node: Node, scope: Scope, row: Operator) ->
     if len(operands) == 2 and operands[1].constant and (make := _FIXED_RIGHT.get(node["type"])) is not None:
         quick = make(operands[1].value, handler)
         if quick is not None:
-            return Piece(_unary(quick, operands[0].run, row.nulls == "propagate", compiler.place), BOOLEAN)
+            return Piece(_quick(quick, operands[0].run, compiler.place), BOOLEAN)
     kind = result_type(node["type"], operands)
     needs_evaluation = row.needs_evaluation and not row.special.get(types)
     if needs_evaluation:
@@ -46,24 +46,42 @@ def compile_call(compiler: Compiler, node: Node, scope: Scope, row: Operator) ->
     return paid_result(row.name, compiler.folded(run, operands, kind))
 
 
-def _among(items: Any, otherwise: Callable[..., Any]) -> Callable[[Any], Any] | None:
+#: How to answer for a text, and for what is none.
+_Quick = tuple[Callable[[str], Any], Callable[[Any], Any]]
+
+
+def _among(items: Any, otherwise: Callable[..., Any]) -> _Quick | None:
     """`in` a list of constant texts: one look-up for a text; what is none is compared as ever."""
     if type(items) is not list or not {str}.issuperset(map(type, items)):
         return None
-    words = frozenset(items)
-    return lambda value: value in words if type(value) is str else otherwise(value, items)
+    return frozenset(items).__contains__, lambda value: otherwise(value, items)
 
 
-def _matching(pattern: Any, _otherwise: Callable[..., Any]) -> Callable[[Any], Any] | None:
+def _matching(pattern: Any, _otherwise: Callable[..., Any]) -> _Quick | None:
     """`Matches` a constant pattern, read once; one that cannot be read fails when it is asked for."""
     try:
-        return full_matcher(pattern)
+        matcher = full_matcher(pattern)
     except EvaluationError:
         return None
+    return matcher, lambda value: None if value is None else matcher(value)
+
+
+def _quick(quick: _Quick, operand: Run, place: Place) -> Run:
+    """The closure of an operator with a constant on its right."""
+    of_text, of_other = quick
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        value = operand(ev, frame)
+        try:
+            return of_text(value) if type(value) is str else of_other(value)
+        except Exception as error:
+            raise located(error, place) from error
+
+    return run
 
 
 #: Operators that are quicker where the right operand is always the same: what makes their handler of the left one.
-_FIXED_RIGHT: dict[str, Callable[[Any, Callable[..., Any]], Callable[[Any], Any] | None]] = {
+_FIXED_RIGHT: dict[str, Callable[[Any, Callable[..., Any]], _Quick | None]] = {
     "In": _among,
     "Matches": _matching,
 }

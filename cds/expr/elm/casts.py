@@ -191,10 +191,11 @@ def _system_test(name: str, static: Type | None) -> Test:
 def _fhir_test(model: Model, name: str, static: Type | None) -> Test:
     """By resourceType for resources; for elements by static type, or by shape among the types of a choice."""
     if name in model.resources:
+        kinds = frozenset(kind for kind in model.resources if model.is_subtype(kind, name))
 
         def is_resource(value: Any) -> bool:
             kind = value.get("resourceType") if type(value) is dict else None
-            return type(kind) is str and (kind == name or model.is_subtype(kind, name))
+            return type(kind) is str and kind in kinds
 
         return is_resource
     found = fhir_name(static)

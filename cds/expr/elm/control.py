@@ -105,6 +105,8 @@ def implication(compiler: Compiler, node: Node, scope: Scope) -> Piece:
 
 def negation(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     """Not."""
+    if node["operand"].get("type") == "IsNull" and not compiler.trace:
+        return _is_known(compiler, node["operand"], scope)
     operand = compiler.piece(node["operand"], scope)
     inner = operand.run
 
@@ -120,6 +122,13 @@ def is_null(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     operand = compiler.piece(node["operand"], scope)
     inner = operand.run
     return compiler.folded(lambda ev, frame: inner(ev, frame) is None, [operand], BOOLEAN)
+
+
+def _is_known(compiler: Compiler, node: Node, scope: Scope) -> Piece:
+    """Not IsNull."""
+    operand = compiler.piece(node["operand"], scope)
+    inner = operand.run
+    return compiler.folded(lambda ev, frame: inner(ev, frame) is not None, [operand], BOOLEAN)
 
 
 def is_true(compiler: Compiler, node: Node, scope: Scope) -> Piece:
