@@ -389,6 +389,8 @@ def build(
     nameless: list[Resource] = []
     dropped = orders.dropped
     for answer in by_key.values():
+        if not answer.resources:
+            continue
         resources, foreign = _own(answer.resources, patient)
         dropped += foreign
         if not _file_alike(answer.resource_type, resources, by_type):

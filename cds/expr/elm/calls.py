@@ -12,6 +12,7 @@ from cds.expr.elm.operator import Operator
 from cds.expr.elm.results import result_type
 from cds.expr.elm.specifiers import ANY, BOOLEAN, named, read
 from cds.expr.elm.work import paid, paid_result
+from cds.expr.evaluation import LONG
 from cds.expr.functions.strings import full_matcher
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 def compile_call(compiler: Compiler, node: Node, scope: Scope, row: Operator) -> Piece:
     """A call of one operator."""
-    operands = [paid(row.name, compiler.optional(operand, scope)) for operand in operand_nodes(node, row)]
+    pieces = [compiler.optional(operand, scope) for operand in operand_nodes(node, row)]
+    operands = [paid(row.name, piece) for piece in pieces]
     if row.arity not in (-1, len(operands)):
         raise compiler.semantic(f"{row.name} takes {row.arity} operands, not {len(operands)}")
     types = static_types(node, operands)
@@ -34,10 +36,10 @@ def compile_call(compiler: Compiler, node: Node, scope: Scope, row: Operator) ->
             keywords["types"] = types
     if keywords:
         handler = partial(handler, **keywords)
-    if len(operands) == 2 and operands[1].constant and (make := _FIXED_RIGHT.get(node["type"])) is not None:
-        quick = make(operands[1].value, handler)
+    if len(pieces) == 2 and pieces[1].constant and (make := _FIXED_RIGHT.get(node["type"])) is not None:
+        quick = make(pieces[0].run, pieces[1].value, handler, compiler.place)
         if quick is not None:
-            return Piece(_quick(quick, operands[0].run, compiler.place), BOOLEAN)
+            return Piece(quick, BOOLEAN)
     kind = result_type(node["type"], operands)
     needs_evaluation = row.needs_evaluation and not row.special.get(types)
     if needs_evaluation:
@@ -46,42 +48,47 @@ def compile_call(compiler: Compiler, node: Node, scope: Scope, row: Operator) ->
     return paid_result(row.name, compiler.folded(run, operands, kind))
 
 
-#: How to answer for a text, and for what is none.
-_Quick = tuple[Callable[[str], Any], Callable[[Any], Any]]
-
-
-def _among(items: Any, otherwise: Callable[..., Any]) -> _Quick | None:
+def _among(operand: Run, items: Any, otherwise: Callable[..., Any], place: Place) -> Run | None:
     """`in` a list of constant texts: one look-up for a text; what is none is compared as ever."""
     if type(items) is not list or not {str}.issuperset(map(type, items)):
         return None
-    return frozenset(items).__contains__, lambda value: otherwise(value, items)
-
-
-def _matching(pattern: Any, _otherwise: Callable[..., Any]) -> _Quick | None:
-    """`Matches` a constant pattern, read once; one that cannot be read fails when it is asked for."""
-    try:
-        matcher = full_matcher(pattern)
-    except EvaluationError:
-        return None
-    return matcher, lambda value: None if value is None else matcher(value)
-
-
-def _quick(quick: _Quick, operand: Run, place: Place) -> Run:
-    """The closure of an operator with a constant on its right."""
-    of_text, of_other = quick
+    words = frozenset(items)
 
     def run(ev: Any, frame: list[Any]) -> Any:
         value = operand(ev, frame)
+        if type(value) is str:
+            return value in words
         try:
-            return of_text(value) if type(value) is str else of_other(value)
+            return otherwise(value, items)
         except Exception as error:
             raise located(error, place) from error
 
     return run
 
 
-#: Operators that are quicker where the right operand is always the same: what makes their handler of the left one.
-_FIXED_RIGHT: dict[str, Callable[[Any, Callable[..., Any]], _Quick | None]] = {
+def _matching(operand: Run, pattern: Any, _otherwise: Callable[..., Any], place: Place) -> Run | None:
+    """`Matches` a constant pattern, read once; one that cannot be read fails when it is asked for."""
+    try:
+        matches = full_matcher(pattern)
+    except EvaluationError:
+        return None
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        value = operand(ev, frame)
+        if value is None:
+            return None
+        try:
+            if len(value) > LONG:
+                ev.spend(len(value) // LONG)
+            return matches(value)
+        except Exception as error:
+            raise located(error, place) from error
+
+    return run
+
+
+#: Operators that are quicker where the right operand is always the same: what makes their closure of the left one.
+_FIXED_RIGHT: dict[str, Callable[[Run, Any, Callable[..., Any], Place], Run | None]] = {
     "In": _among,
     "Matches": _matching,
 }

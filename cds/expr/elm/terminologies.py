@@ -46,6 +46,8 @@ def _element_in_value_set(compiler: Compiler, element: Run, value_set: ValueSet)
                 raise _unknown(value_set)
             codings = value.get("coding") if type(value) is dict else None
             if type(codings) is not list:
+                if codings is None and type(value) is dict and "code" not in value:
+                    return False  # a concept in words
                 return is_member(ev.terminology, canonical, value) is True
             for coding in codings:
                 if type(coding) is dict:

@@ -32,6 +32,9 @@ def _options(*, never_capture: bool = False) -> Any:
 
 
 _OPTIONS = _options()
+#: A set of one pattern answers in a third of the time. Its automaton must have room in the memory that a pattern may
+#: take, for it has no other way to match: one of this size does, more than a hundred times over.
+_LARGEST_PROGRAM = 2_000
 _TESTS = _options(never_capture=True)  # for those that only ask whether there is a match
 #: What Markdown gives a meaning to; a backslash before it takes the meaning away.
 _MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|~&:@$^=\"'")
@@ -153,10 +156,18 @@ def matches_full(text: str, pattern: Any, flags: Any = None) -> bool:
 
 def full_matcher(pattern: str) -> Callable[[str], bool]:
     """matches_full() for one pattern, which is read once. EvaluationError when it cannot be read."""
-    fullmatch = read_pattern(pattern, "", None, "matchesFull", _TESTS).fullmatch
+    read = read_pattern(pattern, "", None, "matchesFull", _TESTS)
+    if read.programsize > _LARGEST_PROGRAM:
+        return lambda text: matches_full(text, pattern)
+    alone = re2.Set.FullMatchSet(_TESTS)
+    alone.Add(pattern)
+    alone.Compile()
+    match = alone.Match
 
     def matcher(text: str) -> bool:
-        return (fullmatch(_encoded(text)) is not None) if len(text) <= MAX_SUBJECT else matches_full(text, pattern)
+        if len(text) > MAX_SUBJECT:
+            return matches_full(text, pattern)
+        return bool(match(text.encode("utf-8", "surrogatepass")))
 
     return matcher
 
