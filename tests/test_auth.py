@@ -507,7 +507,7 @@ NAMES = st.sampled_from(["iss", "aud", "exp", "iat", "nbf", "jti", "sub", "tenan
     )
 )
 def test_no_token_is_our_failure(text: str) -> None:
-    """Whatever is sent as a token, well signed or not, is the client's, 401 or 403 (security J1-J8, B5)."""
+    """Whatever is sent as a token, well signed or not, is the client's, 401 or 403 (security J1-J8, security B5)."""
     status = 200
     try:
         caller(text, client(tenants=frozenset({"north"})), client(id="b", issuer="b"))

@@ -48,19 +48,19 @@ def _refusal(body: bytes) -> str | None:
     ],
 )
 def test_what_is_no_json_is_refused(body: bytes) -> None:
-    """Text that RFC 8259 does not allow is 400, whatever other parsers make of it (B5, D5)."""
+    """Text that RFC 8259 does not allow is 400, whatever other parsers make of it (security B5, D5)."""
     assert _refusal(body) == "bad-json"
 
 
 @pytest.mark.parametrize("text", [b'"\\u0000"', b'{"a\\u0000": 1}', b'["\\\\\\u0000"]', b'"x\\\\\\\\\\u0000"'])
 def test_the_nul_character_is_refused(text: bytes) -> None:
-    """An escaped NUL is 400 in keys and values: databases refuse it later (B5)."""
+    """An escaped NUL is 400 in keys and values: databases refuse it later (security B5)."""
     assert _refusal(text) == "nul-character"
 
 
 @pytest.mark.parametrize("text", [b'"\\\\u0000"', b'"\\\\\\\\u0000"', b'"\\u00001"'[:6] + b'1"'])
 def test_text_that_only_looks_like_nul_is_kept(text: bytes) -> None:
-    """A backslash that is itself escaped starts no NUL (B5)."""
+    """A backslash that is itself escaped starts no NUL (security B5)."""
     assert decode(text) == orjson.loads(text)
 
 
@@ -79,7 +79,8 @@ def test_text_that_only_looks_like_nul_is_kept(text: bytes) -> None:
     "template", ["%s", "[%s]", '{"a":%s}', '{"a": %s , "b": 1}', "[1,\n%s]", '{"pad":"xyz","a":%s}']
 )
 def test_integers_beyond_64_bits_are_refused(template: str, number: str) -> None:
-    """The parser would turn them into floats without a word, so they are 400 at every offset in the text (B5)."""
+    """The parser would turn them into floats without a word, so they are 400 at every offset in the text (security
+    B5)."""
     for padding in range(4):
         assert _refusal(b" " * padding + (template % number).encode()) == "long-integer"
 
@@ -107,7 +108,7 @@ def test_other_long_digits_are_kept(text: str) -> None:
     st.lists(st.integers(-(2**70), 2**70) | st.text('0123456789:,[- \\"', max_size=40), max_size=5), st.integers(0, 3)
 )
 def test_long_integers_are_found_exactly(values: list[Any], padding: int) -> None:
-    """Among any values, refused are the bodies with an integer beyond 64 bits and no others (B5)."""
+    """Among any values, refused are the bodies with an integer beyond 64 bits and no others (security B5)."""
     body = b" " * padding + str_json(values)
     if any(isinstance(value, int) and not -(2**63) <= value < 2**64 for value in values):
         assert _refusal(body) == "long-integer"
@@ -128,7 +129,7 @@ def _nested(depth: int, innermost: bytes) -> list[bytes]:
 
 @pytest.mark.parametrize("innermost", [b"", b"1", b'"x"', b"null"])
 def test_depth_64_passes_and_65_does_not(innermost: bytes) -> None:
-    """The limit is exact for lists and objects, whatever stands innermost (B3)."""
+    """The limit is exact for lists and objects, whatever stands innermost (security B3)."""
     for body in _nested(64, innermost):
         assert decode(body) == orjson.loads(body)
     for body in _nested(65, innermost):
@@ -139,12 +140,12 @@ def test_depth_64_passes_and_65_does_not(innermost: bytes) -> None:
     "body", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 1025 + b"]" * 1025, b"[" * 1000 + b"]" * 1000]
 )
 def test_great_depth_is_refused_as_such(body: bytes) -> None:
-    """Depth beyond what the parser itself takes is the same refusal, and nothing recurses into it (B3)."""
+    """Depth beyond what the parser itself takes is the same refusal, and nothing recurses into it (security B3)."""
     assert _refusal(body) == "too-deep"
 
 
 def test_brackets_in_strings_hide_no_depth() -> None:
-    """Brackets inside strings neither count as levels nor cancel real ones (B3)."""
+    """Brackets inside strings neither count as levels nor cancel real ones (security B3)."""
     body = b'["]",' * 65 + b"1" + b',"["]' * 65
     assert _refusal(body) == "too-deep"
     assert decode(b'["' + b"[" * 500 + b'"]') == ["[" * 500]
@@ -169,12 +170,12 @@ def _depth(value: Any) -> int:
 
 
 def test_the_last_of_duplicate_keys_counts() -> None:
-    """Duplicate keys are taken, the last one counts (B4)."""
+    """Duplicate keys are taken, the last one counts (security B4)."""
     assert decode(b'{"hook": "a", "hook": "b"}') == {"hook": "b"}
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_else(body: bytes) -> None:
-    """Arbitrary bytes are a value or a RequestError, never another exception (B5)."""
+    """Arbitrary bytes are a value or a RequestError, never another exception (security B5)."""
     with contextlib.suppress(RequestError):
         decode(body)

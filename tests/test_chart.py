@@ -51,7 +51,7 @@ def test_each_answer_of_a_prefetch_key_is_told_apart(prefetch: dict[str, Any], e
 
 
 def test_only_what_was_fully_answered_makes_absence_a_fact() -> None:
-    """Never asked, failed and partial leave an absence unknown (P9, E8)."""
+    """Never asked, failed and partial leave an absence unknown (P9, security E8)."""
     known = {state for state in Completeness if state.known}
     assert known == {Completeness.COMPLETE, Completeness.EMPTY}
     assert not chart({}).is_complete("Condition")
@@ -193,7 +193,7 @@ def test_appointments_are_the_patients_and_live() -> None:
 
 
 def test_references_resolve_within_the_call_only() -> None:
-    """Drafts, prefetched resources and contained ones resolve; nothing else does (E6)."""
+    """Drafts, prefetched resources and contained ones resolve; nothing else does (security E6)."""
     holder = order("a", contained=[condition("inside")])
     found = chart({"conditions": bundle(condition("c1"))}, {"draftOrders": bundle(holder)})
     assert found.resolve("Condition/c1") is not None

@@ -28,7 +28,8 @@ def _complaint(**flags: Any) -> str:
 
 
 def test_defaults_are_safe() -> None:
-    """Without settings the service listens on this machine, with limits, no demo mode and no origins (J14, B1)."""
+    """Without settings the service listens on this machine, with limits, no demo mode and no origins (J14, security
+    B1)."""
     settings = load_settings({})
     assert (settings.host, settings.port, settings.demo, settings.cors_origins) == ("127.0.0.1", 8000, False, ())
     assert (settings.max_body, settings.max_depth, settings.timezone, settings.guideline) == (

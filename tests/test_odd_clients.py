@@ -92,7 +92,7 @@ def test_an_order_not_to_do_something_is_no_order_to_do_it(engine: Engine, draft
     ],
 )
 def test_one_odd_draft_does_not_silence_the_others(engine: Engine, odd: dict[str, Any]) -> None:
-    """A value of the wrong JSON type is read as absent (B6, E7)."""
+    """A value of the wrong JSON type is read as absent (B6, security E7)."""
     assert decisions(ask(engine, REST, odd)) == ["bed-rest"]
 
 
@@ -174,7 +174,7 @@ def test_references_by_full_url_resolve_among_the_drafts(engine: Engine) -> None
 
 
 def test_a_full_url_does_not_lead_to_another_patients_resource(engine: Engine) -> None:
-    """What is dropped as somebody else's is not found again by its url, and the operator is told (P11, F3)."""
+    """What is dropped as somebody else's is not found again by its url, and the operator is told (P11, security F3)."""
     foreign = {**BACK_PAIN, "id": "f", "subject": {"reference": "Patient/other"}}
     draft = {**REST, "reasonReference": [{"reference": "urn:uuid:f"}]}
     drafts = {"resourceType": "Bundle", "entry": [{"resource": draft}, {"fullUrl": "urn:uuid:f", "resource": foreign}]}
@@ -199,7 +199,7 @@ def test_a_full_url_does_not_lead_to_another_patients_resource(engine: Engine) -
     ],
 )
 def test_a_bundle_that_shows_there_is_more_makes_absence_unknown(engine: Engine, conditions: dict[str, Any]) -> None:
-    """No claim that no spasm is recorded, and no referral that rests on it (P9, F4, I-4)."""
+    """No claim that no spasm is recorded, and no referral that rests on it (P9, security F4, I-4)."""
     (card,) = ask(engine, DIAZEPAM, conditions=conditions)
     assert card["indicator"] == "info"
     assert "is not known" in card["detail"]
@@ -218,7 +218,7 @@ def test_a_bundle_that_shows_there_is_more_makes_absence_unknown(engine: Engine,
     ],
 )
 def test_a_bundle_of_something_else_is_no_answer(engine: Engine, conditions: dict[str, Any]) -> None:
-    """It is not an empty problem list: 412 (P4, P6, F3)."""
+    """It is not an empty problem list: 412 (P4, P6, security F3)."""
     with pytest.raises(RequestError) as refusal:
         ask(engine, DIAZEPAM, conditions=conditions)
     assert refusal.value.status == 412
@@ -361,7 +361,7 @@ def test_an_appointment_is_for_what_it_is_based_on(engine: Engine, fusion: dict[
 
 
 def test_a_blank_text_is_listed_by_what_it_is(engine: Engine) -> None:
-    """Text that nothing is left of gives no empty bullet (A1)."""
+    """Text that nothing is left of gives no empty bullet (security A1)."""
     (card,) = ask(
         engine, {**DIAZEPAM, "medicationCodeableConcept": {**DIAZEPAM["medicationCodeableConcept"], "text": "\u0001"}}
     )

@@ -118,15 +118,15 @@ def test_null_and_an_empty_bundle_mean_the_same(engine: Engine) -> None:
 
 
 def test_optional_data_that_is_missing_does_not_refuse_the_call(engine: Engine) -> None:
-    """Its absence is unknown: what rests on it is silent, the rest speaks (P7, E8)."""
+    """Its absence is unknown: what rests on it is silent, the rest speaks (P7, security E8)."""
     prefetch = {key: PREFETCH[key] for key in ("patient", "conditions")}
     assert decisions(cards(engine, request("patient-view"))) == ["exercise-program", "stay-active", "heat-cold"]
     assert decisions(cards(engine, request("patient-view", prefetch))) == ["heat-cold"]
 
 
 def test_no_card_appears_because_data_was_not_received(engine: Engine) -> None:
-    """E8 over every subset of the optional keys and every way of missing one: the decisions that speak on a patient
-    view with less data also speak with all of it."""
+    """security E8 over every subset of the optional keys and every way of missing one: the decisions that speak on a
+    patient view with less data also speak with all of it."""
     everything = set(decisions(cards(engine, request("patient-view"))))
     ways: list[Any] = ["absent", {"resourceType": "OperationOutcome"}, {**bundle(), "link": [{"relation": "next"}]}]
     for first, second in itertools.product([*ways, bundle()], repeat=2):
@@ -185,7 +185,8 @@ def test_single_decisions_are_services_by_setting() -> None:
 
 
 def test_a_failed_rule_is_silent_to_the_clinician_and_loud_to_the_operator(engine: Engine) -> None:
-    """A guard that stops one decision leaves the others; the log names the rule and no data (E1, E7, A2)."""
+    """A guard that stops one decision leaves the others; the log names the rule and no data (security E1, security E7,
+    security A2)."""
     canary = "canary " + "x" * 200_000
     odd = {**BED_REST, "id": "odd", "code": {"text": canary}}
     with capture_logs() as lines:
@@ -197,7 +198,7 @@ def test_a_failed_rule_is_silent_to_the_clinician_and_loud_to_the_operator(engin
 
 
 def test_the_log_of_a_failed_rule_holds_no_ids_of_the_patient(engine: Engine) -> None:
-    """A draft's id is data of the request, wherever it would show up (A2)."""
+    """A draft's id is data of the request, wherever it would show up (security A2)."""
     with capture_logs() as lines:
         cards(engine, request("order-sign", None, {**BED_REST, "id": "1/canary"}))
     assert any(line["event"] == "rule-failed" for line in lines)
@@ -205,7 +206,7 @@ def test_the_log_of_a_failed_rule_holds_no_ids_of_the_patient(engine: Engine) ->
 
 
 def test_a_card_that_breaks_the_schema_is_left_out_alone(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong in one card, the others are given and the operator is told (C35, E7)."""
+    """Whatever goes wrong in one card, the others are given and the operator is told (C35, security E7)."""
     body = request("order-sign", None, BED_REST, {**BED_REST, "id": "x", "code": coded("44868003")})
     value_set = f"{CANONICAL_BASE}/ValueSet/override-bed-rest"
     monkeypatch.setitem(engine._known_reasons, value_set, [{"code": "no-display", "system": "http://x"}])

@@ -126,7 +126,8 @@ def test_dmd_numbers_match_under_both_uris() -> None:
 def test_membership_is_true_false_or_unknown(
     canonical: str, system: str | None, code: str, answer: bool | None
 ) -> None:
-    """memberOf: None for a value set that is not loaded, so that the condition is unknown and not false (E8)."""
+    """memberOf: None for a value set that is not loaded, so that the condition is unknown and not false (security
+    E8)."""
     terminology, _ = expanded(value_set("urn:v", listed("urn:x", "a"), version="1.0"))
     assert terminology.member(canonical, system, code) is answer
 

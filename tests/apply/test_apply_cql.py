@@ -201,7 +201,7 @@ def test_a_define_is_computed_once_for_all_who_ask(load_cql: LoadCql) -> None:
 
 
 def test_a_failing_define_fails_its_own_action(load_cql: LoadCql) -> None:
-    """E7: the error names library, line and column, and stops one rule only."""
+    """security E7: the error names library, line and column, and stops one rule only."""
     rules = [action("bad", condition=when("Fails is null", "text/cql")), action("good")]
     snapshot = load_cql(PAIN, cql_library(), plan(*rules, library=LIBRARY), Logic=LOGIC)
     bad, good = applied(snapshot)

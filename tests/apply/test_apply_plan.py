@@ -80,14 +80,14 @@ def test_a_condition_knows_its_place(load: Load) -> None:
 
 
 def test_one_failing_rule_leaves_the_others(load: Load) -> None:
-    """E7: a rule that throws takes down its own action only."""
+    """security E7: a rule that throws takes down its own action only."""
     bad = action("bad", condition=[condition("('a' | 'b').single() = 'a'")])
     found = applied(load(plan(action("good"), bad)))
     assert [a.outcome for a in found] == [Outcome.FIRED, Outcome.FAILED]
 
 
 def test_a_failing_dynamic_value_fails_the_action(load: Load) -> None:
-    """A card without a part of its text is no card (E7)."""
+    """A card without a part of its text is no card (security E7)."""
     (found,) = applied(load(plan(action("a", dynamicValue=[dynamic("action.title", "('a' | 'b').single()")]))))
     assert found.outcome is Outcome.FAILED
     assert found.error
@@ -105,7 +105,7 @@ def test_a_failing_dynamic_value_fails_the_action(load: Load) -> None:
     ],
 )
 def test_a_value_that_does_not_fit_its_element_fails_the_action(load: Load, path: str, text: str) -> None:
-    """What would break the card is stopped where it is set (E7)."""
+    """What would break the card is stopped where it is set (security E7)."""
     (found,) = applied(load(plan(action("a", dynamicValue=[dynamic(path, text)]))))
     assert found.outcome is Outcome.FAILED
 
@@ -283,7 +283,7 @@ def problem(code: str, identifier: str = "c1") -> dict[str, Any]:
 def test_absence_is_a_fact_only_where_it_was_looked_up(
     load: Load, data: list[dict[str, Any]], state: Completeness, expected: dict[str, bool | None], text: str
 ) -> None:
-    """E8: what is found is found; what is not found in incomplete data is unknown, through any derivation."""
+    """security E8: what is found is found; what is not found in incomplete data is unknown, through any derivation."""
     rules = [
         action("exists", condition=[condition(f"{text}.exists()")]),
         action("none", condition=[condition(f"{text}.empty()")]),
@@ -320,7 +320,7 @@ def test_an_author_decides_about_the_unknown_with_iif(load: Load) -> None:
 
 
 def test_a_criterion_that_is_unknown_leaves_the_rest_unknown(load: Load) -> None:
-    """where() drops an item whose criterion could not be decided; concluding from that would be wrong (E8)."""
+    """where() drops an item whose criterion could not be decided; concluding from that would be wrong (security E8)."""
     rules = [action("a", condition=[condition("%draftOrders.where(%truth).exists()")])]
     snapshot = load(value_set("1"), logic(variable("truth", "%found.exists()")), using_logic(*rules))
     (unknown,) = applied(snapshot, drafts=[DRAFT], states={"Condition": Completeness.FAILED})

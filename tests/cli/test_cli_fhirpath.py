@@ -154,7 +154,7 @@ def test_a_failing_expression_shows_how_far_it_came(ask: Ask) -> None:
 
 
 def test_a_budget_that_is_used_up_is_a_limit(ask: Ask) -> None:
-    """The guards hold here too (E2, E5)."""
+    """The guards hold here too (security E2, security E5)."""
     many = {"resourceType": "Patient", "name": [{"family": "a"}] * 400}
     assert ": expression-limit: " in ask("name.select(%resource.name)", file=many).stderr
 

@@ -128,7 +128,7 @@ def test_no_call_fails_and_none_sees_two_versions_while_content_is_loaded_anew(
     serve: Callable[..., Serving], content: Path
 ) -> None:
     """Under load every call is answered, from one version of all files, which its revision names; after the answer of
-    the reload, new connections see the new one (D3, D5)."""
+    the reload, new connections see the new one (security D3, security D5)."""
     server = serve()
     callers = [Ehr(server.port) for _ in range(4)]
     for version in ("1", "2", "3"):
@@ -161,7 +161,7 @@ BREAKAGES: dict[str, Callable[[Path], Any]] = {
 
 def test_content_that_does_not_load_changes_nothing(serve: Callable[..., Serving], content: Path) -> None:
     """Whatever is wrong with the files, calls are answered as before and the service stays ready; the caller of the
-    reload, the log, /readyz and a counter tell it (D3)."""
+    reload, the log, /readyz and a counter tell it (security D3)."""
     server = serve()
     for number, breakage in enumerate(BREAKAGES.values(), start=1):
         breakage(content)
@@ -181,7 +181,7 @@ def test_content_that_does_not_load_changes_nothing(serve: Callable[..., Serving
 
 @pytest.mark.parametrize("how", ["SIGHUP", "--reload"])
 def test_a_signal_or_a_changed_file_loads_content_anew(how: str, serve: Callable[..., Serving], content: Path) -> None:
-    """SIGHUP does it, and with --reload a written file does (D3)."""
+    """SIGHUP does it, and with --reload a written file does (security D3)."""
     server = serve(*([how] if how == "--reload" else []))
     write(content, "1")
     if how == "SIGHUP":

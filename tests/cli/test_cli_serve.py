@@ -46,7 +46,8 @@ def _outcome(answer: bytes) -> dict[str, object]:
 
 
 def test_a_call_reaches_the_content(serving: Serving) -> None:
-    """A whole body reaches the engine, which names the data it lacks (B1, D1); a leading `//` is read as `/` (J)."""
+    """A whole body reaches the engine, which names the data it lacks (security B1, D1); a leading `//` is read as `/`
+    (J)."""
     for path in (PATH, b"/" + PATH):
         answer = serving.send(_post(b"Content-Length: %d" % len(CALL), path=path) + CALL)
         assert _status(answer) == 412
@@ -55,43 +56,43 @@ def test_a_call_reaches_the_content(serving: Serving) -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_chunked_body_arrives_whole(serving: Serving, size: int) -> None:
-    """Chunks of any size add up to the same call (B10)."""
+    """Chunks of any size add up to the same call (security B10)."""
     assert _status(serving.send(_post(b"Transfer-Encoding: chunked") + _chunked(CALL, size))) == 412
 
 
 def test_five_chunked_bytes_arrive_as_five(serving: Serving) -> None:
-    """A short chunked body is read, not taken for an empty one (B10)."""
+    """A short chunked body is read, not taken for an empty one (security B10)."""
     answer = serving.send(_post(b"Transfer-Encoding: chunked") + _chunked(b"[1,2]", 2))
     assert (_status(answer), "must be of type object" in str(_outcome(answer))) == (400, True)
 
 
 def test_a_large_chunked_body_is_413(serving: Serving) -> None:
-    """5 MB in chunks is refused, not cut (B1, B10)."""
+    """5 MB in chunks is refused, not cut (security B1, security B10)."""
     body = b'{"a":"' + b"x" * 5_000_000 + b'"}'
     answer = serving.send(_post(b"Transfer-Encoding: chunked") + _chunked(body, 65536))
     assert (_status(answer), bool(_outcome(answer))) == (413, True)
 
 
 def test_a_large_body_is_413_before_it_is_sent(serving: Serving) -> None:
-    """With a Content-Length over the limit the answer needs no body (B1)."""
+    """With a Content-Length over the limit the answer needs no body (security B1)."""
     assert _status(serving.send(_post(b"Content-Length: 5000000"), finish=True)) == 413
 
 
 @pytest.mark.parametrize("length", [len(CALL) + 50, len(CALL) - 5])
 def test_a_content_length_that_lies_is_400(serving: Serving, length: int) -> None:
-    """A body that ends early, or is cut by its own header, is 400 (B1)."""
+    """A body that ends early, or is cut by its own header, is 400 (security B1)."""
     answer = serving.send(_post(b"Content-Length: %d" % length) + CALL, finish=True)
     assert (_status(answer), bool(_outcome(answer))) == (400, True)
 
 
 def test_malformed_chunks_are_400(serving: Serving) -> None:
-    """A chunk size that is no number is the sender's fault, not ours (B10)."""
+    """A chunk size that is no number is the sender's fault, not ours (security B10)."""
     answer = serving.send(_post(b"Transfer-Encoding: chunked") + b"zz\r\n{}\r\n0\r\n\r\n", finish=True)
     assert _status(answer) == 400
 
 
 def test_both_lengths_are_refused(serving: Serving) -> None:
-    """Content-Length beside Transfer-Encoding is how requests are smuggled (B9)."""
+    """Content-Length beside Transfer-Encoding is how requests are smuggled (security B9)."""
     answer = serving.send(_post(b"Content-Length: 5", b"Transfer-Encoding: chunked") + _chunked(CALL, 50), finish=True)
     assert _status(answer) == 400
 
@@ -114,14 +115,14 @@ def test_the_fhirpath_lab_is_answered(serving: Serving) -> None:
 
 
 def test_depth_bombs_leave_the_worker_alive(serving: Serving) -> None:
-    """100,000 brackets are 400, and the next call is answered (B3)."""
+    """100,000 brackets are 400, and the next call is answered (security B3)."""
     for bomb in (b"[" * 100_000, b'{"a":' * 100_000):
         assert b"too-deep" in serving.send(_post(b"Content-Length: %d" % len(bomb)) + bomb)
     test_a_call_reaches_the_content(serving)
 
 
 def test_answers_name_no_software(serving: Serving) -> None:
-    """The Server header tells neither product nor version (A3)."""
+    """The Server header tells neither product nor version (security A3)."""
     answer = serving.send(b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert _status(answer) == 404
     assert b"gunicorn" not in answer.lower()
@@ -129,7 +130,7 @@ def test_answers_name_no_software(serving: Serving) -> None:
 
 
 def test_log_lines_are_json_without_what_was_sent(serving: Serving) -> None:
-    """Every message after the greeting is a JSON object; no canary is in any of them (A2)."""
+    """Every message after the greeting is a JSON object; no canary is in any of them (security A2)."""
     for path in (PATH, b"/cds-services/Zebra", b"/Zebra"):
         serving.send(_post(b"Content-Length: 9", b"Authorization: Bearer Zebra", path=path) + b'["Zebra"]')
     serving.send(b"GET /Zebra Zebra/9\r\nHost: Zebra\r\nZebra\r\n\r\n")
@@ -153,7 +154,8 @@ def test_log_lines_are_json_without_what_was_sent(serving: Serving) -> None:
 def test_requests_that_no_application_sees_are_answered_alike(
     serving: Serving, request_line: bytes, status: int
 ) -> None:
-    """What the HTTP server itself refuses is an OperationOutcome too, quotes nothing and names no software (D3, A3)."""
+    """What the HTTP server itself refuses is an OperationOutcome too, quotes nothing and names no software (D3,
+    security A3)."""
     answer = serving.send(request_line + b"\r\nHost: x\r\n\r\n")
     assert (_status(answer), bool(_outcome(answer))) == (status, True)
     assert b"zebra" not in answer.lower()
@@ -207,7 +209,7 @@ def test_wrong_settings_are_told(cds: Run) -> None:
 
 
 def test_broken_content_is_told(cds: Run, tmp_path: Path) -> None:
-    """Every problem is printed with its place, and the service does not start; exit status 2 (D4)."""
+    """Every problem is printed with its place, and the service does not start; exit status 2 (security D4)."""
     (tmp_path / "plan.yaml").write_text("resourceType: PlanDefinition\nstatos: active\n")
     ended = cds("serve", "--demo", "--content", tmp_path)
     assert ended.returncode == 2

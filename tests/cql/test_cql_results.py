@@ -177,7 +177,7 @@ def test_what_is_fhirs_stays_as_it_is(expression: str, members: dict[str, Any]) 
 
 
 def test_an_answer_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a caller can have computed is bounded, whatever it was sent (security.md E5)."""
+    """What a caller can have computed is bounded, whatever it was sent (security E5)."""
     monkeypatch.setattr(results, "MAX_RESULTS", 10_000)
     with pytest.raises(RequestError) as caught:
         Renderer().parameters("x", ["a" * 1000] * 20, ListOf(STRING))

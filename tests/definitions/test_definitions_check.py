@@ -148,7 +148,8 @@ ELSEWHERE = {"content-missing", "file-too-big", "file-unreadable", "too-many-fil
 def test_mistake_is_told_with_code_place_and_remedy(
     folder: str, code: str, file: str, line: int, column: int, hint: str | None
 ) -> None:
-    """Issue 2: each kind of broken file gives its own message at the right line and column (D2, D4)."""
+    """Issue 2: each kind of broken file gives its own message at the right line and column (security D2, security
+    D4)."""
     problems = check_content(BROKEN / folder)
     first = problems[0]
     assert first.code == code
@@ -214,7 +215,7 @@ FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 @example(content=b'{"a":' * 5000, name="a.json")
 @example(content=b"9" * 5000, name="a.json")
 def test_arbitrary_bytes_give_problems_and_no_traceback(tmp_path: Path, content: bytes, name: str) -> None:
-    """D2: no file, however broken, does more than give problems; none is taken as content."""
+    """security D2: no file, however broken, does more than give problems; none is taken as content."""
     assert all(problem.code in CODES for problem in _check_bytes(tmp_path, name, content))
 
 
@@ -241,6 +242,6 @@ TREES = st.recursive(
 def test_wrong_shapes_anywhere_give_problems_and_no_traceback(
     tmp_path: Path, kind: str, body: dict[str, object]
 ) -> None:
-    """A resource with any element of any shape is checked to the end (D4)."""
+    """A resource with any element of any shape is checked to the end (security D4)."""
     content = json.dumps({**body, "resourceType": kind, "type": body.get("type", "collection")}).encode()
     assert all(problem.code in CODES for problem in _check_bytes(tmp_path, "a.json", content))

@@ -33,7 +33,7 @@ def test_definitions_are_found_but_cases_and_hidden_names_are_not(tmp_path: Path
 
 
 def test_links_out_of_the_root_are_refused(tmp_path: Path) -> None:
-    """D1: a symlink to a file or folder elsewhere is a problem at its own name, and is not read."""
+    """security D1: a symlink to a file or folder elsewhere is a problem at its own name, and is not read."""
     root = tmp_path / "content"
     root.mkdir()
     (tmp_path / "secret.yaml").write_text(VALUE_SET)
@@ -58,21 +58,21 @@ def test_links_inside_the_root_are_read_once(tmp_path: Path) -> None:
 
 
 def test_dangling_link_and_pipe_are_refused_without_opening(tmp_path: Path) -> None:
-    """D1: only regular files; a named pipe would block the start for ever."""
+    """security D1: only regular files; a named pipe would block the start for ever."""
     (tmp_path / "gone.yaml").symlink_to(tmp_path / "nothing")
     os.mkfifo(tmp_path / "pipe.yaml")
     assert _codes(tmp_path) == [("file-not-regular", "gone.yaml"), ("file-not-regular", "pipe.yaml")]
 
 
 def test_file_over_5_mb_is_refused(tmp_path: Path) -> None:
-    """D1: one byte over the limit is refused, the limit itself is not."""
+    """security D1: one byte over the limit is refused, the limit itself is not."""
     (tmp_path / "big.yaml").write_bytes(b"#" * (files.MAX_FILE_BYTES + 1))
     (tmp_path / "fits.yaml").write_bytes(b"#" * files.MAX_FILE_BYTES)
     assert _codes(tmp_path) == [("file-too-big", "big.yaml"), ("file-empty", "fits.yaml")]
 
 
 def test_more_files_than_the_limit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """D1: the number of files is bounded."""
+    """security D1: the number of files is bounded."""
     monkeypatch.setattr(files, "MAX_FILES", 2)
     for number in range(3):
         (tmp_path / f"{number}.yaml").write_text(VALUE_SET)
@@ -80,12 +80,12 @@ def test_more_files_than_the_limit_are_refused(tmp_path: Path, monkeypatch: pyte
 
 
 def test_missing_folder_is_a_problem(tmp_path: Path) -> None:
-    """D4: a removed or misspelt folder is told in words."""
+    """security D4: a removed or misspelt folder is told in words."""
     assert [code for code, _ in _codes(tmp_path / "nowhere")] == ["content-missing"]
 
 
 def test_unreadable_file_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """D4: what the operating system refuses is told with its reason."""
+    """security D4: what the operating system refuses is told with its reason."""
     (tmp_path / "a.yaml").write_text(VALUE_SET)
 
     def refuse(*_: object, **__: object) -> None:
@@ -103,7 +103,8 @@ def _revision(root: Path) -> str:
 
 
 def test_revision_depends_on_names_and_bytes_only(tmp_path: Path) -> None:
-    """D5: every changed byte or name changes the revision; place on disk, time stamps and unread files do not."""
+    """security D5: every changed byte or name changes the revision; place on disk, time stamps and unread files do
+    not."""
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "a.yaml").write_text(VALUE_SET)
     before = _revision(tmp_path / "one")

@@ -102,7 +102,7 @@ def test_the_text_counts_for_the_revision(tmp_path: Path) -> None:
 def test_content_that_cannot_be_read_is_a_problem_of_the_library(
     tmp_path: Path, content: dict[str, Any], code: str
 ) -> None:
-    """Files stay below the content folder (D1); nothing is fetched."""
+    """Files stay below the content folder (security D1); nothing is fetched."""
     (tmp_path / "content").mkdir()
     (tmp_path / "outside.cql").write_text(CQL, encoding="utf-8")
     _, problems, _ = loaded(tmp_path / "content", library(content))

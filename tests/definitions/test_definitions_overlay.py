@@ -97,7 +97,8 @@ def test_a_value_set_of_the_site_can_be_included(content: Path, overlay: Path) -
 
 
 def test_revision_changes_with_the_overlay(content: Path, overlay: Path) -> None:
-    """D5: a log line names the codes that were in force; without an overlay the revision is the content's own."""
+    """security D5: a log line names the codes that were in force; without an overlay the revision is the content's
+    own."""
 
     def revision(site: Path | None) -> str:
         return load_snapshot(content, site).revision

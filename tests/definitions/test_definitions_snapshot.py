@@ -57,7 +57,7 @@ def test_look_up_of_another_kind_fails(content: Path) -> None:
 
 
 def test_revision_changes_with_the_bytes_of_a_csv_file(content: Path) -> None:
-    """D5: codes are content too."""
+    """security D5: codes are content too."""
     before = load_snapshot(content).revision
     assert load_snapshot(content).revision == before
     (content / "codes.csv").write_text("system,code,display\nurn:x,b,Bee\n")
@@ -65,7 +65,8 @@ def test_revision_changes_with_the_bytes_of_a_csv_file(content: Path) -> None:
 
 
 def test_broken_content_is_refused_with_every_problem(content: Path) -> None:
-    """D3 and D4: nothing is loaded when anything is wrong, and the error holds all problems in order."""
+    """security D3 and security D4: nothing is loaded when anything is wrong, and the error holds all problems in
+    order."""
     (content / "b.yaml").write_text("a: b: c\n")
     (content / "codes.csv").write_text("system,code,display\nurn:x,,Ay\n")
     with pytest.raises(DefinitionError) as caught:

@@ -52,7 +52,7 @@ def test_plain_scalars_follow_the_rules_of_json(written: str, value: Any) -> Non
 
 
 def test_numbers_that_json_cannot_carry_are_refused() -> None:
-    """B5 for content: no infinity and no integer beyond 64 bits comes out of a definition."""
+    """security B5 for content: no infinity and no integer beyond 64 bits comes out of a definition."""
     assert scalar("18446744073709551615", 0) == 2**64 - 1
     for text in ("18446744073709551616", "-9223372036854775809", "1e400", "9" * 400):
         with pytest.raises(ReadError):

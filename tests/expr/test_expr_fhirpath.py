@@ -92,13 +92,13 @@ def test_the_parser_says_what_it_expected(text: str, column: int, words: str) ->
 
 @pytest.mark.parametrize("text", ["(" * 5000, "not " * 5000, "-" * 5000 + "1", "a.b(" * 500, "a[" * 500])
 def test_deep_nesting_is_refused(text: str) -> None:
-    """5,000 levels give an error, not a stack overflow (E4)."""
+    """5,000 levels give an error, not a stack overflow (security E4)."""
     with pytest.raises(ExpressionSyntaxError):
         parse(text)
 
 
 def test_long_expressions_are_refused() -> None:
-    """More than 10,000 characters are refused before they are read (E4)."""
+    """More than 10,000 characters are refused before they are read (security E4)."""
     with pytest.raises(ExpressionSyntaxError, match="longer than 10000"):
         parse("a" * 10_001)
 

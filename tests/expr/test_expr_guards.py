@@ -25,7 +25,7 @@ SOURCES = sorted(Path(cds.expr.__file__).parent.rglob("*.py"))
 
 
 def test_regular_expressions_are_linear(run: Run) -> None:
-    """A pattern that explodes elsewhere answers at once, also when it comes from patient data (E1)."""
+    """A pattern that explodes elsewhere answers at once, also when it comes from patient data (security E1)."""
     started = time.process_time()
     assert run("%subject.matches(%pattern)", subject=["a" * 40 + "b"], pattern=["(a+)+$"]) == [False]
     assert run(f"'{'a' * 200}'.matches('(a|a)*(a|aa)+c')") == [False]
@@ -38,14 +38,14 @@ UNREADABLE = ["(a)\\1", "a(?=b)", "(?<!a)b", "(", "[z-a]"]
 @pytest.mark.parametrize("call", ["matches(%p)", "matchesFull(%p)", "replaceMatches(%p, 'x')"])
 @pytest.mark.parametrize("pattern", UNREADABLE)
 def test_unsupported_regular_expressions_are_our_error(pattern: str, call: str, run: Run) -> None:
-    """Look-around, back-references and nonsense from data are named as such (E1)."""
+    """Look-around, back-references and nonsense from data are named as such (security E1)."""
     with pytest.raises(EvaluationError, match="regular expression"):
         run(f"'x'.{call}", p=[pattern])
 
 
 @pytest.mark.parametrize("pattern", UNREADABLE)
 def test_unsupported_regular_expressions_are_found_when_content_is_loaded(pattern: str) -> None:
-    """A regular expression that is written out is an author's mistake, not a failure of a call (E1)."""
+    """A regular expression that is written out is an author's mistake, not a failure of a call (security E1)."""
     written = pattern.replace("\\", "\\\\")
     with pytest.raises(ExpressionSemanticError, match="regular expression") as caught:
         cds.expr.compile(f"'x'.matches('{written}')")
@@ -56,14 +56,14 @@ def test_unsupported_regular_expressions_are_found_when_content_is_loaded(patter
 @pytest.mark.parametrize(("subject", "pattern"), [("a", "a" * 1001), ("a" * 100_001, "a")])
 @pytest.mark.parametrize("call", ["matches(%p)", "matchesFull(%p)", "replaceMatches(%p, 'x')"])
 def test_regular_expressions_and_subjects_are_bounded(call: str, subject: str, pattern: str, run: Run) -> None:
-    """Every function that matches shares the limits (E1)."""
+    """Every function that matches shares the limits (security E1)."""
     with pytest.raises(PatternLimitError):
         run(f"%s.{call}", s=[subject], p=[pattern])
 
 
 def test_the_evaluator_uses_no_other_regular_expressions() -> None:
-    """The standard library's engine backtracks; it is not imported (E1). Lexers may: their patterns are their own and
-    they run when content is loaded."""
+    """The standard library's engine backtracks; it is not imported (security E1). Lexers may: their patterns are their
+    own and they run when content is loaded."""
     evaluator = [source for source in SOURCES if source.name != "lexer.py"]
     lines = [line.split() for source in evaluator for line in source.read_text().splitlines()]
     assert not [line for line in lines if line[:1] in (["import"], ["from"]) and line[1].rstrip(",") in ("re", "regex")]
@@ -73,13 +73,13 @@ def test_the_evaluator_uses_no_other_regular_expressions() -> None:
     "call", ["eval(", "exec(", "pickle", "getattr(", "__import__", "subprocess", "socket", " open("]
 )
 def test_nothing_leads_out(call: str) -> None:
-    """No code from data, no attribute by name, no file, no network (E6)."""
+    """No code from data, no attribute by name, no file, no network (security E6)."""
     assert not [source.name for source in SOURCES if call in source.read_text()]
 
 
 @pytest.mark.parametrize("text", ["%resource.__class__", "%context.keys", "'x'.__len__", "__dict__", "(1).real", "get"])
 def test_python_attributes_are_no_elements(text: str, run: Run, patient: dict[str, Any]) -> None:
-    """A path reads JSON keys only (E6)."""
+    """A path reads JSON keys only (security E6)."""
     assert run(text, patient) == []
 
 
@@ -101,7 +101,7 @@ BOMBS = [
 
 @pytest.mark.parametrize("text", BOMBS, ids=range(len(BOMBS)))
 def test_step_bombs_stop(text: str, run: Run, patient: dict[str, Any]) -> None:
-    """Loops in loops end at the step budget or the size cap, in reasonable time (E2, E5)."""
+    """Loops in loops end at the step budget or the size cap, in reasonable time (security E2, security E5)."""
     started = time.process_time()
     with pytest.raises(LimitError):
         run(text, patient, n=list(range(400)), steps=100_000)
@@ -128,7 +128,7 @@ HEAVY = [
 
 @pytest.mark.parametrize("text", HEAVY, ids=range(len(HEAVY)))
 def test_a_step_is_bounded_work(text: str, run: Run) -> None:
-    """Large elements and long strings are paid for by their size: few steps on much data stop too (E2)."""
+    """Large elements and long strings are paid for by their size: few steps on much data stop too (security E2)."""
     started = time.process_time()
     with pytest.raises(StepLimitError):
         run(text, n=list(range(300)), large=[LARGE], copy=[COPY], long=["x" * 90_000], steps=20_000)
@@ -136,13 +136,13 @@ def test_a_step_is_bounded_work(text: str, run: Run) -> None:
 
 
 def test_steps_for_ordinary_data_are_few(run: Run) -> None:
-    """Comparing codes and joining lists of resources costs about a step for an item (E2)."""
+    """Comparing codes and joining lists of resources costs about a step for an item (security E2)."""
     concepts = [{"coding": [{"system": "sys", "code": str(number)}], "text": "Some words"} for number in range(100)]
     run("%x.where($this = %x.first() or $this ~ %x.last()) | %x", x=concepts, steps=3_000)
 
 
 def test_the_budget_spans_expressions_of_one_evaluation() -> None:
-    """Many small expressions share one budget (E2)."""
+    """Many small expressions share one budget (security E2)."""
     evaluation = cds.expr.Evaluation(now=NOW, steps=50)
     expression = cds.expr.compile("(1 | 2 | 3 | 4 | 5).where($this > 0)")
     for _ in range(10):
@@ -166,7 +166,7 @@ def test_the_budget_spans_expressions_of_one_evaluation() -> None:
     ],
 )
 def test_strings_do_not_grow_without_bound(text: str, run: Run) -> None:
-    """Every way to make text longer is capped (E3)."""
+    """Every way to make text longer is capped (security E3)."""
     with pytest.raises(SizeLimitError):
         run(text, s=["x" * 40_000])
 
@@ -185,7 +185,7 @@ def test_strings_do_not_grow_without_bound(text: str, run: Run) -> None:
     ],
 )
 def test_numbers_do_not_grow_without_bound(text: str, run: Run) -> None:
-    """Powers and products stop at 28 digits (E5)."""
+    """Powers and products stop at 28 digits (security E5)."""
     started = time.process_time()
     with pytest.raises(SizeLimitError):
         run(text)
@@ -194,7 +194,7 @@ def test_numbers_do_not_grow_without_bound(text: str, run: Run) -> None:
 
 @pytest.mark.parametrize("text", ["(1).combine(%n).select(%n)", "%t.toChars().combine(%t.toChars())", "%t.split('')"])
 def test_collections_do_not_grow_without_bound(text: str, run: Run) -> None:
-    """A collection has at most 100,000 items (E5)."""
+    """A collection has at most 100,000 items (security E5)."""
     with pytest.raises(SizeLimitError):
         run(text, n=list(range(1000)), t=["x" * 60_000 * (1 + ("split" in text))], steps=10**9)
 
@@ -205,7 +205,7 @@ def test_collections_do_not_grow_without_bound(text: str, run: Run) -> None:
     ids=["brackets", "calls", "words", "signs", "arguments", "length", "indexes"],
 )
 def test_expressions_are_bounded_when_they_are_read(text: str) -> None:
-    """Length and nesting have limits, and reading stops at them at once (E4)."""
+    """Length and nesting have limits, and reading stops at them at once (security E4)."""
     started = time.process_time()
     with pytest.raises(ExpressionSyntaxError) as caught:
         cds.expr.compile(text)

@@ -101,7 +101,7 @@ def test_a_failure_names_kinds_and_no_data(
 
 
 def test_no_error_shows_patient_data(run: Run) -> None:
-    """Whatever fails on a canary in data, its error does not quote it (A2)."""
+    """Whatever fails on a canary in data, its error does not quote it (security A2)."""
     canary = "CANARY"
     resource = {"resourceType": canary, "id": canary, "name": [{"family": canary, "given": [canary, canary]}]}
     messages = []

@@ -1,4 +1,4 @@
-"""Unknown is not false: answers that rest on data that was not obtained are empty (E8)."""
+"""Unknown is not false: answers that rest on data that was not obtained are empty (security E8)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def test_absence_decides_only_when_data_is_complete(text: str, result: list[Any]
 
 
 def test_a_criterion_that_is_undecided_leaves_its_choice_open() -> None:
-    """A truth is never incomplete; when it is unknown for lack of data, what it passed over may be there (E8)."""
+    """A truth is never incomplete; when it is unknown for lack of data, what it passed over may be there (security
+    E8)."""
 
     class Undecided(Values):
         def undecided(self, name: str) -> bool:

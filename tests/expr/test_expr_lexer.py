@@ -55,7 +55,7 @@ def test_dates_and_times_keep_the_precision_they_were_written_with(literal: str,
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_place(text: str, line: int, column: int, words: str) -> None:
-    """Line and column are 1-based, and the message says what is wrong (E4)."""
+    """Line and column are 1-based, and the message says what is wrong (security E4)."""
     with pytest.raises(ExpressionSyntaxError, match=words) as caught:
         tokens(text)
     assert (caught.value.line, caught.value.column) == (line, column)

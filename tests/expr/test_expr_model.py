@@ -86,7 +86,8 @@ def shipped(release: str) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("release", PACKAGES)
 def test_shipped_model_equals_the_models_of_fhir_resources(release: str) -> None:
-    """Every type, element, cardinality and choice used by expressions is the one FHIR's own models have (E6)."""
+    """Every type, element, cardinality and choice used by expressions is the one FHIR's own models have (security
+    E6)."""
     assert orjson.loads(shipped(release).read_bytes()) == generate(release)
 
 

@@ -126,7 +126,7 @@ def test_threads_share_compiled_expressions() -> None:
 
 @given(st.text(max_size=40))
 def test_random_text_compiles_or_says_why(text: str) -> None:
-    """The parser has no other way out than its errors, each with a place (E4)."""
+    """The parser has no other way out than its errors, each with a place (security E4)."""
     place = (1, 1)
     try:
         expr.compile(text)

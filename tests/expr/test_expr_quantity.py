@@ -74,7 +74,7 @@ def test_equality_and_equivalence(left: str, right: str, equal: bool | None, equ
     ("left", "right", "same"), [("1e400", "1", False), ("1e400", "1e400", True), ("1e-400", "0", True)]
 )
 def test_numbers_of_hundreds_of_digits_are_equivalent_to_themselves(left: str, right: str, same: bool) -> None:
-    """No number from data fails or grows without bound (E5)."""
+    """No number from data fails or grows without bound (security E5)."""
     assert quantity.same_rounded(Decimal(left), Decimal(right)) is same
 
 

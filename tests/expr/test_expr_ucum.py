@@ -105,7 +105,7 @@ def test_units_that_do_not_compare(left: str, right: str) -> None:
 
 @pytest.mark.parametrize("value", ["1e5", "-1e5"])
 def test_a_logarithm_beyond_all_measures_compares_with_nothing(value: str) -> None:
-    """No text from data makes a number of that many digits (E5)."""
+    """No text from data makes a number of that many digits (security E5)."""
     assert quantity.compare(Quantity(Decimal(value), "B[W]"), Quantity(Decimal(1), "W")) is None
     assert quantity.convert(Quantity(Decimal(-1), "W"), Quantity(Decimal(1), "B[W]")) is None
 
@@ -116,7 +116,7 @@ LONG = ["x" * 200, "1" * 50, "(" * 49 + "m" + ")" * 49 + "m"]
 
 @pytest.mark.parametrize("code", [*REFUSED, *LONG, "mg\n"])
 def test_what_is_no_ucum_is_refused(code: str) -> None:
-    """No unit text fails or grows without bound (E5)."""
+    """No unit text fails or grows without bound (security E5)."""
     assert ucum.reduce(code) is None
 
 

@@ -125,7 +125,7 @@ def test_items_become_fhir_json(item: Any, json: Any) -> None:
 
 
 def test_numbers_stay_within_28_digits() -> None:
-    """A number that grows beyond is refused, one that shrinks beyond is cut (E5)."""
+    """A number that grows beyond is refused, one that shrinks beyond is cut (security E5)."""
     with pytest.raises(LimitError):
         values.bounded(Decimal(10) ** 28)
     assert values.bounded(Decimal(10) ** -40) == 0

@@ -314,7 +314,7 @@ def test_the_resource_may_come_as_json_text() -> None:
 
 
 def test_references_resolve_within_a_bundle_only() -> None:
-    """By full url, relative, and contained in its entry; nothing is fetched (E6)."""
+    """By full url, relative, and contained in its entry; nothing is fetched (security E6)."""
     observation = {
         "resourceType": "Observation",
         "subject": {"reference": "Patient/p"},
@@ -467,7 +467,7 @@ def test_a_context_that_fails_is_told_as_such() -> None:
 
 
 def test_all_contexts_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many small evaluations cost as much as one large (E2)."""
+    """Many small evaluations cost as much as one large (security E2)."""
     monkeypatch.setattr(question, "BUDGET", 100)
     assert len(results(ask(parameters("1", context="name")))) == 2
     many = {"resourceType": "Patient", "name": [{"family": "x"}] * 60}

@@ -56,7 +56,7 @@ def test_cards_come_most_urgent_first_and_otherwise_in_the_plans_order() -> None
 
 
 def test_only_actions_that_fired_are_cards() -> None:
-    """Not applicable, unknown and failed actions give no card (C2, E7)."""
+    """Not applicable, unknown and failed actions give no card (C2, security E7)."""
     silent = [o for o in Outcome if o is not Outcome.FIRED]
     assert cards(*(action(o.name, title="x", outcome=o) for o in silent)) == []
 
@@ -154,13 +154,13 @@ def test_recommended_suggestions(behaviour: str, expected: list[bool | None]) ->
 
 
 def test_a_suggestion_with_a_failed_part_is_left_out() -> None:
-    """Half a suggestion is none (E7)."""
+    """Half a suggestion is none (security E7)."""
     broken = action("s", action("x", resource=ORDER), action("y", outcome=Outcome.FAILED), title="S")
     assert "suggestions" not in cards(action("a", broken, title="T"))[0]
 
 
 def test_all_or_none_with_a_failed_part_is_none() -> None:
-    """`all` is one suggestion: where a part of it failed there is none (E7)."""
+    """`all` is one suggestion: where a part of it failed there is none (security E7)."""
     children = [action("x", title="X", resource=ORDER), action("y", title="Y", outcome=Outcome.FAILED)]
     assert "suggestions" not in cards(action("a", *children, title="T", selectionBehavior="all"))[0]
 
@@ -191,7 +191,7 @@ def test_a_summary_has_at_most_139_characters(length: int, cut: bool) -> None:
 
 
 def test_texts_carry_no_html_and_no_hidden_characters() -> None:
-    """No `<`, controls or bidirectional overrides leave in a text (C7, A1, L18)."""
+    """No `<`, controls or bidirectional overrides leave in a text (C7, security A1, L18)."""
     found = cards(action("a", title="a\u202eb\n\x00c", description="x <script> \u2066y\x07\n\n- z"))[0]
     assert found["summary"] == "ab c"
     assert found["detail"] == "x &lt;script> y\n\n- z"

@@ -43,7 +43,7 @@ def test_an_answer_of_ours_is_judged(answer: Any, problem: str | None) -> None:
 
 
 def test_pointers_end_before_made_up_names() -> None:
-    """A name that may carry data is not repeated, whatever it looks like (A2)."""
+    """A name that may carry data is not repeated, whatever it looks like (security A2)."""
     assert pointer(["context", "selections", 0]) == "/context/selections/0"
     assert pointer(["extension", "John Smith", "x"]) == "/extension"
     assert pointer(["prefetch", "JohnSmith-1980", "x"]) == "/prefetch"

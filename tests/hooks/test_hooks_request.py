@@ -82,7 +82,7 @@ def test_a_missing_user_is_no_reason_to_refuse() -> None:
 
 
 def test_the_hook_instance_may_be_any_text() -> None:
-    """Test tools send hook instances that are no UUIDs (B4 of the request table)."""
+    """Test tools send hook instances that are no UUIDs (B4)."""
     assert _parse(hookInstance="123").hook_instance == "123"
 
 
@@ -145,7 +145,7 @@ def test_context_resources_stay_as_sent() -> None:
     ],
 )
 def test_wrong_shapes_are_refused_with_their_pointers(changes: dict[str, Any], expected: list[str]) -> None:
-    """Every wrong type is 400 and named by its JSON pointer, all of them at once (B3, B5-B8, B6 of security)."""
+    """Every wrong type is 400 and named by its JSON pointer, all of them at once (B3, B5-B8, security B6)."""
     assert _pointers({**CALL, **changes}) == expected
 
 
@@ -193,7 +193,7 @@ def test_an_order_without_its_bundle_is_read() -> None:
 
 
 def test_a_bundle_has_at_most_10000_entries() -> None:
-    """One prefetched Bundle has a cap of its own (B1 of security)."""
+    """One prefetched Bundle has a cap of its own (security B1)."""
     bundle = {"resourceType": "Bundle", "entry": [{}] * 10_000}
     _parse(prefetch={"a": bundle})
     bundle["entry"] = [{}] * 10_001
@@ -203,7 +203,7 @@ def test_a_bundle_has_at_most_10000_entries() -> None:
 
 
 def test_refusals_repeat_nothing_that_was_sent() -> None:
-    """No value, and no name that could carry data, comes back in a refusal (A2, D3)."""
+    """No value, and no name that could carry data, comes back in a refusal (security A2, D3)."""
     canary = "Zebra Quagga 123456789"
     calls = [
         {**CALL, "hook": {canary: canary}},
@@ -256,6 +256,6 @@ MEMBERS = st.fixed_dictionaries(
 
 @given(JSON | MEMBERS | MEMBERS.map(lambda changes: {**CALL, **changes}))
 def test_no_json_raises_anything_else(call: Any) -> None:
-    """Arbitrary JSON is a request or a RequestError , never another exception (B6)."""
+    """Arbitrary JSON is a request or a RequestError , never another exception (security B6)."""
     with contextlib.suppress(RequestError):
         assert parse(json.dumps(call).encode()).patient_id

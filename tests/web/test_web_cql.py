@@ -145,7 +145,7 @@ def test_browsers_ask_first(client: FlaskClient) -> None:
 
 
 def test_what_was_sent_is_not_logged(client: FlaskClient) -> None:
-    """Neither data nor expressions, whatever becomes of the call (A2)."""
+    """Neither data nor expressions, whatever becomes of the call (security A2)."""
     log: list[MutableMapping[str, Any]]
     with capture_logs() as log:
         failing = "Message('Zebra', true, 'Zebra', 'Error', 'Zebra')"

@@ -119,7 +119,7 @@ def test_other_methods_are_told(client: FlaskClient) -> None:
 
 
 def test_what_was_sent_is_not_logged(client: FlaskClient, log: Log) -> None:
-    """Neither data nor expression, whatever becomes of the call (A2)."""
+    """Neither data nor expression, whatever becomes of the call (security A2)."""
     for expression in ("name.family", "name.where(", "'Zebra'.single(1)", "name.family.trace('Zebra') + 1"):
         post(client, call(expression))
     assert [line["status"] for line in log if line["event"] == "call"] == [200, 400, 400, 422]

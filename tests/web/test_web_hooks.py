@@ -26,7 +26,7 @@ ORIGIN = {"Origin": "https://ehr.example"}
 
 
 def _issue(response: TestResponse, status: int) -> dict[str, Any]:
-    """The first issue, after what must hold for every refusal (D3, A3, A4)."""
+    """The first issue, after what must hold for every refusal (D3, security A3, security A4)."""
     assert response.status_code == status
     assert response.mimetype == "application/json"
     assert response.headers["Cache-Control"] == "no-store"
@@ -52,7 +52,7 @@ def test_discovery(client: FlaskClient) -> None:
 
 
 def test_discovery_may_be_kept_until_the_content_changes(client: FlaskClient, engine: Any) -> None:
-    """Discovery carries the revision as its ETag; only it may be cached (A4 of security)."""
+    """Discovery carries the revision as its ETag; only it may be cached (security A4)."""
     tag = client.get("/cds-services").headers["ETag"]
     assert client.get("/cds-services", headers={"If-None-Match": tag}).status_code == 304
     engine.snapshot.revision = "fedcba9876543210"
@@ -82,20 +82,20 @@ def test_json_media_types_are_taken(client: FlaskClient, content_type: str) -> N
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", "", None]
 )
 def test_other_media_types_are_refused(client: FlaskClient, content_type: str | None) -> None:
-    """Anything but JSON is 415 (B2, B8)."""
+    """Anything but JSON is 415 (B2, security B8)."""
     assert _issue(client.post(URL, data=json.dumps(CALL), content_type=content_type), 415)["code"] == "not-supported"
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "gzip, gzip", "x"])
 def test_compressed_bodies_are_refused(client: FlaskClient, encoding: str) -> None:
-    """Content-Encoding other than identity is 415 (B2 of security)."""
+    """Content-Encoding other than identity is 415 (security B2)."""
     _issue(client.post(URL, json=CALL, headers={"Content-Encoding": encoding}), 415)
     assert client.post(URL, json=CALL, headers={"Content-Encoding": "identity"}).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["nope", "%2e%2e", "..%5c..%5cx", "%00", "x" * 10_000, "..", "ä"])
 def test_unknown_services_are_404(client: FlaskClient, name: str) -> None:
-    """An id nobody serves is 404 and is not repeated in the answer (B2, B8, D2)."""
+    """An id nobody serves is 404 and is not repeated in the answer (B2, security B8, D2)."""
     response = client.post(f"/cds-services/{name}", json=CALL)
     assert _issue(response, 404)["code"] == "not-found"
     assert b"nope" not in response.data
@@ -105,13 +105,13 @@ def test_unknown_services_are_404(client: FlaskClient, name: str) -> None:
     "path", ["/", "/nope", "/cds-services/../../etc/passwd", "/cds-services/pain/feedback", "/cds-services/a/b/c"]
 )
 def test_unknown_addresses_are_404(client: FlaskClient, path: str) -> None:
-    """There is one error shape for addresses nobody serves; feedback is not offered (B8, E1)."""
+    """There is one error shape for addresses nobody serves; feedback is not offered (security B8, E1)."""
     _issue(client.post(path, json=CALL), 404)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 def test_other_methods_are_405_with_allow(client: FlaskClient, method: str) -> None:
-    """A service is called with POST only, and the answer says so (B1, B8)."""
+    """A service is called with POST only, and the answer says so (B1, security B8)."""
     response = client.open(URL, method=method)
     _issue(response, 405)
     assert response.headers["Allow"] == "OPTIONS, POST"
@@ -146,7 +146,7 @@ def test_statuses_of_the_engine_come_through(client: FlaskClient, engine: Any) -
 
 
 def test_bodies_over_the_limit_are_413(engine: Any) -> None:
-    """Exactly the limit passes, one byte more is 413 (B1)."""
+    """Exactly the limit passes, one byte more is 413 (security B1)."""
     body = json.dumps(CALL).encode()
     client = create_app(engine, Settings(demo=True, max_body=2048)).test_client()
     for size, status in ((2048, 200), (2049, 413)):
@@ -159,7 +159,7 @@ def test_bodies_over_the_limit_are_413(engine: Any) -> None:
     ("length", "status"), [("x", 400), ("-1", 400), ("9" * 30, 400), ("5000000", 413), ("200", 400), ("3", 400)]
 )
 def test_a_content_length_that_lies(client: FlaskClient, length: str, status: int) -> None:
-    """A Content-Length that is no number, too great, too long or too short never gives 200 or 500 (B1)."""
+    """A Content-Length that is no number, too great, too long or too short never gives 200 or 500 (security B1)."""
     response = client.post(
         URL, data=json.dumps(CALL), content_type="application/json", environ_overrides={"CONTENT_LENGTH": length}
     )
@@ -167,7 +167,8 @@ def test_a_content_length_that_lies(client: FlaskClient, length: str, status: in
 
 
 def test_a_failure_of_ours_tells_only_an_id(client: FlaskClient, engine: Any, log: Log) -> None:
-    """500 has a fixed body with the correlation id; the log has type and place of the error, not its text (A2, A3)."""
+    """500 has a fixed body with the correlation id; the log has type and place of the error, not its text (security A2,
+    security A3)."""
 
     def broken() -> dict[str, Any]:
         raise ZeroDivisionError("Zebra")
@@ -183,7 +184,8 @@ def test_a_failure_of_ours_tells_only_an_id(client: FlaskClient, engine: Any, lo
 
 
 def test_one_log_line_per_call(client: FlaskClient, log: Log) -> None:
-    """A call is logged with correlation id, service, route, status, time and number of cards, and nothing else (A2)."""
+    """A call is logged with correlation id, service, route, status, time and number of cards, and nothing else
+    (security A2)."""
     client.post(URL, json=CALL, headers={"X-Request-Id": "abc-12345"})
     client.post("/cds-services/Zebra", json=CALL)
     client.get("/livez")
@@ -203,7 +205,7 @@ def test_one_log_line_per_call(client: FlaskClient, log: Log) -> None:
 
 @pytest.mark.parametrize("header", ["X-Request-Id", "X-Correlation-Id"])
 def test_a_safe_correlation_id_is_kept(client: FlaskClient, header: str) -> None:
-    """The caller's id comes back when it is a plain token; anything else is replaced (A2)."""
+    """The caller's id comes back when it is a plain token; anything else is replaced (security A2)."""
     assert client.get("/livez", headers={header: "Trace.01-ab_c"}).headers["X-Request-Id"] == "Trace.01-ab_c"
     for unsafe in ("a b c d e f g h", "<script>alert", "x" * 65, "short", "ä" * 10):
         assert (
@@ -242,7 +244,8 @@ def _canaries() -> list[dict[str, Any]]:
 def test_nothing_sent_reaches_logs_or_errors(
     call: dict[str, Any], outcome: str, client: FlaskClient, engine: Any, log: Log
 ) -> None:
-    """A canary in every field is in no log line and no answer, whatever becomes of the call, also encoded (A2, B7)."""
+    """A canary in every field is in no log line and no answer, whatever becomes of the call, also encoded (security A2,
+    security B7)."""
 
     def fail() -> dict[str, Any]:
         if outcome == "cards":
@@ -316,6 +319,6 @@ JSON = st.recursive(
     )
 )
 def test_no_body_is_a_server_error(client: FlaskClient, body: bytes) -> None:
-    """Arbitrary bodies are answered with 200 or 400 (B5, B6)."""
+    """Arbitrary bodies are answered with 200 or 400 (security B5, security B6)."""
     response = client.post(URL, data=body, content_type="application/json")
     assert response.status_code in (200, 400)

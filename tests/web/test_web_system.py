@@ -20,7 +20,8 @@ def test_livez(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("path", ["/readyz", "/healthz"])
 def test_readyz(engine: Any, path: str) -> None:
-    """A process with loaded content is ready, and says which content, and how the last attempt to load it went (D3)."""
+    """A process with loaded content is ready, and says which content, and how the last attempt to load it went
+    (security D3)."""
     status = Status()
     client = create_app(engine, Settings(), status=status).test_client()
     status.end("0123456789abcdef")
@@ -86,6 +87,6 @@ def test_version(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/version"])
 def test_answers_are_not_stored(client: FlaskClient, path: str) -> None:
-    """No cache keeps these answers (A4)."""
+    """No cache keeps these answers (security A4)."""
     headers = client.get(path).headers
     assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")

@@ -41,7 +41,7 @@ def compiles(text: str) -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_regular_expressions_are_linear(call: str) -> None:
-    """A pattern that explodes elsewhere answers at once, also when it comes from patient data (E1)."""
+    """A pattern that explodes elsewhere answers at once, also when it comes from patient data (security E1)."""
     started = time.process_time()
     run(call, S="a" * 40 + "b", P="(a+)+$")
     run(call, S="a" * 200, P="(a|a)*(a|aa)+c")
@@ -51,7 +51,7 @@ def test_regular_expressions_are_linear(call: str) -> None:
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("pattern", ["(a)\\1", "a(?=b)", "(?<!a)b", "(", "[z-a]"])
 def test_unsupported_regular_expressions_are_our_error(call: str, pattern: str) -> None:
-    """Look-around, back-references and nonsense are named as such, with the place (E1)."""
+    """Look-around, back-references and nonsense are named as such, with the place (security E1)."""
     with pytest.raises(EvaluationError, match="regular expression") as caught:
         run(call, S="x", P=pattern)
     assert (caught.value.library, caught.value.line) == ("T", 4)
@@ -60,7 +60,7 @@ def test_unsupported_regular_expressions_are_our_error(call: str, pattern: str) 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(("subject", "pattern"), [("a", "a" * 1001), ("a" * 100_001, "a")])
 def test_regular_expressions_and_subjects_are_bounded(call: str, subject: str, pattern: str) -> None:
-    """Every operator that matches shares the limits of FHIRPath (E1)."""
+    """Every operator that matches shares the limits of FHIRPath (security E1)."""
     with pytest.raises(PatternLimitError):
         run(call, S=subject, P=pattern)
 
@@ -100,7 +100,7 @@ BOMBS = [
 
 @pytest.mark.parametrize("text", BOMBS)
 def test_step_bombs_stop(text: str) -> None:
-    """Lists in loops end at the step budget, in a time that the budget bounds (E2)."""
+    """Lists in loops end at the step budget, in a time that the budget bounds (security E2)."""
     started = time.process_time()
     with pytest.raises(StepLimitError):
         run(text, N=list(range(2000)), M=list(range(2000)), steps=50_000)
@@ -123,7 +123,7 @@ def test_step_bombs_stop(text: str) -> None:
     ],
 )
 def test_long_texts_are_paid_for(inner: str) -> None:
-    """A step is bounded work: few operators on much text stop too (E2)."""
+    """A step is bounded work: few operators on much text stop too (security E2)."""
     started = time.process_time()
     with pytest.raises(StepLimitError):
         run(f"Count(N a return all {inner})", N=list(range(2000)), S="x" * 90_000, steps=20_000)
@@ -131,7 +131,7 @@ def test_long_texts_are_paid_for(inner: str) -> None:
 
 
 def test_steps_for_ordinary_data_are_few() -> None:
-    """Looking through a list costs about a step for an item, a code or name none (E2)."""
+    """Looking through a list costs about a step for an item, a code or name none (security E2)."""
     text = "Count(N a where a in M and Matches(S, 'a+') and exists M and StartsWith(Upper(S), 'A'))"
     assert run(text, N=list(range(100)), M=list(range(20)), S="aaa", steps=2_500) == 20
 
@@ -141,7 +141,7 @@ def test_steps_for_ordinary_data_are_few() -> None:
     ["S + S + S", "Combine({ S, S, S })", "ReplaceMatches(S, 'x', S)", "(N) a aggregate t starting (S): t + t"],
 )
 def test_texts_do_not_grow_without_bound(text: str) -> None:
-    """Every way to make text longer is capped (E3)."""
+    """Every way to make text longer is capped (security E3)."""
     with pytest.raises(SizeLimitError):
         run(text, S="x" * 40_000, N=list(range(40)))
 
@@ -156,7 +156,7 @@ def test_texts_do_not_grow_without_bound(text: str) -> None:
     ids=lambda text: text[:8],
 )
 def test_expressions_are_bounded_when_they_are_read(text: str) -> None:
-    """Length and nesting have limits, reading stops at them at once, and the error is ours (E4)."""
+    """Length and nesting have limits, reading stops at them at once, and the error is ours (security E4)."""
     started = time.process_time()
     with pytest.raises(DefinitionError) as caught:
         compiles(text)
@@ -166,7 +166,7 @@ def test_expressions_are_bounded_when_they_are_read(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["flatten { N, N, N }", "ToChars(S + S)", "expand Interval[1, 2147483647]"])
 def test_lists_do_not_grow_without_bound(text: str) -> None:
-    """A list has at most 100,000 items (E5)."""
+    """A list has at most 100,000 items (security E5)."""
     with pytest.raises(SizeLimitError):
         run(text, N=list(range(40_000)), S="x" * 50_000 + "y")
 
@@ -179,7 +179,7 @@ def test_lists_do_not_grow_without_bound(text: str) -> None:
     ],
 )
 def test_numbers_do_not_grow_without_bound(text: str) -> None:
-    """What is too large for its type is null, at once (E5; CQL 1.5, B.4)."""
+    """What is too large for its type is null, at once (security E5; CQL 1.5, B.4)."""
     started = time.process_time()
     assert run(text, N=list(range(1, 40_000))) is None
     assert time.process_time() - started < 0.5
@@ -187,7 +187,7 @@ def test_numbers_do_not_grow_without_bound(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["Exp(1000000)", "Round(1.5, 1000000000)", "@2020 + 2147483647 years"])
 def test_results_beyond_the_types_are_our_error(text: str) -> None:
-    """No Python exception comes through (E5)."""
+    """No Python exception comes through (security E5)."""
     with pytest.raises(EvaluationError, match=r"Exp|Round|date"):
         run(text)
 
@@ -200,7 +200,7 @@ ATTRIBUTES = ["__class__", "__dict__", "__len__", "real", "append", "keys", "get
     "source", ["S", "N", "(1)", "Tuple { a: 1 }", "Now()", "Interval[1, 2]", "Patient", "Patient.name"]
 )
 def test_python_attributes_are_no_elements(source: str, name: str) -> None:
-    """A path reads elements of the type only (E6)."""
+    """A path reads elements of the type only (security E6)."""
     with pytest.raises(DefinitionError, match="does not exist"):
         compiles(f'{source}."{name}"')
 
@@ -217,7 +217,7 @@ def test_python_attributes_are_no_elements(source: str, name: str) -> None:
     ids=["tuple", "any", "date", "code"],
 )
 def test_elm_reaches_no_attributes_either(source: dict[str, Any], name: str) -> None:
-    """ELM of others may have paths that no translator would write: null, or an error of ours (E6)."""
+    """ELM of others may have paths that no translator would write: null, or an error of ours (security E6)."""
     library = {
         "identifier": {"id": "E"},
         "codeSystems": {"def": [{"name": "S", "id": "s"}]},

@@ -171,7 +171,7 @@ def test_round_of_null_and_of_absurd_digits() -> None:
 
 
 def test_the_context_of_the_thread_does_not_matter() -> None:
-    """Another user of decimal in this thread must not change a dose (security.md E5)."""
+    """Another user of decimal in this thread must not change a dose (security E5)."""
     with localcontext() as context:
         context.prec = 3
         assert call("Negate", Decimal("1.23456")) == Decimal("-1.23456")

@@ -187,7 +187,7 @@ def test_a_failing_expression_tells_how_far_it_came() -> None:
 
 
 def test_limits_are_those_of_any_evaluation() -> None:
-    """A trace takes no steps of the budget: what may run may be traced (E2)."""
+    """A trace takes no steps of the budget: what may run may be traced (security E2)."""
     library = compiled("define X: Count([Condition] C return all C.id)")
 
     def left(**options: Any) -> int:
@@ -199,7 +199,7 @@ def test_limits_are_those_of_any_evaluation() -> None:
 
 
 def test_rows_of_definitions_that_compile_can_be_traced() -> None:
-    """The form that reports is nested more deeply; where the stack ends there is an error of ours (E4)."""
+    """The form that reports is nested more deeply; where the stack ends there is an error of ours (security E4)."""
     rows = [f"define A{number}: A{number + 1} + 1" for number in range(2000)]
     longest = 0
     for count in (50, 100, 200, 400):

@@ -56,7 +56,7 @@ def test_strings(name: str, operands: tuple[Any, ...], expected: Any) -> None:
 
 
 def test_regular_expressions_are_linear_and_bounded() -> None:
-    """A pattern that backtracks elsewhere answers at once; an unreadable or huge one is refused (security.md E1)."""
+    """A pattern that backtracks elsewhere answers at once; an unreadable or huge one is refused (security E1)."""
     assert call("Matches", "a" * 5000 + "!", "(a+)+") is False
     with pytest.raises(EvaluationError):
         call("Matches", "a", r"(?=a)")
@@ -65,7 +65,7 @@ def test_regular_expressions_are_linear_and_bounded() -> None:
 
 
 def test_results_are_bounded() -> None:
-    """A text does not grow without end (security.md E3)."""
+    """A text does not grow without end (security E3)."""
     long = "a" * 60_000
     with pytest.raises(LimitError):
         call("Concatenate", long, long)
