@@ -37,8 +37,9 @@ def test_prefetch_asks_for_what_the_hooks_rules_retrieve(engine: Engine) -> None
     keys = {service["hook"]: list(service["prefetch"]) for service in engine.discovery()["services"]}
     medicines = ["medicationAdministrations", "medicationRequests", "medicationStatements"]
     start, end = ["patient", "allergyIntolerances", "carePlans", "conditions"], ["procedures", "serviceRequests"]
-    everything = [*start, *medicines, "observations", *end]
-    assert keys["order-sign"] == keys["order-select"] == keys["patient-view"] == everything
+    assert keys["patient-view"] == [*start, *medicines, "observations", *end]
+    images = ["diagnosticReports", "imagingStudies"]
+    assert keys["order-sign"] == keys["order-select"] == [*start, *images, *medicines, "observations", *end]
     assert keys["appointment-book"] == ["patient", "conditions", *medicines, "observations", *end]
     assert keys["encounter-discharge"] == ["patient", "conditions", "observations"]
 
