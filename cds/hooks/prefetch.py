@@ -9,9 +9,6 @@ from cds.apply.plan import CompiledAction, CompiledPlan
 from cds.apply.scope import Expression, Name, Parameter, Retrieve, Scope
 from cds.expr.cql_expression import CqlExpression
 
-#: The plural key of a type where adding an s is not it.
-_PLURALS = {"FamilyMemberHistory": "familyMemberHistories"}
-
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
@@ -45,8 +42,9 @@ def requirements(plan: CompiledPlan, hook: str) -> tuple[Requirement, ...]:
 
 
 def key_of(resource_type: str) -> str:
-    """The prefetch key of a type: `Condition` is `conditions`."""
-    return _PLURALS.get(resource_type, resource_type[0].lower() + resource_type[1:] + "s")
+    """The prefetch key of a type: `Condition` is `conditions`, `ImagingStudy` is `imagingStudies`."""
+    key = resource_type[0].lower() + resource_type[1:]
+    return key[:-1] + "ies" if key.endswith("y") else key + "s"
 
 
 def _retrieves(plan: CompiledPlan, hook: str) -> Iterable[Retrieve]:
