@@ -70,6 +70,12 @@ def _check_folder(path: Path | None) -> Path | None:
     return path
 
 
+def _check_file(path: Path | None) -> Path | None:
+    if path is not None and not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
+
+
 def _check_url(address: str) -> str:
     if re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", address) is None:
         raise ValueError(f"not a web address such as https://cds.example.org: '{address}'")
@@ -111,6 +117,9 @@ class Settings(BaseSettings):
     overlay: Annotated[Path | None, AfterValidator(_check_folder)] = Field(
         default=None,
         description="Folder of ValueSets, CodeSystems and ConceptMaps that add codes of the site (terminology.md).",
+    )
+    parameters: Annotated[Path | None, AfterValidator(_check_file)] = Field(
+        default=None, description="YAML file of the site's own values of parameters (site-parameters.md)."
     )
     prefer_elm: bool = Field(
         default=False, description="Run the ELM of a Library that has CQL text too, instead of translating the text."
@@ -174,6 +183,11 @@ class Settings(BaseSettings):
     def fixed_now(self) -> datetime | None:
         """The moment at which `now` stops the clock, or None."""
         return moment(self.now) if self.now else None
+
+    @property
+    def says_guideline(self) -> bool:
+        """True when somebody set `guideline`."""
+        return "guideline" in self.model_fields_set
 
     @model_validator(mode="after")
     def _clock_runs_outside_demo_mode(self) -> Settings:

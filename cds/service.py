@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -21,6 +21,8 @@ from cds.config import Settings, moment
 from cds.cql import operation as cql
 from cds.cql.call import read_body, read_query
 from cds.cql.content import Content
+from cds.cql.declared import Declarations
+from cds.cql.site import Site, read_site, site_of
 from cds.data import chart_of_request
 from cds.definitions.snapshot import Snapshot, load_snapshot
 from cds.errors import Issue, NotFoundError, RequestError
@@ -70,7 +72,10 @@ class Engine:
         self.metrics = metrics or Metrics()
         self.snapshot: Snapshot = load_snapshot(settings.content, settings.overlay, prefer_elm=settings.prefer_elm)
         self._zone = ZoneInfo(settings.timezone)
-        self._parameters = {"guideline": settings.guideline}
+        self.declared = Declarations(self.snapshot.registry)
+        site = _site(settings, self.declared)
+        self._parameters = site.values
+        self.snapshot = replace(self.snapshot, revision=site.revision(self.snapshot.revision))
         self._content = Content(self.snapshot)
         plans = Plans(self.snapshot)
         for document in self.snapshot.documents:
@@ -84,7 +89,9 @@ class Engine:
             self._moment,
             f"{settings.public_url}/fhir" if settings.public_url else CANONICAL_BASE,
         )
-        self.services = discovery.services(self.snapshot, plans, offer_decisions=settings.offer_decisions)
+        self.services = discovery.services(
+            self.snapshot, plans, offer_decisions=settings.offer_decisions, changes=site.changes
+        )
         self._known_reasons: dict[str, list[dict[str, str]]] = {}
         self._discovery = discovery.discovery(self.services.values())
 
@@ -186,7 +193,8 @@ class Engine:
         now: datetime | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """As run_hook, with the applied tree. `now` and `parameters` stand in for the site's clock and settings."""
+        """As run_hook, with the applied tree. `now` stands in for the clock, `parameters` (by name, as YAML or JSON
+        writes them) for the site's values. Raises EvaluationError for one of another type."""
         service = self.service(service_id)
         request = parse(body, max_depth=self.settings.max_depth)
         # Hashed, for a client may make it of what is the patient's (security.md A2).
@@ -213,10 +221,10 @@ class Engine:
             now=now or self._now(),
             zone=self._zone,
             hook=service.hook,
-            parameters={**self._parameters, **(parameters or {})},
+            parameters={**self._parameters, **self.declared.typed(parameters)} if parameters else self._parameters,
         )
         applied = service.plan.apply(session)
-        renderer = Renderer(identity, self._reasons)
+        renderer = Renderer(identity, self._reasons, service.notes)
         cards = self._few_infos(service.hook, self._sound(service, renderer.cards(applied)))
         self._report(service, session.failed, renderer)
         if chart.dropped:
@@ -280,6 +288,14 @@ class Engine:
             known = [{"code": code, "system": system, "display": display} for (system, code), display in members]
             self._known_reasons[canonical] = known
         return known
+
+
+def _site(settings: Settings, declared: Declarations) -> Site:
+    """What the site gives parameters: its file, and the setting `guideline`, which goes before the file where somebody
+    set it. Raises DefinitionError."""
+    values = read_site(settings.parameters, declared) if settings.parameters else {}
+    guideline = declared.typed({"guideline": settings.guideline})
+    return site_of(declared, {**values, **guideline} if settings.says_guideline else {**guideline, **values})
 
 
 def _why(action: AppliedAction) -> str:

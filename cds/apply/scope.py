@@ -17,11 +17,12 @@ from cds.apply.tree import AppliedAction
 from cds.apply.unusable import Unusable
 from cds.chart import Chart, Retrieves
 from cds.definitions.constants import Constants, of_item
-from cds.definitions.scope import CALL_NAMES, libraries_of, logic_of, seen_canonicals
+from cds.definitions.scope import CALL_NAMES, libraries_of, library_name, logic_of, seen_canonicals
 from cds.definitions.snapshot import Snapshot
 from cds.errors import EvaluationError, ExpressionError, ExpressionSemanticError
+from cds.expr import temporal
 from cds.expr.cql.types import ANY, Type
-from cds.expr.cql_expression import LANGUAGES, CqlExpression, CqlScope
+from cds.expr.cql_expression import LANGUAGES, CqlExpression, CqlScope, fhir_value
 from cds.expr.elm.values import Partial, Tuple
 from cds.fhir import Resource
 from cds.terminology import Terminology
@@ -41,8 +42,9 @@ class Retrieve:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A Library.parameter: its value where the site gave none."""
+    """A Library.parameter that no CQL declares: `Library.name`, and its value where nobody gives one."""
 
+    key: str
     default: tuple[Any, ...] = ()
 
 
@@ -142,9 +144,9 @@ class Session:
         self.patient: Any = patients[0] if patients else None
         #: the values of cds.definitions.scope.CALL_NAMES that the engine does not know by itself
         self.call_values = _call_values(chart, hook)
-        #: what CQL parameters of these names are; `parameters` where the site gave one
+        #: what CQL parameters are: values by `Library.name`, and the call's own by name
         self.cql_parameters: dict[str, Any] = {
-            **{name: value for name, value in self.parameters.items() if value is not None},
+            **self.parameters,
             **{name: self.call_values[name] for name in ("draftOrders", "selectedOrders", "appointments")},
             "hook": hook,
         }
@@ -202,8 +204,10 @@ class Session:
             return meaning.items(self.root if meaning.is_rooted else self.evaluation(name.scope))
         if isinstance(meaning, Retrieve):
             return self.chart.retrieve(meaning.resource_type, meaning.path, meaning.codes)
-        given = self.parameters.get(name.name)
-        return [given] if given is not None else list(meaning.default)
+        given = self.parameters.get(meaning.key)
+        if given is None:
+            return list(meaning.default)
+        return [fhir_value(item) for item in given] if isinstance(given, list) else [fhir_value(given)]
 
     def incomplete(self, name: Name) -> bool:
         """True when items behind the name may be missing, so that an absence among them is not a fact. A name whose
@@ -417,8 +421,9 @@ class Scopes:
             if parameter["name"] in logic:  # the resource lists what the CQL declares
                 continue
             default = fhir.extension(parameter, fhir.DEFAULT_VALUE) or {}
-            values = tuple(value for key, value in default.items() if key.startswith("value"))
-            names[parameter["name"]] = Name(parameter["name"], Parameter(values), scope)
+            values = tuple(_typed(key, value) for key, value in default.items() if key.startswith("value"))
+            key = f"{library_name(library)}.{parameter['name']}"
+            names[parameter["name"]] = Name(parameter["name"], Parameter(key, values), scope)
         for requirement in fhir.as_list(library.get("dataRequirement")):
             if "id" in requirement:
                 names[requirement["id"]] = Name(requirement["id"], self._retrieve(requirement), scope)
@@ -461,6 +466,13 @@ def _optional_types(definitions: Iterable[fhir.Resource]) -> frozenset[str]:
             kind = requirement["type"]
             needed[kind] = needed.get(kind, False) or not optional.get("valueBoolean")
     return frozenset(kind for kind, required in needed.items() if not required)
+
+
+def _typed(key: str, value: Any) -> Any:
+    """The value[x] of a default: a date or moment as one, all else as JSON has it."""
+    if key in ("valueDate", "valueDateTime", "valueInstant") and isinstance(value, str):
+        return temporal.parse(value) or value
+    return value
 
 
 def _strings(meaning: Retrieve | Parameter | Expression) -> list[str] | None:

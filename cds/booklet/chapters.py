@@ -82,7 +82,7 @@ def pathways(engine: Engine, cases: Sequence[Case]) -> list[Pathway]:
         Pathway(
             _title(plan.definition),
             str(plan.definition.get("description", "")),
-            tuple(_chapter(engine, action, owner, cases) for action, owner in _decisions(plan, plan.actions)),
+            tuple(_chapter(engine, action, owner, cases) for action, owner in decisions(plan, plan.actions)),
         )
         for plan in plans.values()
     ]
@@ -92,28 +92,29 @@ def _title(definition: fhir.Resource) -> str:
     return str(definition.get("title") or definition.get("name") or definition["url"])
 
 
-def _decisions(plan: CompiledPlan, actions: Iterable[CompiledAction]) -> Iterator[tuple[CompiledAction, CompiledPlan]]:
+def decisions(plan: CompiledPlan, actions: Iterable[CompiledAction]) -> Iterator[tuple[CompiledAction, CompiledPlan]]:
     """The actions that name a decision, each with the plan it stands in."""
     for action in actions:
-        if _decision(action):
+        if decision_named(action):
             yield action, plan
         elif action.plan is not None:
-            yield from _decisions(action.plan, action.plan.actions)
+            yield from decisions(action.plan, action.plan.actions)
         else:
-            yield from _decisions(plan, action.children)
+            yield from decisions(plan, action.children)
 
 
-def _decision(action: CompiledAction) -> str:
+def decision_named(action: CompiledAction) -> str:
+    """The decision that an action names, else nothing."""
     return next(
         (code for system, code in fhir.codings(action.element.get("code")) if system == fhir.DECISION_SYSTEM), ""
     )
 
 
 def _chapter(engine: Engine, action: CompiledAction, plan: CompiledPlan, cases: Sequence[Case]) -> Chapter:
-    decision = _decision(action)
+    decision = decision_named(action)
     own = _own(engine, plan, [case for case in cases if case.decision == decision and not case.defines])
     words = Words(engine.snapshot, plan.definition)
-    every = [expression for part in _parts(action) for expression in part.expressions()]
+    every = [expression for part in parts_of(action) for expression in part.expressions()]
     documentation = fhir.as_list(action.element.get("documentation"))
     return Chapter(
         decision,
@@ -137,10 +138,11 @@ def _own(engine: Engine, plan: CompiledPlan, cases: Iterable[Case]) -> list[Case
     return sorted(cases, key=lambda case: not Path(case.location.file).resolve().is_relative_to(folder))
 
 
-def _parts(action: CompiledAction) -> Iterator[CompiledAction]:
+def parts_of(action: CompiledAction) -> Iterator[CompiledAction]:
+    """An action and all below it."""
     yield action
     for child in action.children:
-        yield from _parts(child)
+        yield from parts_of(child)
 
 
 def _said(action: CompiledAction) -> tuple[str, ...]:

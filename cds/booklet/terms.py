@@ -7,16 +7,15 @@ right above it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from cds import fhir
+from cds.apply.reached import reached
 from cds.apply.scope import Expression, Name, Parameter, Scope
 from cds.definitions.logic import Logic
 from cds.definitions.scope import libraries_of
 from cds.definitions.snapshot import Snapshot
-from cds.expr.cql_expression import CqlExpression
 from cds.expr.elm.code import Place
 
 _OURS = re.compile(r"\s*\((ours[^)]*)\)")
@@ -51,24 +50,24 @@ class Words:
     def terms(self, expressions: Iterable[tuple[Expression, Scope]]) -> dict[str, str]:
         """The described names that the expressions reach, as words, and what is said of each; nearest first."""
         found: dict[str, str] = {}
-        for reached in _reached(expressions):
-            if isinstance(reached, Name):
-                found[_words(reached.name)] = self._described.get(reached.name, "")
-            elif not reached.is_parameter:
-                found[_words(reached.node["name"])] = self._comment(reached.place)
+        for one in reached(expressions):
+            if isinstance(one, Name):
+                found[_words(one.name)] = self._described.get(one.name, "")
+            elif not one.is_parameter:
+                found[_words(one.node["name"])] = self._comment(one.place)
         return {name: _OURS.sub(r" *(\1)*", text) for name, text in found.items() if text}
 
     def settings(self, expressions: Iterable[tuple[Expression, Scope]]) -> list[Setting]:
         """The settings the expressions read, by name."""
         found: dict[str, Setting] = {}
-        for reached in _reached(expressions):
-            if isinstance(reached, Name):
-                if isinstance(reached.meaning, Parameter) and reached.meaning.default:
-                    value = ", ".join(map(str, reached.meaning.default))
-                    found[reached.name] = self._setting(reached.name, value, "")
-            elif isinstance(default := reached.node.get("default"), dict) and default.get("type") == "Literal":
-                name = reached.node["name"]
-                found[name] = self._setting(name, str(default["value"]), self._comment(reached.place))
+        for one in reached(expressions):
+            if isinstance(one, Name):
+                if isinstance(one.meaning, Parameter) and one.meaning.default:
+                    value = ", ".join(map(str, one.meaning.default))
+                    found[one.name] = self._setting(one.name, value, "")
+            elif isinstance(default := one.node.get("default"), dict) and default.get("type") == "Literal":
+                name = one.node["name"]
+                found[name] = self._setting(name, str(default["value"]), self._comment(one.place))
         return [found[name] for name in sorted(found)]
 
     def _setting(self, name: str, value: str, comment: str) -> Setting:
@@ -86,41 +85,6 @@ class Words:
                     number -= 1
                 return _one_line(" ".join(lines))
         return ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Define:
-    """A define or parameter in CQL."""
-
-    place: Place
-    node: Mapping[str, Any]
-
-    @property
-    def is_parameter(self) -> bool:
-        return "expression" not in self.node
-
-
-def _reached(expressions: Iterable[tuple[Expression, Scope]]) -> Iterator[Name | _Define]:
-    """Every name, define and parameter below the expressions, each once, in order of first mention, nearest first."""
-    seen: set[object] = set()
-    pending = list(expressions)
-    while pending:
-        expression, scope = pending.pop(0)
-        if isinstance(expression, CqlExpression):
-            for place, node in expression.mentions():
-                if id(node) not in seen:
-                    seen.add(id(node))
-                    yield _Define(place, node)
-            continue
-        for mentioned in sorted(expression.variables):
-            name = scope.names.get(mentioned)
-            if name is None or name in seen:
-                continue
-            seen.add(name)
-            if not isinstance(name.meaning, CqlExpression):
-                yield name
-            if isinstance(name.meaning, Expression):
-                pending.append((name.meaning, name.scope))
 
 
 def _words(name: str) -> str:

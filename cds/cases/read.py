@@ -13,7 +13,8 @@ from cds.cases.cards import read_cards
 from cds.cases.expand import Display, Expander, written_date
 from cds.cases.model import Case, ExpectedCard, ExpectedDefine
 from cds.cases.source import Node, read_source
-from cds.errors import DefinitionError, Problem, did_you_mean
+from cds.cql.declared import Declarations
+from cds.errors import DefinitionError, EvaluationError, Problem, did_you_mean
 from cds.expr.types import model
 from cds.fhir import Resource
 
@@ -35,12 +36,12 @@ _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a case file can name: decisions, services (id -> hook), site settings, defines of CQL; and where displays
-    are found."""
+    """What a case file can name: decisions, services (id -> hook), parameters that a site sets, defines of CQL; and
+    where displays are found."""
 
     decisions: Collection[str]
     services: Mapping[str, str]
-    settings: Collection[str]
+    settings: Declarations
     display: Display
     defines: Collection[str] = ()
 
@@ -204,7 +205,13 @@ class _File:
     def _settings(self, node: Node | None) -> dict[str, Any]:
         if node is None:
             return {}
-        return {name: member.value for name, member in node.members(self._known.settings).items()}
+        members = node.members(self._known.settings.names())
+        for name, member in members.items():
+            try:
+                self._known.settings.typed({name: member.value})
+            except EvaluationError as error:
+                member.report("case-type", f"{name}: {error.message}", error.hint)
+        return {name: member.value for name, member in members.items()}
 
     def _patient(self, node: Node | None) -> Resource:
         born = self._today.replace(year=self._today.year - _PATIENT_AGE, day=1).isoformat()

@@ -32,10 +32,13 @@ def run(path: Path, settings: Settings) -> list[Result]:
     return [run_case(engine, case) for case in load(engine, path)]
 
 
-def engine_for(path: Path, settings: Settings) -> Engine:
-    """The content that cases at or below `path` run with, see `run`. Raises DefinitionError."""
+def engine_for(path: Path, settings: Settings, *, site: bool = False) -> Engine:
+    """The content that cases at or below `path` run with, see `run`. Cases are about what is shipped: the site's own
+    values of parameters count only with `site`. Raises DefinitionError."""
     inside = path.resolve().is_relative_to(settings.content.resolve())
-    return Engine(settings if inside else settings.model_copy(update={"content": path}))
+    changed = {} if inside else {"content": path}
+    shipped = {} if site else {name: Settings.model_fields[name].default for name in ("parameters", "guideline")}
+    return Engine(settings.model_copy(update={**changed, **shipped}))
 
 
 def load(engine: Engine, path: Path) -> list[Case]:
@@ -73,17 +76,10 @@ def _known(engine: Engine) -> Known:
     for document in documents:
         if document.kind == "CodeSystem" and document.url == fhir.DECISION_SYSTEM:
             codes.update(concept["code"] for concept in fhir.as_list(document.resource.get("concept")))
-    parameters = {
-        parameter["name"]
-        for document in documents
-        if document.kind == "Library"
-        for parameter in fhir.as_list(document.resource.get("parameter"))
-    }
     logic = engine.snapshot.registry.logic
-    parameters |= {name for library in logic.compiled.values() for name in library.parameters}
     services = {service.id: service.hook for service in engine.services.values()}
     display = engine.snapshot.terminology.display
-    return Known(frozenset(codes), services, frozenset(parameters), display, frozenset(logic.defines()))
+    return Known(frozenset(codes), services, engine.declared, display, frozenset(logic.defines()))
 
 
 def _decisions(plan: fhir.Resource) -> Iterator[str]:

@@ -26,7 +26,11 @@ _OPEN_TO_OTHERS = 78  # EX_CONFIG of sysexits.h
 
 @click.command("serve")
 @settings_flags
-@click.option("--reload", is_flag=True, help="Load the content anew when a file of it or of the overlay changes.")
+@click.option(
+    "--reload",
+    is_flag=True,
+    help="Load the content anew when a file of it, of the overlay or the file of parameters changes.",
+)
 def command(*, reload: bool, **flags: Any) -> None:
     """Answer CDS Hooks calls over HTTP. Settings come from flags, then CDS_ names of the environment, then the file
     named by CDS_CONFIG."""
@@ -36,7 +40,7 @@ def command(*, reload: bool, **flags: Any) -> None:
     host, port = listener.getsockname()[:2]
     address = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
     logs.configure(settings.log_level, settings.log_format)
-    folders = (settings.content, *([settings.overlay] if settings.overlay else []))
+    watched = [path for path in (settings.content, settings.overlay, settings.parameters) if path is not None]
 
     def load(metrics: Metrics, status: Status) -> Loaded:
         try:
@@ -48,7 +52,7 @@ def command(*, reload: bool, **flags: Any) -> None:
             return Loaded(_no_content, None)
         return Loaded(create_app(engine, settings, metrics=metrics, status=status), engine.snapshot.revision)
 
-    Server(load, settings, listener, ready=lambda: _greet(address), watched=folders if reload else ()).run()
+    Server(load, settings, listener, ready=lambda: _greet(address), watched=watched if reload else ()).run()
 
 
 def _refuse_open_service(settings: Settings) -> None:

@@ -76,8 +76,8 @@ def settle() -> None:
 
 class Server(BaseApplication):  # type: ignore[misc]
     """Serves what `load` makes until it is told to stop. `load` runs here, in the first process, at the start and
-    whenever the content is to be loaded anew (cds.cli.arbiter), which it also is when a file of the `watched` folders
-    changed."""
+    whenever the content is to be loaded anew (cds.cli.arbiter), which it also is when one of the `watched` files
+    changed, or a file in one of the `watched` folders."""
 
     def __init__(
         self,
@@ -169,11 +169,11 @@ class Server(BaseApplication):  # type: ignore[misc]
         shutil.rmtree(self._counted, ignore_errors=True)
 
 
-def _fingerprint(folders: Sequence[Path]) -> frozenset[tuple[str, int, int]]:
-    """Name, time and size of every file."""
+def _fingerprint(watched: Sequence[Path]) -> frozenset[tuple[str, int, int]]:
+    """Name, time and size of every file: of those named, and of those in the folders that are."""
     found = set()
-    for folder in folders:
-        for path in folder.rglob("*"):
+    for root in watched:
+        for path in (root, *root.rglob("*")):
             with contextlib.suppress(OSError):  # gone meanwhile
                 state = path.stat()
                 found.add((str(path), state.st_mtime_ns, state.st_size))

@@ -25,8 +25,9 @@ from cds.errors import ConfigurationError
     metavar="PERCENT",
     help="Exit with status 1 when the coverage is below this; implies --coverage.",
 )
+@click.option("--site", is_flag=True, help="Run with the site's own values of parameters instead of those shipped.")
 @output_format
-def command(path: Path | None, coverage: bool, fail_under: int | None, form: str) -> None:
+def command(*, path: Path | None, coverage: bool, fail_under: int | None, site: bool, form: str) -> None:
     """Run every case file at or below PATH (default: the content of the settings).
 
     For each case that fails: what was expected, what came, and the trace of its decision. Exit status 1 when one
@@ -35,7 +36,7 @@ def command(path: Path | None, coverage: bool, fail_under: int | None, form: str
     path = path or settings.content
     if not path.exists():
         raise ConfigurationError(f"there is no file or folder {path}")
-    engine = cases.engine_for(path, settings)
+    engine = cases.engine_for(path, settings, site=site)
     results = [cases.run_case(engine, case) for case in cases.load(engine, path)]
     failed = [result for result in results if not result.passed]
     decisions = _covered(Coverage(engine), path, results) if coverage or fail_under is not None else None

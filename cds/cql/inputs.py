@@ -88,6 +88,12 @@ def _natural(parameter: Parameter) -> Type:
     return known if known is not None else Named(f"FHIR.{name}") if name in model() else ANY
 
 
+def of_fhir(name: str) -> Type:
+    """The CQL type that stands for a FHIR type by its name, such as `integer`; FHIR's own where none does."""
+    known = _NATURAL.get(name[:1].upper() + name[1:])
+    return known if known is not None else Named(f"FHIR.{name}") if name in model() else ANY
+
+
 def read(parameters: Sequence[Parameter], kind: Type, ev: Evaluation, pointer: str) -> Any:
     """The value of an input as the type `kind` wants it. Raises RequestError 400 at `pointer` when it is another."""
     try:

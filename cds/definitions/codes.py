@@ -194,6 +194,17 @@ CODES: dict[str, Code] = {
     "plan-without-hook": Code(
         "warning: a plan that no hook calls and no other plan collects", "no `trigger:`", "add a trigger"
     ),
+    "parameters-file": Code(
+        "the site's file of parameters cannot be read", "a file of several documents", "correct it"
+    ),
+    "parameters-type": Code(
+        "the site gives a parameter a value that it cannot have", "`shortTermDays: two weeks`", "write the type it has"
+    ),
+    "parameters-unknown": Code(
+        "the site gives a value to a parameter, or names a Library, that does not exist",
+        "`shortTermDay: 21`",
+        "correct the name",
+    ),
     "resource-expected": Code("a file holds a list or text", "`- a`", "write one resource per file or document"),
     "resource-type-missing": Code(
         "a file names no resourceType (warning when it does not look like a definition)",

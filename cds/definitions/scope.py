@@ -39,6 +39,11 @@ def defined_names(definition: Resource) -> Iterator[tuple[str, ElementPath]]:
             yield name, ("extension", index)
 
 
+def library_name(library: Resource) -> str:
+    """What a Library is called where its parameters are named: its name, or the last part of its url."""
+    return str(library.get("name") or str(library.get("url", "")).rpartition("/")[2])
+
+
 def _is_variable(item: dict[str, object]) -> bool:
     return item.get("url") == fhir.VARIABLE
 

@@ -106,17 +106,17 @@ class CqlExpression:
         if value is None:
             return EMPTY
         if not isinstance(value, list):
-            return [_plain(value)]
+            return [fhir_value(value)]
         if _UNLIKE.isdisjoint(map(type, value)):
             return value
-        found = [_plain(item) for item in value if item is not None]
+        found = [fhir_value(item) for item in value if item is not None]
         return Partial(found) if type(value) is Partial else found
 
 
 _UNLIKE = frozenset({type(None), Code, Concept, Interval, Ratio, Uncertainty})
 
 
-def _plain(value: Any) -> Any:
+def fhir_value(value: Any) -> Any:
     """A value that FHIRPath does not have, as the FHIR element that stands for it."""
     if type(value) not in _UNLIKE:
         return value
@@ -125,7 +125,7 @@ def _plain(value: Any) -> Any:
         return {name: member for name, member in members.items() if member is not None}
     if type(value) is Concept:
         text = {"text": value.display} if value.display is not None else {}
-        return {"coding": [_plain(code) for code in value.codes], **text}
+        return {"coding": [fhir_value(code) for code in value.codes], **text}
     if type(value) is Ratio:
         return {"numerator": to_json(value.numerator), "denominator": to_json(value.denominator)}
     if type(value) is Interval:

@@ -5,7 +5,7 @@ Cards hold only what CDS Hooks 2.0 knows. Ids are derived from the call, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cds import fhir
@@ -30,15 +30,18 @@ _HTML = {**_UNSAFE, ord("<"): "&lt;"}
 
 #: The codings of a value set in its own order: canonical -> [{system, code, display}].
 Reasons = Callable[[str], list[dict[str, str]]]
+#: What a card says besides, by the compiled action that it is of (AppliedAction.source).
+Notes = Mapping[Any, str]
 
 
 class Renderer:
     """Renders the applied trees of one call. `identity` tells this call from others (hookInstance and service id);
-    `reasons` expands the value sets of override reasons."""
+    `reasons` expands the value sets of override reasons; `notes` are paragraphs for the cards of compiled actions."""
 
-    def __init__(self, identity: str, reasons: Reasons) -> None:
+    def __init__(self, identity: str, reasons: Reasons, notes: Notes | None = None) -> None:
         self._identity = identity
         self._reasons = reasons
+        self._notes = notes
         self.shortened: list[str] = []
 
     def cards(self, applied: Iterable[AppliedAction]) -> list[Card]:
@@ -53,6 +56,8 @@ class Renderer:
         card: Card = {"uuid": self._uuid(action), "summary": self._summary(action)}
         if detail := element.get("description") or element.get("textEquivalent"):
             card["detail"] = _markdown(detail)
+        if self._notes and (note := self._notes.get(action.source)):
+            card["detail"] = f"{card.get('detail', '')}\n\n{_markdown(note)}".lstrip()
         card["indicator"] = _INDICATORS.get(element.get("priority", "routine"), "info")
         card["source"] = _source(action)
         suggestions = self._suggestions(action)

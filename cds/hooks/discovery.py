@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from cds.apply.plan import CompiledPlan, Plans
+from cds.cql.site import Change
 from cds.definitions.plans import root_plans
 from cds.definitions.snapshot import Snapshot
+from cds.hooks.cards import Notes
+from cds.hooks.notes import changed_by, sentences
 from cds.hooks.prefetch import Requirement, requirements
+
+#: The extension of a service that lists the parameters the site has changed (cds-hooks.md G3).
+CHANGED = "example.pathway-cds.site-parameters"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Service:
     """One CDS service: what discovery says of it and the plan it runs. `id` is the last segment of the plan's url and
-    the hook, so that clients which know a service by its URL alone can tell hooks apart."""
+    the hook, so that clients which know a service by its URL alone can tell hooks apart. `changes` are the parameters
+    of its cards that the site has changed, `notes` what the cards say of that."""
 
     id: str
     hook: str
     plan: CompiledPlan
     requirements: tuple[Requirement, ...]
+    changes: tuple[Change, ...] = ()
+    notes: Notes = field(default_factory=dict)
 
     def as_discovery(self) -> dict[str, Any]:
         """The service's entry in the discovery response (A4-A9)."""
@@ -33,12 +42,16 @@ class Service:
         entry["prefetch"] = {requirement.key: requirement.template for requirement in self.requirements}
         if "usage" in definition:
             entry["usageRequirements"] = definition["usage"]
+        if self.changes:
+            entry["extension"] = {CHANGED: [change.as_dict() for change in self.changes]}
         return entry
 
 
-def services(snapshot: Snapshot, plans: Plans, *, offer_decisions: bool = False) -> dict[str, Service]:
+def services(
+    snapshot: Snapshot, plans: Plans, *, offer_decisions: bool = False, changes: Mapping[str, Change] | None = None
+) -> dict[str, Service]:
     """The services of a snapshot by id, in order of id. With `offer_decisions` the plans that others refer to are
-    offered too, each on its own."""
+    offered too, each on its own. `changes` are those of the site, by `Library.name`."""
     documents = [document for document in snapshot.documents if document.kind == "PlanDefinition"]
     offered = documents if offer_decisions else root_plans(snapshot.registry)
     found = {}
@@ -47,9 +60,20 @@ def services(snapshot: Snapshot, plans: Plans, *, offer_decisions: bool = False)
         if definition.get("status") != "active":
             continue
         plan = plans.compile(definition)
+        changed = changed_by(plan, changes or {})
+        notes = {action: sentences(own) for action, own in changed.items()}
         for hook in plan.hooks():
             service_id = f"{definition['url'].rstrip('/').rsplit('/', 1)[-1]}-{hook}"
-            found[service_id] = Service(service_id, hook, plan, requirements(plan, hook))
+            asked = [own for action, own in changed.items() if action.hooks is not None and hook in action.hooks]
+            own_changes = {key: change for own in asked for key, change in sorted(own.items())}
+            found[service_id] = Service(
+                service_id,
+                hook,
+                plan,
+                requirements(plan, hook),
+                tuple(own_changes[key] for key in sorted(own_changes)),
+                notes,
+            )
     return dict(sorted(found.items()))
 
 

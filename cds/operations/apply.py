@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -18,7 +18,7 @@ from cds.errors import Issue, RequestError, operation_outcome
 from cds.fhir import Resource, derived_id
 from cds.operations.content import CallContent, Contents
 from cds.operations.definitions import find_by_id
-from cds.operations.subject import chart_of, parameters_of, people_of, reference, values_of
+from cds.operations.subject import chart_of, parameters_of, people_of, reference, value_of, values_of
 
 #: Parameters of the standard that change nothing here: language and setting of who asks.
 _UNUSED = ("userType", "userLanguage", "userTaskContext", "setting", "settingContext", "useServerData", "mode")
@@ -41,26 +41,29 @@ Clock = Callable[[str | None], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the operations work with: content, the site's zone and values of parameters, the clock (which is told the
-    `now` of a call and refuses it with RequestError 403 outside demo mode), and the base of full urls."""
+    """What the operations work with: content, the site's zone and its values of parameters by `Library.name`, the clock
+    (which is told the `now` of a call and refuses it with RequestError 403 outside demo mode), and the base of full
+    urls."""
 
     contents: Contents
     zone: tzinfo
-    parameters: dict[str, Any]
+    parameters: Mapping[str, Any]
     clock: Clock
     base: str = fhir.CANONICAL_BASE
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A call as it was understood."""
+    """A call as it was understood: `given` are its parameters by name, as FHIRPath has them, `parameters` those of
+    Libraries among them by `Library.name`."""
 
     content: CallContent
     definition: Resource
     subjects: tuple[str, ...]
     people: People
     now: datetime
-    parameters: dict[str, list[Any]]
+    given: dict[str, list[Any]]
+    parameters: dict[str, Any]
     data: Resource | None
 
 
@@ -124,16 +127,15 @@ def _applied(plan: CompiledPlan, request: _Request, subject: str, service: Servi
 
 
 def _session(request: _Request, subject: str, service: Service) -> Session:
-    chart = chart_of(request.data, subject, request.parameters)
-    given = {name: values[0] if len(values) == 1 else values for name, values in request.parameters.items() if values}
+    chart = chart_of(request.data, subject, request.given)
     session = Session(
         chart,
         request.content.snapshot.terminology,
         now=request.now,
         zone=service.zone,
-        parameters={**service.parameters, **given},
+        parameters={**service.parameters, **request.parameters},
     )
-    session.call_values = {**request.parameters, **session.call_values, **values_of(chart, subject, request.people)}
+    session.call_values = {**request.given, **session.call_values, **values_of(chart, subject, request.people)}
     session.people, session.subject = request.people, subject
     return session
 
@@ -175,13 +177,15 @@ def _request(call: Call, service: Service, kind: str, identifier: str | None) ->
     call.truth("useServerData", otherwise=True)  # this service has no data of its own
     now = service.clock(call.text("now"))
     content, definition = definition_of(call, service, kind, identifier)
+    sent = parameters_of(call)
     return _Request(
         content,
         definition,
         tuple(dict.fromkeys(reference(one, "subject", "Patient") for one in call.all("subject"))),
         people_of(call),
         now,
-        parameters_of(call),
+        {name: [item for one in several for item in value_of(one)] for name, several in sent.items()},
+        content.declared.sent(sent),
         call.resource("data", "Bundle"),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -15,6 +16,7 @@ from cds import fhir
 from cds.apply.conform import conformed
 from cds.apply.plan import CompiledAction, CompiledPlan, Plans
 from cds.cql.call import Sent
+from cds.cql.declared import Declarations
 from cds.definitions.files import NO_FILES
 from cds.definitions.load import Document, in_memory
 from cds.definitions.logic import read_logic
@@ -60,6 +62,11 @@ class CallContent:
         self._plans = plans
         self._problems = tuple(problems)
         self._lock = Lock()
+
+    @cached_property
+    def declared(self) -> Declarations:
+        """The parameters of its Libraries."""
+        return Declarations(self.snapshot.registry)
 
     def plan(self, definition: Resource) -> CompiledPlan:
         """A PlanDefinition of the content, compiled. Raises RequestError 422 for plans that nest in a circle, and for

@@ -91,16 +91,17 @@ def values_of(chart: Chart, subject: str, people: People) -> dict[str, list[Any]
     return {name: [] if found is None else [found] for name, found in resolved.items()}
 
 
-def parameters_of(call: Call) -> dict[str, list[Any]]:
-    """The values in the `parameters` of a call by name; one that is there several times has several."""
+def parameters_of(call: Call) -> dict[str, list[Sent]]:
+    """What the `parameters` of a call hold, by name; one that is there several times has several."""
     resource = call.resource("parameters", "Parameters")
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[Sent]] = {}
     for sent in sent_in(resource, f"{call.pointer('parameters')}/resource") if resource is not None else ():
-        found.setdefault(sent.parameter["name"], []).extend(_value(sent))
+        found.setdefault(sent.parameter["name"], []).append(sent)
     return found
 
 
-def _value(sent: Sent) -> list[Any]:
+def value_of(sent: Sent) -> list[Any]:
+    """The value of a parameter as FHIRPath has it."""
     if isinstance(sent.parameter.get("resource"), dict):
         return [sent.parameter["resource"]]
     for name, value in sent.parameter.items():

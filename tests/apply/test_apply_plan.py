@@ -23,6 +23,7 @@ from apply_support import (
 from cds import fhir
 from cds.apply.tree import Outcome
 from cds.chart import Completeness
+from cds.definitions.scope import library_name
 
 SNOMED = "http://snomed.info/sct"
 DRAFT = {"resourceType": "ServiceRequest", "id": "d1", "status": "draft", "intent": "order", "note": [{"text": "keep"}]}
@@ -340,7 +341,7 @@ def test_parameters_have_defaults_that_a_site_overrides(load: Load) -> None:
         value_set("1"), logic(parameter=[parameter]), using_logic(action("a", condition=[condition("%limit = 3")]))
     )
     assert applied(snapshot)[0].outcome is Outcome.FIRED
-    assert applied(snapshot, limit=4)[0].outcome is Outcome.NOT_APPLICABLE
+    assert applied(snapshot, **{f"{library_name(logic())}.limit": 4})[0].outcome is Outcome.NOT_APPLICABLE
 
 
 def test_strings_that_never_change_are_built_into_what_uses_them(load: Load) -> None:

@@ -11,13 +11,24 @@ from cds import fhir
 from cds.cases.expand import Words
 from cds.cases.model import Case
 from cds.cases.read import Known, read_cases
+from cds.cql.declared import Declarations
+from cds.definitions.load import in_memory
+from cds.definitions.registry import Registry
 from cds.errors import Problem
 
 CODE = re.compile(r'"(case-[a-z]+)"')
+PARAMETERS = {
+    "resourceType": "Library",
+    "name": "Pain",
+    "parameter": [
+        {"name": "guideline", "use": "in", "type": "string"},
+        {"name": "days", "use": "in", "type": "integer"},
+    ],
+}
 KNOWN = Known(
     decisions=frozenset({"bed-rest", "stay-active"}),
     services={f"demo-{hook}": hook for hook in ("patient-view", "order-sign", "order-select")},
-    settings=frozenset({"guideline"}),
+    settings=Declarations(Registry([in_memory(PARAMETERS)])),
     display=lambda system, code: "Low back pain" if code == "279039007" else None,
 )
 
@@ -181,6 +192,7 @@ CASE = HEAD + "cases:\n  - name: a\n    hook: order-sign\n    silent: [bed-rest]
         (CASE + "    data: lbp\n", 9, "case-type", "a list is expected"),
         (CASE + "    missing: [Conditions]\n", 9, "case-unknown", "no resource type 'Conditions'"),
         (CASE + "    selections: [draft-1]\n", 9, "case-value", "'order-sign' has no selections"),
+        (CASE + "    settings: {days: soon}\n", 9, "case-type", "days: this is not of type System.Integer"),
         (CASE + "    settings: {guidelines: nhs}\n", 9, "case-unknown", "'guidelines' is not known here"),
         (CASE + "    service: demo-order\n", 9, "case-unknown", "no service 'demo-order'"),
         (CASE + "    refused: 412\n", 9, "case-value", "a refusal is a status"),

@@ -137,10 +137,14 @@ SECOND = {
     "variable-name": [9],
 }
 
-#: Codes whose tests stand in test_definitions_files.py, test_definitions_structure.py and test_definitions_overlay.py.
+#: Codes whose tests stand in test_definitions_files.py, test_definitions_structure.py, test_definitions_overlay.py and
+#: test_cql_site.py.
 ELSEWHERE = {"content-missing", "file-too-big", "file-unreadable", "too-many-files", "fhir-invalid"} | {
     "overlay-kind",
     "overlay-value-set",
+    "parameters-file",
+    "parameters-type",
+    "parameters-unknown",
 }
 
 

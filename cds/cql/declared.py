@@ -1,0 +1,148 @@
+"""The parameters of loaded Libraries that a site or a caller may give values, in CQL or in the resource alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from cds import fhir
+from cds.cql import inputs, plain
+from cds.cql.call import Sent
+from cds.definitions.registry import Registry
+from cds.definitions.scope import CALL_NAMES, library_name
+from cds.errors import EvaluationError, RequestError
+from cds.expr import ucum
+from cds.expr.elm.specifiers import ANY, ListOf, Type
+from cds.expr.elm.values import Code, Concept, Interval
+from cds.expr.evaluation import Evaluation
+from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One parameter: the Library's name and its own, its type, its value where nobody gives one, and what its Library
+    says of it."""
+
+    library: str
+    name: str
+    type: Type
+    default: Any = None
+    documentation: str = ""
+
+    @property
+    def key(self) -> str:
+        """What its value is found by while a plan is applied."""
+        return f"{self.library}.{self.name}"
+
+    def typed(self, value: Any) -> Any:
+        """A value as YAML or JSON writes it as one of this type. Raises EvaluationError with a hint."""
+        try:
+            found = inputs.read(plain.as_parameters(value, self.type), self.type, _evaluation(), "")
+        except RequestError:
+            raise EvaluationError(f"this is not of type {self.type}", hint=plain.hint(self.type)) from None
+        if type(found) is Quantity and found.unit in CALENDAR:
+            return calendar_quantity(found.value, found.unit)
+        if type(found) is Quantity and ucum.reduce(found.unit) is None:
+            raise EvaluationError("this unit is none of UCUM", hint="write it as in 30 mg, 5 mL or 6 weeks")
+        return found
+
+
+class Declarations:
+    """Every parameter that can be given a value, by its name and by `Library.name`. The call's own (draft orders and
+    their like) are not among them."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.all: dict[str, Declared] = {}
+        self._named: dict[str, list[Declared]] = {}
+        for found in _declared(registry):
+            if found.name not in CALL_NAMES and found.key not in self.all:
+                self.all[found.key] = found
+                self._named.setdefault(found.name, []).append(found)
+
+    def named(self, name: str) -> list[Declared]:
+        """The parameters that a name means: `name` in every Library that has it, `Library.name` that one."""
+        return self._named.get(name) or [self.all[name]] if name in self._named or name in self.all else []
+
+    def names(self) -> list[str]:
+        """Every name that means a parameter."""
+        return [*self._named, *self.all]
+
+    def typed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values as YAML or JSON writes them, by name, to values by `Library.name`; names of nothing are left out.
+        Raises EvaluationError."""
+        return {found.key: found.typed(value) for name, value in values.items() for found in self.named(name)}
+
+    def sent(self, values: Mapping[str, Sequence[Sent]]) -> dict[str, Any]:
+        """The parameters of a Parameters resource by name to values by `Library.name`; names of nothing are left out,
+        and those whose value is null. Raises RequestError 400 for a value of another type."""
+        read = {
+            found.key: inputs.read([one.parameter for one in sent], found.type, _evaluation(), sent[0].pointer)
+            for name, sent in values.items()
+            for found in self.named(name)
+        }
+        return {key: value for key, value in read.items() if value is not None}
+
+
+def said(value: Any) -> str:
+    """A value in words for people."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(map(said, value)) or "nothing"
+        case Decimal():
+            return f"{value:f}"
+        case Quantity():
+            return f"{value.value:f} {value.unit}".removesuffix(" 1")
+        case Code() | Concept():
+            codes = value.codes if isinstance(value, Concept) else [value]
+            return value.display or ", ".join(str(code.display or code.code) for code in codes)
+        case Interval():
+            return f"{said(value.low)} to {said(value.high)}"
+    return str(value)
+
+
+def _evaluation() -> Evaluation:
+    """Surroundings for values that need none of the call's."""
+    return Evaluation(now=datetime.now(UTC), lenient=True)
+
+
+def _declared(registry: Registry) -> Iterator[Declared]:
+    for document in registry.documents:
+        if document.kind != "Library":
+            continue
+        resource, name = document.resource, library_name(document.resource)
+        listed = [found for found in fhir.as_list(resource.get("parameter")) if "name" in found]
+        documented = {found["name"]: " ".join(str(found.get("documentation", "")).split()) for found in listed}
+        compiled = registry.logic.compiled.get(id(resource))
+        own = compiled.parameters if compiled is not None else {}
+        for parameter in own.values():
+            default = parameter.value(_evaluation()) if "default" in parameter.node else None
+            documentation = documented.get(parameter.name, "")
+            yield Declared(name, parameter.name, parameter.type or ANY, default, documentation)
+        for found in listed:
+            if found["name"] not in own and found.get("use", "in") == "in":
+                yield _of_resource(name, found, documented[found["name"]])
+
+
+def _of_resource(library: str, parameter: Mapping[str, Any], documentation: str) -> Declared:
+    """A parameter that only the resource declares."""
+    kind = inputs.of_fhir(str(parameter.get("type", "")))
+    if parameter.get("max", "1") != "1":
+        kind = ListOf(kind)
+    default = fhir.extension(parameter, fhir.DEFAULT_VALUE)
+    return Declared(library, parameter["name"], kind, _default(default, kind), documentation)
+
+
+def _default(extension: Mapping[str, Any] | None, kind: Type) -> Any:
+    if extension is None:
+        return None
+    try:
+        return inputs.read([extension], kind, _evaluation(), "")
+    except RequestError:  # content that nobody checked
+        return None
