@@ -6,10 +6,11 @@ out and counted (cds-hooks.md P11). A resource the clinician is drafting replace
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from cds import fhir
@@ -117,6 +118,16 @@ def _version(resource: Resource) -> tuple[str, str]:
     updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
     return str(updated or ""), str(resource)
 
+
+def _in_order(resources: Collection[Resource]) -> list[Resource]:
+    """Resources of one type in the order of their ids."""
+    if len(resources) < 2:
+        return list(resources)
+    identifiers = [resource.get("id") for resource in resources]
+    return sorted(resources, key=itemgetter("id") if set(map(type, identifiers)) <= _TEXT else _sort_key)
+
+
+_TEXT = {str}
 
 #: What can be ordered. Anything else in a draft Bundle (Medication, Condition, ...) is there to be referred to.
 ORDER_TYPES = frozenset(
@@ -249,9 +260,9 @@ class Patient:
         return bool(patients) and not any(self._means_patient(reference) for reference in patients)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _bare(codes: frozenset[Coding]) -> frozenset[str]:
-    """The codes of a value set without their systems; kept for each value set of the content."""
+    """The codes of a value set without their systems; kept for the value sets of the content."""
     return frozenset(code for _, code in codes)
 
 
@@ -266,6 +277,7 @@ class Chart:
     dropped: int
     _record: dict[str, list[Resource]]
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
+    _complete: dict[str, bool] = field(default_factory=dict)
     _by_code: dict[tuple[str, str], dict[str, list[Resource]]] = field(default_factory=dict)
     _by_id: dict[str, dict[str, Resource]] = field(default_factory=dict)
     _by_url: dict[str, Resource] = field(default_factory=dict)
@@ -275,15 +287,18 @@ class Chart:
         data in another order must give the same answer."""
         found = self._by_type.get(resource_type)
         if found is None:
-            found = self._by_type[resource_type] = sorted(self._record.get(resource_type, ()), key=_sort_key)
+            found = self._by_type[resource_type] = _in_order(self._record.get(resource_type, ()))
         return found
 
     def is_complete(self, resource_type: str) -> bool:
         """True when an absence among resources of that type is a fact: asked for, answered, no page left out."""
         if self.complete:
             return True
-        states = [a.completeness for a in self.answers.values() if a.resource_type == resource_type]
-        return bool(states) and all(state.known for state in states)
+        known = self._complete.get(resource_type)
+        if known is None:
+            states = [a.completeness for a in self.answers.values() if a.resource_type == resource_type]
+            known = self._complete[resource_type] = bool(states) and all(state.known for state in states)
+        return known
 
     def retrieve(self, resource_type: str, path: str, codes: frozenset[Coding] | None) -> list[Resource]:
         """Resources of a type whose element at `path` (a CodeableConcept or Coding, or for `medication` a reference to
@@ -294,14 +309,16 @@ class Chart:
         if index is None:
             index = self._by_code[resource_type, path] = self._index(resource_type, path)
         bare = _bare(codes)
+        found = bare.intersection(index)
+        if not found:
+            return []
         hits = {
             id(resource): resource
-            for code, resources in index.items()
-            if code in bare
-            for resource in resources
+            for code in found
+            for resource in index[code]
             if not codes.isdisjoint(fhir.codings(self._elements(resource, path)))
         }
-        return sorted(hits.values(), key=_sort_key)
+        return _in_order(hits.values())
 
     def _index(self, resource_type: str, path: str) -> dict[str, list[Resource]]:
         """Resources by bare code: their system is looked at only where the code is wanted."""
@@ -310,7 +327,15 @@ class Chart:
         direct = model().key(resource_type, path) is not None
         for resource in self._record.get(resource_type, ()):
             element = resource.get(path) if direct else self._elements(resource, path)
-            for code in fhir.bare_codes(element) if element is not None else ():
+            if element is None:
+                continue
+            codings = element.get("coding") if element.__class__ is dict else None
+            if codings.__class__ is list and len(codings) == 1 and codings[0].__class__ is dict:
+                code = codings[0].get("code")  # by far the most frequent form, without a call
+                codes: Sequence[str] = (code,) if code.__class__ is str else ()
+            else:
+                codes = [code for _, code in fhir.codings(element)]
+            for code in codes:
                 found = get(code)
                 if found is None:
                     index[code] = [resource]
@@ -418,9 +443,6 @@ def _own(resources: Sequence[Resource], patient: Patient) -> tuple[Sequence[Reso
         return resources, 0
     kept = [resource for resource in resources if id(resource) not in foreign]
     return kept, len(resources) - len(kept)
-
-
-_TEXT = {str}
 
 
 def _file_alike(kind: str, resources: Sequence[Resource], by_type: dict[str, dict[str, Resource]]) -> bool:

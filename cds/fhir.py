@@ -5,7 +5,7 @@ Nothing here copies or changes a resource. Wrong shapes are read as absent, beca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from hashlib import sha1
 from typing import Any
@@ -148,16 +148,6 @@ def codings(element: Any) -> list[tuple[str, str]]:
                 if system.__class__ is str and code.__class__ is str:
                     found.append((system, code))
     return found
-
-
-def bare_codes(element: Any) -> Sequence[str]:
-    """The codes of `codings`, and perhaps more that have no system: quick, for an index."""
-    coding = element.get("coding") if element.__class__ is dict else None
-    if coding.__class__ is list and len(coding) == 1:  # by far the most frequent form
-        first = coding[0]
-        code = first.get("code") if first.__class__ is dict else None
-        return (code,) if code.__class__ is str else ()
-    return [code for _, code in codings(element)]
 
 
 def written(value: Any) -> orjson.Fragment:

@@ -37,7 +37,7 @@ def _result(condition: Condition, value: bool | None, error: str | None = None) 
 
 
 class Walk:
-    """One application of one plan."""
+    """One application of a plan, and of those it names. `plan` is the url of the one at hand."""
 
     def __init__(self, session: Session, plan: str) -> None:
         self.session = session
@@ -99,7 +99,9 @@ class Walk:
                 if not self.is_whole:
                     return applied
         if action.plan is not None:
-            applied.children = Walk(self.session, action.plan.url).actions(action.plan.actions, f"{identity}/", {})
+            outer, self.plan = self.plan, action.plan.url
+            applied.children = self.actions(action.plan.actions, f"{identity}/", {})
+            self.plan = outer
         elif action.children:
             applied.children = self.actions(action.children, f"{identity}/", bindings)
         return applied

@@ -31,9 +31,22 @@ def calendar_day(ev: Evaluation, value: Any) -> Date | None:
     return temporal.calendar_day(value, ev.zone) if isinstance(value, (Date, DateTime)) else None
 
 
+def has_code_of(_ev: Evaluation, concept: Any, systems: Any) -> bool:
+    """`HasCodeOf(concept, systems)`: true when a coding of a FHIR.CodeableConcept has a code of one of the code systems
+    (urls)."""
+    codings = concept.get("coding") if type(concept) is dict else None
+    if type(codings) is not list or type(systems) is not list:
+        return False
+    for coding in codings:
+        if type(coding) is dict and coding.get("system") in systems and type(coding.get("code")) is str:
+            return True
+    return False
+
+
 #: By name and number of operands.
 EXTERNALS: Mapping[tuple[str, int], Callable[..., Any]] = {
     ("Resolve", 1): resolve,
     ("Resolve", 2): resolve,
     ("CalendarDay", 1): calendar_day,
+    ("HasCodeOf", 2): has_code_of,
 }

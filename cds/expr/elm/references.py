@@ -113,6 +113,8 @@ def function(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     if found is None:
         raise compiler.semantic(f"no form of {name}() takes {', '.join(map(str, kinds)) or 'no arguments'}")
     compiler.need(found)
+    if not compiler.trace and (offered := _offered(found)) is not None:
+        return Piece(_external_call(offered, operands), found.type)
     call = _reporting_call if compiler.trace else _call
     return Piece(call(found, [piece.run for piece in operands]), found.type)
 
@@ -179,6 +181,20 @@ def _call(target: Function, operands: list[Run]) -> Run:
         return target.run(ev, values + [None] * (target.slots - len(values)))
 
     return run
+
+
+def _offered(target: Function) -> Callable[..., Any] | None:
+    """What the engine has for a function that is declared external."""
+    return None if target.node.get("expression") is not None else EXTERNALS.get((target.name, len(target.operands)))
+
+
+def _external_call(offered: Callable[..., Any], operands: list[Piece]) -> Run:
+    """The call of a function of the engine, which takes no frame."""
+    first, rest = operands[0].run, [piece.run for piece in operands[1:]]
+    if len(operands) == 2 and operands[1].constant:
+        second = operands[1].value
+        return lambda ev, frame: offered(ev, first(ev, frame), second)
+    return lambda ev, frame: offered(ev, first(ev, frame), *[run(ev, frame) for run in rest])
 
 
 def _reporting_call(target: Function, operands: list[Run]) -> Run:
