@@ -9,6 +9,7 @@ import pytest
 
 from cds.errors import EvaluationError
 from cds.expr import Evaluation
+from cds.expr.functions.strings import full_matcher, matches_full
 from cds.expr.libraries import Libraries
 
 TEXT = """library Tested
@@ -21,12 +22,14 @@ context Patient
 define function Resolve(reference FHIR.Reference) returns FHIR.Condition: external
 define function Resolve(reference FHIR.Reference, container Any) returns FHIR.Condition: external
 define function CalendarDay(value Choice<FHIR.dateTime, FHIR.Period, FHIR.string>) returns Date: external
+define function HasCodeOf(concept FHIR.CodeableConcept, systems List<String>) returns Boolean: external
 define function Elsewhere(value Integer) returns Integer: external
 define Referred: Resolve(given as FHIR.Reference).id
 define Contained: Resolve(given as FHIR.Reference, given).id
 define "Day": CalendarDay(given as FHIR.dateTime)
 define Fails: Elsewhere(1)
 define Member: coded in Known
+define Coded: HasCodeOf(coded, { 's', 't' })
 define Among: texts T where T in { 'a', 'b' }
 define Matching: texts T where Matches(T, '(?is).*\\\\bpain\\\\b.*')
 define Unreadable: Matches(First(texts), '(')
@@ -116,6 +119,29 @@ def test_another_external_function_fails_with_its_name() -> None:
 def test_a_concept_is_in_a_value_set_by_any_of_its_codings(concept: Any, expected: bool) -> None:
     """The element itself is looked up: the answer is that of the Concept it converts to."""
     assert value("Member", coded=concept) is expected
+
+
+@pytest.mark.parametrize(
+    ("concept", "expected"),
+    [
+        ({"coding": [{"system": "u", "code": "1"}, {"system": "s", "code": "1"}]}, True),
+        ({"coding": [{"system": "u", "code": "1"}]}, False),
+        ({"coding": [{"system": "s"}, {"code": "1"}, "s"]}, False),
+        ({"text": "one"}, False),
+        (None, False),
+    ],
+)
+def test_a_code_of_a_known_system_is_asked_for(concept: Any, expected: bool) -> None:
+    """A coding counts with its code, and only in one of the systems."""
+    assert value("Coded", coded=concept) is expected
+
+
+@pytest.mark.parametrize("pattern", ["(?is).*\\bpain\\b.*", "[a-c]+", "", "(?m)^a$", ".", "a{1,900}b{1,900}c{1,900}"])
+def test_a_pattern_read_once_matches_as_one_read_each_time(pattern: str) -> None:
+    """The quick form of a constant pattern answers as matchesFull() does, whatever the text and its length."""
+    matches = full_matcher(pattern)
+    for text in ("", "a", "abc", "PAIN", "no\npain", "\ud800", "é", "b" * 5_000, "a" * 900 + "b" * 900 + "c" * 900):
+        assert matches(text) is matches_full(text, pattern), (pattern, text[:20])
 
 
 def test_constant_operands_change_no_answer() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from elm_libraries_support import coded, compiled, evaluation, run
 
+from cds.errors import EvaluationError
 from cds.expr.elm.values import Tuple
 
 
@@ -114,6 +115,32 @@ def test_a_let_is_computed_only_when_a_row_uses_it() -> None:
     ev = evaluation()
     assert library.evaluate(ev, "X") == [6]
     assert [m.text for m in ev.messages] == ["3"]
+
+
+def test_an_element_of_a_tuple_is_computed_only_when_it_is_asked_for() -> None:
+    """Each row keeps its own values, once computed, and what nobody asks for may even fail."""
+    library = compiled(
+        "define Rows: ({1, 2, 3}) N let m: Message(N * 10, true, 'let', 'Message', ToString(N)) "
+        "return all Tuple { n: N, made: m, more: m + 1, fails: singleton from ({ N, N }) } "
+        "define X: Rows R where R.made > 10 and R.n < 3 return all R.more"
+    )
+    ev = evaluation()
+    assert library.evaluate(ev, "X") == [21]
+    rows = library.evaluate(ev, "Rows")
+    assert [row.get("made") for row in rows] == [10, 20, 30]
+    assert [m.text for m in ev.messages] == ["1", "2", "3"]
+    assert rows[0].get("none") is None
+    with pytest.raises(EvaluationError, match="singleton"):
+        _ = rows[0].elements
+    assert rows[0].get("made") == 10
+
+
+def test_a_tuple_that_is_complete_lists_its_elements_as_written() -> None:
+    """Whatever was asked for first."""
+    ev = evaluation()
+    row = compiled("define X: Tuple { b: 1 + 1, a: 2 + 2, c: 3 }").evaluate(ev, "X")
+    assert row.get("a") == 4
+    assert list(row.elements.items()) == [("b", 2), ("a", 4), ("c", 3)]
 
 
 def test_a_related_source_is_evaluated_once() -> None:
