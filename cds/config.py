@@ -172,6 +172,28 @@ class Settings(BaseSettings):
         description="Database of decisions, feedback and used tokens: sqlite:///file or postgresql://user@host/name. "
         "Default: a file in the user's state folder, ~/.local/state/pathway-cds.",
     )
+    fhir_timeout: float = Field(
+        default=4.0,
+        gt=0,
+        le=60,
+        description="Seconds that the requests of one call to its FHIR server may take together; what is not there by "
+        "then is unknown. Below the time that the EHR waits for cards.",
+    )
+    fhir_connect_timeout: float = Field(
+        default=1.0, gt=0, le=60, description="Seconds to connect to a FHIR server, looking its name up included."
+    )
+    fhir_read_timeout: float = Field(
+        default=2.0, gt=0, le=60, description="Longest silence of a FHIR server in seconds."
+    )
+    fhir_max_body: int = Field(
+        default=8 * 1024 * 1024, ge=1024, description="Largest answer of a FHIR server in bytes, uncompressed."
+    )
+    fhir_max_pages: int = Field(
+        default=20, ge=0, description="Pages beyond the first that are followed for all searches of one call together."
+    )
+    fhir_max_resources: int = Field(
+        default=5000, ge=1, description="Resources that are taken from a FHIR server for one call."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log lines to write: debug, info, warning or error."
     )

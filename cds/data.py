@@ -13,15 +13,18 @@ from cds.hooks.prefetch import PATIENT, Requirement
 from cds.hooks.request import HookRequest
 
 
-def chart_of_request(request: HookRequest, requirements: Iterable[Requirement]) -> Chart:
-    """The chart of a hook call: what its prefetch answers of `requirements`, and its context.
+def chart_of_request(
+    request: HookRequest, requirements: Iterable[Requirement], lacking: Mapping[str, str] | None = None
+) -> Chart:
+    """The chart of a hook call: what its prefetch answers of `requirements`, and its context. `lacking` says why a key
+    could not be fetched either.
 
     Keys nobody asked for are ignored (P10). Raises RequestError 412 naming every required key that could not be
     obtained (P6, P7), and when the patient is not there (L2)."""
     wanted = tuple(requirements)
     answers = [read_answer(need.key, need.resource_type, request.prefetch) for need in wanted]
     missing = [
-        _unobtainable(need.key, answer.completeness)
+        _unobtainable(need.key, answer.completeness, (lacking or {}).get(need.key))
         for need, answer in zip(wanted, answers, strict=True)
         if need.required and not answer.completeness.available
     ]
@@ -34,12 +37,14 @@ def chart_of_request(request: HookRequest, requirements: Iterable[Requirement]) 
     return chart
 
 
-def _unobtainable(key: str, completeness: Completeness) -> Issue:
+def _unobtainable(key: str, completeness: Completeness, lack: str | None = None) -> Issue:
     reasons = {
         Completeness.FAILED: "the client could not obtain it",
         Completeness.EMPTY: "it holds no such patient",
     }
     reason = reasons.get(completeness, "it is not in the request")
+    if lack is not None:
+        reason = f"it is not in the request, and asking the FHIR server came to nothing: {lack}"
     return Issue(
         "required",
         f"Required data is not available: prefetch key '{key}'",

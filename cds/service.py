@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from structlog.contextvars import bind_contextvars
 
+from cds.access.fetch import Access
 from cds.apply.plan import Plans
 from cds.apply.scope import Session
 from cds.apply.tree import AppliedAction, path_of
@@ -35,6 +36,7 @@ from cds.hooks.cards import Card, Renderer
 from cds.hooks.decimals import with_written_decimals
 from cds.hooks.discovery import Service
 from cds.hooks.envelope import response_problem
+from cds.hooks.notice import notices
 from cds.hooks.request import parse
 from cds.metrics import Metrics
 from cds.operations import apply as applying
@@ -66,10 +68,11 @@ class Answer:
 class Engine:
     """Loaded content and settings, ready for calls from any number of threads."""
 
-    def __init__(self, settings: Settings, *, metrics: Metrics | None = None) -> None:
+    def __init__(self, settings: Settings, *, metrics: Metrics | None = None, access: Access | None = None) -> None:
         """Load, check and compile the content. Raises DefinitionError with every problem found."""
         self.settings = settings
         self.metrics = metrics or Metrics()
+        self.access = access or Access.of(settings, self.metrics)
         self.snapshot: Snapshot = load_snapshot(settings.content, settings.overlay, prefer_elm=settings.prefer_elm)
         self._zone = ZoneInfo(settings.timezone)
         self.declared = Declarations(self.snapshot.registry)
@@ -113,7 +116,7 @@ class Engine:
         Raises NotFoundError for an unknown service, RequestError for everything else that is refused."""
         if not caller.may_call(self.service(service_id).id):
             raise RequestError(403, Issue("forbidden", "This client is not registered for this service"))
-        cards = self.answer(service_id, body).cards
+        cards = self.answer(service_id, body, caller=caller).cards
         for card in cards:
             self.metrics.card(card["source"]["topic"]["code"], card["indicator"])
         return {"cards": with_written_decimals(cards, body)}
@@ -190,19 +193,28 @@ class Engine:
         service_id: str,
         body: bytes,
         *,
+        caller: Caller | None = None,
         now: datetime | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """As run_hook, with the applied tree. `now` stands in for the clock, `parameters` (by name, as YAML or JSON
-        writes them) for the site's values. Raises EvaluationError for one of another type."""
+        """As run_hook, with the applied tree. Without a caller no FHIR server is asked, and nothing told of what could
+        not be read. `now` stands in for the clock, `parameters` (by name, as YAML or JSON writes them) for the site's
+        values. Raises EvaluationError for one of another type."""
         service = self.service(service_id)
         request = parse(body, max_depth=self.settings.max_depth)
         # Hashed, for a client may make it of what is the patient's (security.md A2).
         bind_contextvars(instance=sha256(request.hook_instance.encode()).hexdigest()[:16])
         if request.hook != service.hook:
             raise RequestError(400, Issue("invalid", f"This service answers the hook '{service.hook}'", "/hook"))
-        chart = chart_of_request(request, service.requirements)
-        return self.evaluate(service, chart, f"{request.hook_instance}|{service.id}", now=now, parameters=parameters)
+        identity = f"{request.hook_instance}|{service.id}"
+        if caller is None:
+            chart = chart_of_request(request, service.requirements)
+            return self.evaluate(service, chart, identity, now=now, parameters=parameters)
+        fetched = self.access.complete(request, caller.client, service.requirements)
+        chart = chart_of_request(fetched.request, service.requirements, fetched.lacking)
+        answer = self.evaluate(service, chart, identity, now=now, parameters=parameters)
+        told = notices(service, chart, answer.applied, identity)
+        return replace(answer, cards=answer.cards + told) if told else answer
 
     def evaluate(
         self,

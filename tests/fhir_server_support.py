@@ -161,3 +161,56 @@ def timed(work: Callable[[], Any]) -> float:
     started = time.monotonic()
     work()
     return time.monotonic() - started
+
+
+class Record:
+    """A script: the FHIR server of one patient's resources, at the base `/fhir`. Searches are by type and patient and
+    have pages of `page` resources; with `token` each request must carry it. `faults` holds what is answered instead, by
+    the type that is asked for."""
+
+    def __init__(self, *resources: Mapping[str, Any], page: int = 1000, token: str | None = None) -> None:
+        self.resources = list(resources)
+        self.page = page
+        self.token = token
+        self.faults: dict[str, Script] = {}
+
+    def __call__(self, hit: Hit) -> Reply:
+        base, _, rest = hit.path.partition("/fhir/")
+        if self.token is not None and hit.headers.get("authorization") != f"Bearer {self.token}":
+            return fhir(outcome("login"), 401)
+        kind, _, identifier = rest.partition("/")
+        if base or not kind[:1].isupper():
+            return fhir(outcome("not-found"), 404)
+        if kind in self.faults:
+            return self.faults[kind](hit)
+        if identifier:
+            for resource in self.resources:
+                if (resource["resourceType"], resource.get("id")) == (kind, identifier):
+                    return fhir(resource)
+            return fhir(outcome("not-found"), 404)
+        return self.search(hit, kind)
+
+    def search(self, hit: Hit, kind: str) -> Reply:
+        """One page of a search, with the link to the next."""
+        found = [resource for resource in self.resources if resource["resourceType"] == kind]
+        start, size = int(hit.query.get("_start", 0)), min(self.page, int(hit.query.get("_count", 50)))
+        bundle = searchset(*found[start : start + size], total=len(found))
+        if start + size < len(found):
+            target = f"{kind}?patient={hit.query['patient']}&_count={size}&_start={start + size}"
+            bundle["link"] = [{"relation": "next", "url": target}]
+        return fhir(bundle)
+
+
+def searchset(*resources: Mapping[str, Any], following: str | None = None, **elements: Any) -> dict[str, Any]:
+    """A Bundle that a search finds."""
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "entry": [{"resource": resource, "search": {"mode": "match"}} for resource in resources],
+        **elements,
+    }
+    return bundle if following is None else {**bundle, "link": [{"relation": "next", "url": following}]}
+
+
+def outcome(code: str) -> dict[str, Any]:
+    return {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": code}]}

@@ -18,7 +18,7 @@ LAYERS = (
     ("cds.terminology", "cds.findings", "cds.code_lists", "cds.concept_maps", "cds.chart", "cds.definitions"),
     ("cds.apply", "cds.definitions.check"),
     ("cds.hooks", "cds.fhirpath", "cds.cql", "cds.operations"),
-    ("cds.config", "cds.data", "cds.clients", "cds.metrics", "cds.outbound", "cds.storage", *_TOKENS),
+    ("cds.config", "cds.data", "cds.clients", "cds.metrics", "cds.outbound", "cds.access", "cds.storage", *_TOKENS),
     ("cds.service",),
     ("cds.cases", "cds.trace"),
     ("cds.booklet",),

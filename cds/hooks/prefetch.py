@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
 
 from cds.apply.plan import CompiledAction, CompiledPlan
 from cds.apply.scope import Expression, Name, Parameter, Retrieve, Scope
 from cds.expr.cql_expression import CqlExpression
+from cds.hooks.request import HookRequest
+
+#: The page size our own searches ask for: servers answer with 10 to 50 by themselves.
+_PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +24,24 @@ class Requirement:
     resource_type: str
     template: str
     required: bool
+
+    @property
+    def interaction(self) -> Literal["read", "search"]:
+        """What the template is, in FHIR's terms."""
+        return "search" if "?" in self.template else "read"
+
+    def query(self, request: HookRequest) -> str | None:
+        """The template for one call, to be asked by ourselves where the client did not (P8): its tokens replaced and
+        percent-encoded (security.md S6), and large pages wished for. None when the call has no value for a token."""
+        first, *others = self.template.split("{{")
+        text = first
+        for part in others:
+            token, _, rest = part.partition("}}")
+            value = request.context.get(token.removeprefix("context."))
+            if not isinstance(value, str) or not {"", ".", ".."}.isdisjoint(value.split("/")):
+                return None
+            text += quote(value, safe="/") + rest
+        return f"{text}&_count={_PAGE}" if self.interaction == "search" and "_count=" not in text else text
 
 
 #: The patient is read for every hook: without one, nothing can be evaluated (L2).

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import re2
 
 from cds import fhir
 from cds.body import decode
@@ -17,6 +19,19 @@ from cds.hooks.envelope import pointer, request_problems
 _MOST_ENTRIES = 10_000
 #: The Bundles of the context that rules read, and the types of resources they are about.
 _BUNDLED = {"draftOrders": ORDER_TYPES, "appointments": frozenset({"Appointment"})}
+#: The characters of a bearer token (RFC 6750, 2.1).
+_TOKEN = re2.compile(r"[A-Za-z0-9\-._~+/]+=*")
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The access token for the FHIR server, what it permits, and our client id there (B9). `scope` is None when the
+    client does not say. The token is for this call alone and stands in no text of this object (B10)."""
+
+    token: str = field(repr=False)
+    scope: str | None
+    patient: str | None
+    subject: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,7 @@ class HookRequest:
     prefetch: Mapping[str, fhir.Resource | None]
     fhir_server: str | None
     extension: Mapping[str, Any]
+    authorization: Authorization | None = None
 
 
 def parse(body: bytes, *, max_depth: int = 64) -> HookRequest:
@@ -63,7 +79,25 @@ def parse(body: bytes, *, max_depth: int = 64) -> HookRequest:
         prefetch=_prefetch(call.get("prefetch") or {}),
         fhir_server=call.get("fhirServer") or None,
         extension=call.get("extension") or {},
+        authorization=_authorization(call.get("fhirAuthorization")),
     )
+
+
+def _authorization(sent: Any) -> Authorization | None:
+    """What was sent, when it holds a bearer token that is not over."""
+    if not isinstance(sent, dict):
+        return None
+    token, expires = sent.get("access_token"), sent.get("expires_in")
+    if not isinstance(token, str) or _TOKEN.fullmatch(token) is None or (isinstance(expires, int) and expires <= 0):
+        return None
+    if str(sent.get("token_type", "Bearer")).lower() != "bearer":
+        return None
+    scope, patient, subject = (_text(sent.get(name)) for name in ("scope", "patient", "subject"))
+    return Authorization(token, scope, patient.removeprefix("Patient/") if patient else None, subject)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _filled(members: Mapping[str, Any]) -> dict[str, Any]:
