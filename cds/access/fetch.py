@@ -27,6 +27,8 @@ from cds.outbound import Outbound, origin_of, parse_url
 
 #: Requests of one call at the same time.
 _AT_ONCE = 8
+#: Seconds in which requests that ran out of time bring the pages they have.
+_GRACE = 0.1
 
 _log = structlog.get_logger(__name__)
 
@@ -146,7 +148,7 @@ def _together(works: Mapping[str, Callable[[], Found]], server: Server) -> dict[
     threads = ThreadPoolExecutor(_AT_ONCE, "fhir")
     try:
         futures = {key: threads.submit(work) for key, work in works.items()}
-        wait(futures.values(), timeout=server.left)
+        wait(futures.values(), timeout=server.left + _GRACE)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
     return {
