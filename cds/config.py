@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -88,6 +88,13 @@ def _check_database(secret: SecretStr) -> SecretStr:
         return secret
     # The address is not repeated: it may hold a password.
     raise ValueError("write sqlite:///file, with a fourth slash for an absolute path, or postgresql://user@host/name")
+
+
+def _check_pointers(pointers: tuple[str, ...]) -> tuple[str, ...]:
+    for pointer in pointers:
+        if re.fullmatch(r"(/([^~/]|~[01])+)+", pointer) is None or pointer.endswith("/**"):
+            raise ValueError(f"not a JSON pointer such as /prefetch/*/name or /**/identifier: '{pointer}'")
+    return pointers
 
 
 def _state_file() -> SecretStr:
@@ -194,6 +201,28 @@ class Settings(BaseSettings):
     fhir_max_resources: int = Field(
         default=5000, ge=1, description="Resources that are taken from a FHIR server for one call."
     )
+    nodes: int = Field(default=1, ge=1, description="Machines that share the database. More than one needs PostgreSQL.")
+    keep_days: int = Field(
+        default=365, ge=1, description="Days after which decisions, kept requests and feedback are deleted."
+    )
+    keep_input: Literal["no", "masked", "encrypted"] = Field(
+        default="no",
+        description="Whether requests are kept with their decisions, for `cds replay`: no, masked or encrypted.",
+    )
+    input_key: SecretStr | None = Field(
+        default=None,
+        description="Fernet key of kept requests, or the path of a file with some, one a line; the first encrypts.",
+    )
+    mask: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_pointers)] = Field(
+        default=(
+            *("/**/name", "/**/telecom", "/**/address", "/**/photo", "/**/contact", "/**/identifier", "/**/note"),
+            *("/**/display", "/**/text/div", "/**/comment", "/**/conclusion", "/**/valueString", "/**/data"),
+        ),
+        description="JSON pointers to what is taken out of masked requests: * is any member, ** any number of them.",
+    )
+    keep_comments: bool = Field(
+        default=False, description="Keep what users write about an overridden card. It may be about the patient."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log lines to write: debug, info, warning or error."
     )
@@ -215,6 +244,29 @@ class Settings(BaseSettings):
     def _clock_runs_outside_demo_mode(self) -> Settings:
         if self.now and not self.demo:
             raise ValueError(f"{PREFIX}NOW stops the clock in demo mode only: leave it out, or set demo")
+        return self
+
+    @property
+    def input_keys(self) -> list[str]:
+        """The Fernet keys of kept requests. Raises ConfigurationError for a file that cannot be read."""
+        text = self.input_key.get_secret_value() if self.input_key else ""
+        if "/" in text:  # which no key holds
+            try:
+                text = Path(text).read_text(encoding="ascii")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigurationError(f"input_key (CDS_INPUT_KEY): cannot read {text}: {error}") from None
+        return text.split()
+
+    @model_validator(mode="after")
+    def _nodes_share_a_server(self) -> Settings:
+        if self.nodes > 1 and self.database_url.get_secret_value().startswith("sqlite"):
+            raise ValueError(f"{PREFIX}NODES: a SQLite file is for one machine; set {PREFIX}DATABASE_URL to PostgreSQL")
+        return self
+
+    @model_validator(mode="after")
+    def _encryption_has_a_key(self) -> Settings:
+        if self.keep_input == "encrypted" and self.input_key is None:
+            raise ValueError(f"{PREFIX}KEEP_INPUT: encrypted needs a key in {PREFIX}INPUT_KEY")
         return self
 
     @model_validator(mode="after")
@@ -289,7 +341,8 @@ def _sentence(detail: ErrorDetails) -> str:
 def is_secret(name: str) -> bool:
     """Whether a setting holds what must not stand on a command line, where everyone on the machine reads it
     (security.md A7)."""
-    return Settings.model_fields[name].annotation is SecretStr
+    annotation = Settings.model_fields[name].annotation
+    return annotation is SecretStr or SecretStr in get_args(annotation)
 
 
 def settings_page() -> str:
@@ -312,6 +365,8 @@ def _row(name: str) -> str:
     default = "" if field.default_factory or field.default in (None, ()) else f"`{str(field.default).lower()}`"
     if name in ("host", "timezone"):
         default = f"`{field.default}`"
+    elif name == "mask":
+        default = f"`{','.join(field.default)}`"
     flag = "" if is_secret(name) else f"`--{name.replace('_', '-')}`"
     return f"| `{name}` | `{PREFIX}{name.upper()}` | {flag} | {default} | {field.description} |"
 

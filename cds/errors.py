@@ -163,10 +163,11 @@ class NotFoundError(CdsError):
 
 class StorageError(CdsError):
     """The database did not do what was asked, and nothing was stored. `reason` is its own code, such as SQLITE_FULL;
-    it never holds data."""
+    it never holds data. `lost`: the connection broke, so that another attempt may succeed."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, lost: bool = False) -> None:
         self.reason = reason
+        self.lost = lost
         super().__init__(f"the database cannot be used: {reason}")
 
 

@@ -78,6 +78,7 @@ class Metrics:
         self._feedback = counter("feedback", "Feedback on cards, by service and outcome.", "service", "outcome")
         self._refusals = counter("authentication_refusals", "Calls answered 401, by reason.", "reason")
         self._storage = counter("storage_failures", "Writes and reads of the database that failed.", "operation")
+        self._lost = counter("decisions_lost", "Decisions that could not be written and were given up.")
         self._loads = counter("content_loads", "Attempts to load the content, by result.", "result")
         self._loaded = Gauge(
             "cds_content_loaded_timestamp_seconds",
@@ -139,6 +140,10 @@ class Metrics:
     def storage_failed(self, operation: str) -> None:
         """The database failed at `operation`, such as `decision` or `feedback`."""
         self._storage.labels(operation).inc()
+
+    def decisions_lost(self, count: int) -> None:
+        """`count` rows of the decision log were given up, for the database did not take them."""
+        self._lost.inc(count)
 
     def content_loaded(self) -> None:
         """Content was loaded and is what calls are answered from."""

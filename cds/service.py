@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,7 +32,7 @@ from cds.expr import Evaluation
 from cds.fhir import CANONICAL_BASE
 from cds.fhirpath import operation
 from cds.fhirpath.question import Surroundings
-from cds.hooks import discovery
+from cds.hooks import discovery, feedback
 from cds.hooks.cards import Card, Renderer
 from cds.hooks.decimals import with_written_decimals
 from cds.hooks.discovery import Service
@@ -44,6 +45,8 @@ from cds.operations import definitions, requirements, terminology
 from cds.operations.capability import capability_statement
 from cds.operations.content import Contents
 from cds.operations.package import package
+from cds.storage import Storage
+from cds.storage.decision import decide
 
 _log = structlog.get_logger(__name__)
 
@@ -51,13 +54,17 @@ _log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One evaluated call: the cards, the applied tree behind them, the chart they were drawn from, and the evaluation
-    that computed CQL."""
+    that computed CQL. `origins` tells for each id of a card or suggestion the id of the action it stands for; `seconds`
+    is how long the rules took, `instance` the hookInstance of the call."""
 
     service: Service
     chart: Chart
     applied: list[AppliedAction]
     cards: list[Card]
     evaluation: Evaluation
+    origins: Mapping[str, str]
+    seconds: float
+    instance: str
 
     @property
     def body(self) -> dict[str, Any]:
@@ -68,9 +75,18 @@ class Answer:
 class Engine:
     """Loaded content and settings, ready for calls from any number of threads."""
 
-    def __init__(self, settings: Settings, *, metrics: Metrics | None = None, access: Access | None = None) -> None:
-        """Load, check and compile the content. Raises DefinitionError with every problem found."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        metrics: Metrics | None = None,
+        access: Access | None = None,
+        storage: Storage | None = None,
+    ) -> None:
+        """Load, check and compile the content. Without a storage no decision is logged and no feedback taken. Raises
+        DefinitionError with every problem found."""
         self.settings = settings
+        self.storage = storage
         self.metrics = metrics or Metrics()
         self.access = access or Access.of(settings, self.metrics)
         self.snapshot: Snapshot = load_snapshot(settings.content, settings.overlay, prefer_elm=settings.prefer_elm)
@@ -114,12 +130,24 @@ class Engine:
         updated drafts are in it as the client wrote them.
 
         Raises NotFoundError for an unknown service, RequestError for everything else that is refused."""
-        if not caller.may_call(self.service(service_id).id):
-            raise RequestError(403, Issue("forbidden", "This client is not registered for this service"))
-        cards = self.answer(service_id, body, caller=caller).cards
-        for card in cards:
+        began = perf_counter()
+        self._allow(caller, service_id)
+        answer = self.answer(service_id, body, caller=caller)
+        for card in answer.cards:
             self.metrics.card(card["source"]["topic"]["code"], card["indicator"])
-        return {"cards": with_written_decimals(cards, body)}
+        if self.storage is not None:
+            self._log_decision(self.storage, answer, caller, body, perf_counter() - began)
+        return {"cards": with_written_decimals(answer.cards, body)}
+
+    def run_feedback(self, service_id: str, body: bytes, caller: Caller) -> None:
+        """Store what a client says about cards of a service (section E): on disk when this returns.
+
+        Raises NotFoundError for an unknown service and where nothing is stored at all (E1), RequestError for a body
+        that is no feedback, StorageError when the database does not take it."""
+        self._allow(caller, service_id)
+        if self.storage is None:
+            raise NotFoundError("feedback is not stored here")
+        self.storage.add_feedback(caller, service_id, feedback.parse(body, max_depth=self.settings.max_depth))
 
     def run_fhirpath(self, body: bytes, release: str) -> dict[str, Any]:
         """Answer a call of `$fhirpath`: a Parameters resource as JSON text to one for orjson to write.
@@ -206,27 +234,28 @@ class Engine:
         bind_contextvars(instance=sha256(request.hook_instance.encode()).hexdigest()[:16])
         if request.hook != service.hook:
             raise RequestError(400, Issue("invalid", f"This service answers the hook '{service.hook}'", "/hook"))
-        identity = f"{request.hook_instance}|{service.id}"
+        instance = request.hook_instance
         if caller is None:
             chart = chart_of_request(request, service.requirements)
-            return self.evaluate(service, chart, identity, now=now, parameters=parameters)
+            return self.evaluate(service, chart, instance, now=now, parameters=parameters)
         fetched = self.access.complete(request, caller.client, service.requirements)
         chart = chart_of_request(fetched.request, service.requirements, fetched.lacking)
-        answer = self.evaluate(service, chart, identity, now=now, parameters=parameters)
-        told = notices(service, chart, answer.applied, identity)
+        answer = self.evaluate(service, chart, instance, now=now, parameters=parameters)
+        told = notices(service, chart, answer.applied, f"{instance}|{service.id}")
         return replace(answer, cards=answer.cards + told) if told else answer
 
     def evaluate(
         self,
         service: Service,
         chart: Chart,
-        identity: str,
+        instance: str,
         *,
         now: datetime | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Apply the service's plan to a chart and render the cards. `identity` tells this call from others: the ids of
-        cards derive from it."""
+        """Apply the service's plan to a chart and render the cards. `instance` tells this call of the service from
+        others: the ids of cards derive from it."""
+        began = perf_counter()
         session = Session(
             chart,
             self.snapshot.terminology,
@@ -236,13 +265,36 @@ class Engine:
             parameters={**self._parameters, **self.declared.typed(parameters)} if parameters else self._parameters,
         )
         applied = service.plan.apply(session)
-        renderer = Renderer(identity, self._reasons, service.notes)
+        renderer = Renderer(f"{instance}|{service.id}", self._reasons, service.notes)
         cards = self._few_infos(service.hook, self._sound(service, renderer.cards(applied)))
         self._report(service, session.failed, renderer)
         if chart.dropped:
             _log.warning("foreign-resources-dropped", service=service.id, count=chart.dropped)
             self.metrics.foreign_dropped(service.id, chart.dropped)
-        return Answer(service, chart, applied, cards, session.root)
+        seconds = perf_counter() - began
+        return Answer(service, chart, applied, cards, session.root, renderer.origins, seconds, instance)
+
+    def _allow(self, caller: Caller, service_id: str) -> None:
+        """Raises NotFoundError for an unknown service, RequestError for one that the client is not registered for."""
+        if not caller.may_call(self.service(service_id).id):
+            raise RequestError(403, Issue("forbidden", "This client is not registered for this service"))
+
+    def _log_decision(self, storage: Storage, answer: Answer, caller: Caller, body: bytes, seconds: float) -> None:
+        service = answer.service
+        storage.add(
+            decide(
+                caller,
+                service.id,
+                service.hook,
+                answer.instance,
+                self.snapshot.revision,
+                answer.applied,
+                answer.cards,
+                answer.origins,
+                (seconds - answer.seconds, answer.seconds),
+                body if storage.keeper.keeps else None,
+            )
+        )
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(self._now(), self._zone, self.snapshot.terminology)

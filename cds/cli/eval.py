@@ -69,7 +69,7 @@ def _service(engine: Engine, hook: str, service_id: str | None) -> Service:
 def _answer(engine: Engine, service: Service, body: bytes) -> Answer:
     sent = decode(body, max_depth=engine.settings.max_depth)
     if isinstance(sent, dict) and sent.get("resourceType") == "Bundle":
-        return engine.evaluate(service, chart_of_bundle(sent), f"eval|{service.id}")
+        return engine.evaluate(service, chart_of_bundle(sent), "eval")
     return engine.answer(service.id, body)
 
 

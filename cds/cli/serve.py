@@ -14,6 +14,7 @@ from cds.config import Settings, load_settings
 from cds.errors import ConfigurationError, DefinitionError, Issue, operation_outcome
 from cds.metrics import Metrics
 from cds.service import Engine
+from cds.storage import Storage
 from cds.web import create_app, logs
 from cds.web.answers import json_response
 from cds.web.status import Status
@@ -44,7 +45,7 @@ def command(*, reload: bool, **flags: Any) -> None:
 
     def load(metrics: Metrics, status: Status) -> Loaded:
         try:
-            engine = Engine(settings, metrics=metrics)
+            engine = Engine(settings, metrics=metrics, storage=_storage(settings, metrics))
         except DefinitionError as error:
             if not reload or status.load.revision:
                 raise
@@ -53,6 +54,12 @@ def command(*, reload: bool, **flags: Any) -> None:
         return Loaded(create_app(engine, settings, metrics=metrics, status=status), engine.snapshot.revision)
 
     Server(load, settings, listener, ready=lambda: _greet(address), watched=watched if reload else ()).run()
+
+
+def _storage(settings: Settings, metrics: Metrics) -> Storage:
+    storage = Storage(settings, metrics)
+    storage.prepare()
+    return storage
 
 
 def _refuse_open_service(settings: Settings) -> None:

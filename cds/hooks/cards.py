@@ -43,6 +43,8 @@ class Renderer:
         self._reasons = reasons
         self._notes = notes
         self.shortened: list[str] = []
+        #: Id of a card or suggestion -> id of the action it stands for.
+        self.origins: dict[str, str] = {}
 
     def cards(self, applied: Iterable[AppliedAction]) -> list[Card]:
         """The cards of every action that fired, the most urgent first, otherwise in the order of the plan. An action
@@ -71,7 +73,9 @@ class Renderer:
         return card
 
     def _uuid(self, action: AppliedAction) -> str:
-        return fhir.derived_id(f"{self._identity}|{action.id}")
+        uuid = fhir.derived_id(f"{self._identity}|{action.id}")
+        self.origins[uuid] = action.id
+        return uuid
 
     def _summary(self, action: AppliedAction) -> str:
         text = _plain(action.element["title"])

@@ -38,10 +38,12 @@ def validator(name: str) -> jsonschema_rs.Draft202012Validator:
 
 def request_problems(request: Any) -> list[Issue]:
     """What makes a parsed body unfit as a hook call (B3-B7): at most 20 issues with JSON pointers. [] is fit."""
-    checked = validator("request.minimum")
-    if checked.is_valid(request):
-        return []
-    return [_issue(error) for error in islice(checked.iter_errors(request), _MOST_ISSUES)]
+    return _problems("request.minimum", request)
+
+
+def feedback_problems(feedback: Any) -> list[Issue]:
+    """The same for a body as feedback (E2-E6)."""
+    return _problems("feedback", feedback)
 
 
 def response_valid(response: Any) -> bool:
@@ -55,6 +57,13 @@ def response_problem(response: Any) -> str | None:
         return None
     issue = _issue(next(iter(validator("response").iter_errors(response))))
     return f"{issue.expression or '/'}: {issue.text}"
+
+
+def _problems(name: str, message: Any) -> list[Issue]:
+    checked = validator(name)
+    if checked.is_valid(message):
+        return []
+    return [_issue(error) for error in islice(checked.iter_errors(message), _MOST_ISSUES)]
 
 
 def pointer(path: Iterable[str | int]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,11 @@ from threading import Lock
 from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.sql.elements import CompilerElement
 
 from cds.errors import StorageError
 from cds.storage import migrations
@@ -30,6 +31,8 @@ LOCK_WAIT = 5
 POOL_WAIT = 2
 
 _OPTIONS = f"-c statement_timeout={LOCK_WAIT}s -c lock_timeout={LOCK_WAIT}s -c idle_in_transaction_session_timeout=30s"
+
+Rows = Sequence[tuple[Any, ...]]
 
 
 class Database:
@@ -43,55 +46,66 @@ class Database:
         self._durable = durable
         self._lock = Lock()
         self._engine: Engine | None = None
+        #: Whether the last thing that was asked of it failed, or the last write where only reads followed.
+        self.failed = False
         _DATABASES.add(self)
 
     @property
-    def is_file(self) -> bool:
-        """Whether it is SQLite."""
-        return self._url.get_backend_name() == "sqlite"
+    def file(self) -> Path | None:
+        """The file of SQLite; None with PostgreSQL."""
+        return Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is on disk when the block ends, or rolled back when it raises."""
         engine = self._ready()
-        with _told(), engine.begin() as connection:
+        with self._told(engine), engine.begin() as connection:
             yield connection
+        self.failed = False
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that reads one moment's state and blocks no writer."""
         engine = self._ready()
-        with _told(), engine.connect().execution_options(cds_read=True) as connection:
+        with self._told(engine), engine.connect().execution_options(cds_read=True) as connection:
             yield connection
 
     def insert_new(self, table: Table) -> Insert:
         """An INSERT that leaves a row whose key is there already as it is."""
-        if self.is_file:
+        if self.file:
             return sqlite.insert(table).on_conflict_do_nothing()
         return postgresql.insert(table).on_conflict_do_nothing()
 
-    def written(self, statement: Insert) -> str:
-        """A statement as `run` takes it."""
-        style: Any = {"paramstyle": "named"} if self.is_file else {}
+    def written(self, statement: CompilerElement) -> str:
+        """A statement as `run` takes it, with its values in the order of the columns."""
+        style: Any = {"paramstyle": "qmark" if self.file else "format"}
         return str(statement.compile(dialect=self._url.get_dialect()(**style)))
 
-    def run(self, statement: str, parameters: Mapping[str, Any]) -> int:
+    def run(self, statement: str, values: tuple[Any, ...]) -> int:
         """The number of rows that one statement changed, in a transaction of its own. It takes a third of the time that
         `writing` takes, for it goes past SQLAlchemy's connection."""
-        engine = self._ready()
-        with _told():
-            connection = engine.raw_connection()
-            try:
-                cursor = connection.cursor()
-                cursor.execute(statement, parameters)
-                count: int = cursor.rowcount
-                connection.commit()
-            except BaseException:
-                connection.invalidate()
-                raise
-            finally:
-                connection.close()
+
+        count = 0
+
+        def execute(cursor: Any) -> None:
+            nonlocal count
+            cursor.execute(statement, values)
+            count = cursor.rowcount
+
+        self._run(execute)
         return count
+
+    def run_many(self, statements: Sequence[tuple[str, Rows]]) -> None:
+        """Run each statement for each of its rows, all in one transaction."""
+
+        def execute(cursor: Any) -> None:
+            if self.file:
+                cursor.execute("BEGIN IMMEDIATE")
+            for statement, rows in statements:
+                if rows:
+                    cursor.executemany(statement, rows)
+
+        self._run(execute)
 
     def close(self) -> None:
         """Close every connection of this process. What comes after opens anew."""
@@ -107,6 +121,34 @@ class Database:
             self._engine.dispose(close=False)
             self._engine = None
 
+    def _run(self, execute: Callable[[Any], None]) -> None:
+        engine = self._ready()
+        with self._told(engine):
+            connection = engine.raw_connection()
+            try:
+                execute(connection.cursor())
+                connection.commit()
+            except BaseException:
+                connection.invalidate()
+                raise
+            finally:
+                connection.close()
+        self.failed = False
+
+    @contextmanager
+    def _told(self, engine: Engine) -> Iterator[None]:
+        """Raises StorageError with names and codes only: messages of databases hold values."""
+        try:
+            yield
+        except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error, OSError) as error:
+            self.failed = True
+            if isinstance(error, PoolTimeoutError):
+                raise StorageError("every connection is in use") from None
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+            lost = isinstance(error, DBAPIError) and error.connection_invalidated
+            raise StorageError(str(code or type(cause).__name__), lost=lost) from None
+
     def _ready(self) -> Engine:
         """The engine, with the newest schema behind it."""
         engine = self._engine
@@ -117,18 +159,33 @@ class Database:
         return engine
 
     def _opened(self) -> Engine:
-        with _told():
-            engine = _sqlite(self._url, self._durable) if self.is_file else _postgresql(self._url)
-            try:
+        engine = self._sqlite() if self.file else self._postgresql()
+        try:
+            with self._told(engine):
+                if self.file:
+                    self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 with engine.connect().execution_options(cds_read=True) as connection:
                     current = migrations.is_current(connection)
                 if not current:
                     with engine.begin() as connection:
                         migrations.migrate(connection)
-            except BaseException:
-                engine.dispose()
-                raise
-            return engine
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine
+
+    def _sqlite(self) -> Engine:
+        arguments = {"timeout": LOCK_WAIT}
+        engine = create_engine(self._url, hide_parameters=True, pool_timeout=POOL_WAIT, connect_args=arguments)
+        event.listen(engine, "connect", partial(_prepare, "FULL" if self._durable else "NORMAL"))
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _postgresql(self) -> Engine:
+        arguments = {"connect_timeout": POOL_WAIT, "options": _OPTIONS, "application_name": "pathway-cds"}
+        return create_engine(
+            self._url, hide_parameters=True, pool_timeout=POOL_WAIT, pool_pre_ping=True, connect_args=arguments
+        )
 
 
 _DATABASES: WeakSet[Database] = WeakSet()
@@ -140,30 +197,6 @@ def _forget_all() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_all)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except PoolTimeoutError:
-        raise StorageError("every connection is in use") from None
-    except Exception as error:
-        # Names and codes only: messages of databases hold values.
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
-        if code is None and not isinstance(error, (SQLAlchemyError, OSError)):
-            raise
-        raise StorageError(str(code or type(cause).__name__)) from None
-
-
-def _sqlite(url: URL, durable: bool) -> Engine:
-    if url.database:
-        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_engine(url, hide_parameters=True, pool_timeout=POOL_WAIT, connect_args={"timeout": LOCK_WAIT})
-    event.listen(engine, "connect", partial(_prepare, "FULL" if durable else "NORMAL"))
-    event.listen(engine, "begin", _begin)
-    return engine
 
 
 def _prepare(synchronous: str, connection: sqlite3.Connection, _record: Any) -> None:
@@ -184,13 +217,3 @@ def _begin(connection: Connection) -> None:
     # A transaction that first reads and then writes would fail at once, not wait, if another wrote in between.
     reads = connection.get_execution_options().get("cds_read")
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _postgresql(url: URL) -> Engine:
-    return create_engine(
-        url,
-        hide_parameters=True,
-        pool_timeout=POOL_WAIT,
-        pool_pre_ping=True,
-        connect_args={"connect_timeout": POOL_WAIT, "options": _OPTIONS, "application_name": "pathway-cds"},
-    )

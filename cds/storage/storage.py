@@ -2,45 +2,127 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+from collections.abc import Sequence
 from hashlib import sha256
 
-from sqlalchemy import delete, select
+import structlog
 
+from cds.clients import Caller
+from cds.config import Settings
+from cds.errors import StorageError
+from cds.hooks.feedback import Feedback
+from cds.metrics import Metrics
 from cds.storage.database import Database
+from cds.storage.decision import Decision
+from cds.storage.feedback import store_feedback
+from cds.storage.inputs import Keeper
+from cds.storage.log import DecisionLog
+from cds.storage.place import check_place
+from cds.storage.prune import prune, prune_tokens
 from cds.storage.tables import tokens
 
-#: Seconds between two prunings of used tokens by one process, and the most rows that one of them deletes.
-_PRUNE_EVERY = 60
-_PRUNE_MOST = 500
+#: Seconds between two prunings by one process: of used tokens, and of all that is older than the site keeps.
+_TOKENS_EVERY = 60
+_ALL_EVERY = 3600
+
+_log = structlog.get_logger(__name__)
 
 
 class Storage:
-    """A database as its users see it. Nothing is opened until it is first used; each method raises StorageError."""
+    """The database as its users see it. Nothing is opened before it is needed. Safe for threads and forks."""
 
-    def __init__(self, url: str) -> None:
-        """`url` as SQLAlchemy writes it: `sqlite:///path` or `postgresql://user@host/name`."""
-        self._database = Database(url)
+    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
+        """Raises ConfigurationError for a key that is none, and a SQLite file on a disk of another machine."""
+        url = settings.database_url.get_secret_value()
+        self.keeper = Keeper(settings.keep_input, keys=settings.input_keys, mask=settings.mask)
+        self.database = Database(url)
         self._fast = Database(url, durable=False)
+        if self.database.file:
+            check_place(self.database.file)
+        self._metrics = metrics or Metrics()
+        self._keep_days = settings.keep_days
+        self._keep_comments = settings.keep_comments
         self._use = self._fast.written(self._fast.insert_new(tokens))
-        self._prune_at = 0.0
+        self._log = DecisionLog(self._fast, self.keeper, self._metrics, self._tidy)
+        self._tokens_at = self._all_at = 0.0
+
+    def prepare(self) -> None:
+        """Bring the schema up to date before the first call. Where the database cannot be used that is logged, for
+        cards are given without it; the first call that needs it tries again."""
+        try:
+            with self.database.reading():
+                pass
+        except StorageError as error:
+            self._failed("start", error)
+        self.close()
+
+    def problem(self) -> str | None:
+        """Why the database cannot be used at this moment; None: it can (security.md P4)."""
+        try:
+            if self.database.failed or self._fast.failed:
+                self.first_use("", secrets.token_hex(8), 0)  # only a write can tell that writes work again
+                self.database.failed = False  # it is the same one
+            else:
+                with self._fast.reading():
+                    pass
+        except StorageError as error:
+            return error.reason
+        return None
 
     def first_use(self, issuer: str, jti: str, expires: float) -> bool:
         """Whether the token `jti` of an issuer was not used before; from now until `expires`, in seconds since 1970, it
-        is. Of any number of processes that ask at once one is told True: the database decides (security.md J9)."""
+        is. Of any number of processes that ask at once one is told True: the database decides (security.md J9). Raises
+        StorageError."""
         token = sha256(f"{len(issuer)}:{issuer}{jti}".encode(errors="surrogatepass")).digest()
         now = time.time()
-        if now >= self._prune_at:
-            self._prune_at = now + _PRUNE_EVERY
-            self._prune_tokens(int(now))
-        return self._fast.run(self._use, {"token": token, "expires": int(expires) + 1}) == 1
+        if now >= self._tokens_at:
+            self._tokens_at = now + _TOKENS_EVERY
+            prune_tokens(self._fast, int(now))
+        return self._fast.run(self._use, (token, int(expires) + 1)) == 1
 
-    def _prune_tokens(self, now: int) -> None:
-        expired = select(tokens.c.token).where(tokens.c.expires < now).limit(_PRUNE_MOST)
-        with self._fast.writing() as connection:
-            connection.execute(delete(tokens).where(tokens.c.token.in_(expired)))
+    def add(self, decision: Decision) -> None:
+        """Log a decision, soon. This never fails and never waits."""
+        self._log.add(decision)
+
+    def flush(self) -> None:
+        """Write the decisions that wait. Raises StorageError."""
+        self._log.flush()
+
+    def add_feedback(self, caller: Caller, service: str, items: Sequence[Feedback]) -> None:
+        """Store what a client says about cards: all of it is on disk when this returns, each statement once, however
+        often it is made. Raises StorageError when nothing is stored (security.md P1, P2)."""
+        try:
+            unknown = self._store(caller, service, items)
+        except StorageError as error:
+            self._failed("feedback", error)
+            raise
+        for outcome in ("accepted", "overridden"):
+            if count := sum(item.outcome == outcome for item in items):
+                self._metrics.feedback(service, outcome, count)
+        if unknown:
+            self._metrics.feedback(service, "unknown-card", unknown)
 
     def close(self) -> None:
-        """Close what this process has opened."""
-        self._database.close()
+        """Write what waits, and close what this process has opened."""
+        self._log.close()
+        self.database.close()
         self._fast.close()
+
+    def _store(self, caller: Caller, service: str, items: Sequence[Feedback]) -> int:
+        try:
+            return store_feedback(self.database, caller, service, items, comments=self._keep_comments)
+        except StorageError as error:
+            if not error.lost:
+                raise
+            return store_feedback(self.database, caller, service, items, comments=self._keep_comments)
+
+    def _tidy(self) -> None:
+        if time.time() >= self._all_at:
+            self._all_at = time.time() + _ALL_EVERY
+            prune(self._fast, self._keep_days)
+
+    def _failed(self, operation: str, error: StorageError) -> None:
+        self._metrics.storage_failed(operation)
+        _log.error("storage-failed", operation=operation, reason=error.reason)

@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from cds.errors import Issue, NotFoundError, RequestError, UnauthenticatedError, operation_outcome
+from cds.errors import Issue, NotFoundError, RequestError, StorageError, UnauthenticatedError, operation_outcome
 from cds.web import calls
 from cds.web.answers import json_response
 from cds.web.logs import own_frames
@@ -19,7 +19,10 @@ _TEXTS = {
     405: Issue("not-supported", "The address does not take this method; the Allow header names those it takes"),
     413: Issue("too-long", "The request is too large"),
     415: Issue("not-supported", "The body must be application/json"),
+    503: Issue("transient", "The database cannot be used at the moment, and nothing was stored; send it again"),
 }
+#: Seconds until a client may try again what was not stored (security.md P3).
+_RETRY_AFTER = "5"
 _log = structlog.get_logger("cds.web")
 
 
@@ -28,6 +31,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(UnauthenticatedError, _unauthenticated)
     app.register_error_handler(RequestError, _refused)
     app.register_error_handler(NotFoundError, _not_found)
+    app.register_error_handler(StorageError, _unavailable)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _failed)
 
@@ -46,6 +50,12 @@ def _unauthenticated(error: UnauthenticatedError) -> Response:
 def _not_found(_error: NotFoundError) -> Response:
     calls.current().service = None  # what the caller made up is not logged
     return json_response(operation_outcome([_TEXTS[404]]), 404)
+
+
+def _unavailable(_error: StorageError) -> Response:
+    response = json_response(operation_outcome([_TEXTS[503]]), 503)
+    response.headers["Retry-After"] = _RETRY_AFTER
+    return response
 
 
 def _http(error: HTTPException) -> Response:

@@ -31,6 +31,7 @@ class Access(Enum):
 ACCESS = {
     "hooks.discovery": Access.DISCOVERY,
     "hooks.call": Access.CLIENT,
+    "hooks.feedback": Access.CLIENT,
     "fhirpath.any_release": Access.CLIENT,
     "fhirpath.release_5": Access.CLIENT,
     "cql.expression": Access.CLIENT,

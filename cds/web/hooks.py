@@ -1,4 +1,4 @@
-"""CDS Hooks over HTTP: `GET /cds-services` and `POST /cds-services/{id}` (cds-hooks.md A, B)."""
+"""CDS Hooks over HTTP: `GET /cds-services`, `POST /cds-services/{id}` and `.../feedback` (cds-hooks.md A, B, E)."""
 
 from __future__ import annotations
 
@@ -34,5 +34,12 @@ def blueprint(engine: HookEngine, settings: Settings) -> Blueprint:
         response = json_response(answer)
         response.headers["X-Content-Revision"] = engine.snapshot.revision
         return response
+
+    @routes.post("/cds-services/<service_id>/feedback")
+    def feedback(service_id: str) -> Response:
+        body = read_json_body(request.environ, limit)
+        calls.current().service = service_id
+        engine.run_feedback(service_id, body, calls.caller())
+        return json_response({})
 
     return routes

@@ -15,6 +15,7 @@ from cds.web.answers import json_response
 SUMMARIES = {
     "/cds-services": "Discovery: the decision support services (CDS Hooks)",
     "/cds-services/{service_id}": "Call a service with a hook request and get cards (CDS Hooks)",
+    "/cds-services/{service_id}/feedback": "Say what became of cards (CDS Hooks)",
     "/fhir/$fhirpath": "Evaluate a FHIRPath expression on a resource, R4 unless fhirVersion says otherwise",
     "/fhir/$fhirpath-r5": "Evaluate a FHIRPath expression on an R5 resource",
     "/fhir/$cql": "Evaluate a CQL expression",

@@ -33,6 +33,10 @@ class HookEngine(Protocol):
         """The answer to a call. Raises NotFoundError for an unknown service, RequestError for a call it refuses."""
         ...
 
+    def run_feedback(self, service_id: str, body: bytes, caller: Caller) -> None:
+        """Store what a client says about cards. Raises as run_hook, and StorageError when it is not stored."""
+        ...
+
 
 class FhirPathEngine(Protocol):
     """Answers calls of the operation `$fhirpath`."""

@@ -113,6 +113,9 @@ class Floor:
     def discovery(self) -> dict[str, Any]:
         return {"services": []}
 
+    def run_feedback(self, service_id: str, body: bytes, caller: Caller) -> None:
+        orjson.loads(body)
+
     def run_hook(self, service_id: str, body: bytes, caller: Caller) -> dict[str, Any]:
         orjson.loads(body)
         return self._cards

@@ -14,6 +14,7 @@ from tempfile import mkdtemp
 import psycopg
 import pytest
 
+from cds.config import Settings
 from cds.storage import Storage
 
 
@@ -46,6 +47,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def storage(database_url: str) -> Iterator[Storage]:
     """A storage in an empty database."""
-    opened = Storage(database_url)
+    opened = Storage(Settings(database_url=database_url))
     yield opened
     opened.close()

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from sqlalchemy import create_engine, func, make_url, select
 
+from cds.config import Settings
 from cds.storage import Storage
 from cds.storage.tables import tokens
 
@@ -21,7 +22,7 @@ def _soon() -> float:
 
 
 def _use(url: str) -> bool:
-    storage = Storage(url)
+    storage = Storage(Settings(database_url=url))
     try:
         return storage.first_use(ISSUER, "contested", _soon())
     finally:
@@ -42,7 +43,7 @@ def test_the_second_use_is_told_also_after_a_restart(storage: Storage, database_
     assert storage.first_use(ISSUER, "a", _soon())
     assert not storage.first_use(ISSUER, "a", _soon())
     storage.close()
-    again = Storage(database_url)
+    again = Storage(Settings(database_url=database_url))
     assert not again.first_use(ISSUER, "a", _soon())
     again.close()
 

@@ -16,6 +16,7 @@ from cds.config import Settings
 from cds.errors import NotFoundError
 from cds.fhirpath import operation
 from cds.fhirpath.question import Surroundings
+from cds.hooks import feedback
 from cds.hooks.request import parse
 from cds.web import create_app
 
@@ -42,6 +43,9 @@ class SmallEngine:
             raise NotFoundError(f"no service '{service_id}'")
         parse(body)
         return self.then()
+
+    def run_feedback(self, service_id: str, body: bytes, caller: Caller) -> None:
+        feedback.parse(body)
 
     def run_fhirpath(self, body: bytes, release: str) -> dict[str, Any]:
         return operation.answer(body, Surroundings(datetime(2026, 3, 3, tzinfo=UTC), UTC), release=release)

@@ -1,0 +1,147 @@
+"""The decision log: rows are handed over in memory, and a thread of each process writes them in batches. It never makes
+a call wait; what cannot be written is tried again, then given up and counted.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections import deque
+from collections.abc import Callable
+from threading import Event, Lock, Thread
+from weakref import WeakSet
+
+import structlog
+
+from cds.errors import StorageError
+from cds.metrics import Metrics
+from cds.storage.database import Database
+from cds.storage.decision import Decision
+from cds.storage.inputs import Keeper
+from cds.storage.tables import cards, decisions, inputs
+
+#: Seconds that rows gather before they are written together, and between attempts after one that failed.
+_GATHER = 0.5
+_WAIT = 5.0
+#: The most that is held while the database does not take it, in calls and in bytes of requests.
+_MOST = 10_000
+_MOST_BYTES = 64 << 20
+#: The most calls that are written in one transaction.
+_BATCH = 1_000
+
+_log = structlog.get_logger(__name__)
+
+
+class DecisionLog:
+    """Writes decisions behind the back of the calls. Safe for threads and forks; a fork begins with an empty one."""
+
+    def __init__(self, database: Database, keeper: Keeper, metrics: Metrics, tidy: Callable[[], None]) -> None:
+        """`keeper` makes requests unreadable; `tidy` is called now and then by the thread, between two batches."""
+        self._database = database
+        self._keeper = keeper
+        self._metrics = metrics
+        self._tidy = tidy
+        self._decisions = database.written(database.insert_new(decisions))
+        self._cards = database.written(database.insert_new(cards))
+        self._inputs = database.written(database.insert_new(inputs))
+        self._start_anew()
+        _LOGS.add(self)
+
+    def add(self, decision: Decision) -> None:
+        """Hand a decision over. It is in the database soon, or counted as lost."""
+        size = len(decision.body or b"")
+        if len(self._waiting) >= _MOST or self._bytes + size > _MOST_BYTES:
+            self._metrics.decisions_lost(1)
+            self._lost += 1
+            return
+        if size:
+            with self._counting:
+                self._bytes += size
+        self._waiting.append(decision)
+        if not self._something.is_set():
+            self._begin()
+
+    def flush(self) -> None:
+        """Write what waits, now. Raises StorageError."""
+        while self._waiting:
+            self._write()
+
+    def close(self) -> None:
+        """Write what waits and end the thread; what cannot be written is lost."""
+        self._closing = True
+        self._something.set()
+        self._hurry.set()
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+        try:
+            self.flush()
+        except StorageError:
+            self._metrics.decisions_lost(len(self._waiting))
+            _log.error("decisions-lost", count=self._lost + len(self._waiting))
+        atexit.unregister(self.close)
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._waiting: deque[Decision] = deque()
+        self._bytes = self._lost = 0
+        self._something, self._hurry = Event(), Event()
+        self._counting, self._writing = Lock(), Lock()
+        self._thread: Thread | None = None
+        self._closing = False
+
+    def _begin(self) -> None:
+        with self._counting:
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="decision-log", daemon=True)
+                self._thread.start()
+                atexit.register(self.close)
+        self._something.set()
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._something.wait()
+            self._hurry.wait(_GATHER)
+            self._something.clear()
+            try:
+                self.flush()
+                self._tidy()
+            except StorageError as error:
+                self._metrics.storage_failed("decision")
+                counts = {"waiting": len(self._waiting), "lost": self._lost}
+                _log.error("storage-failed", operation="decision", reason=error.reason, **counts)
+                self._lost = 0
+                self._hurry.wait(_WAIT)
+                self._something.set()
+
+    def _write(self) -> None:
+        with self._writing:
+            batch = [self._waiting[index] for index in range(min(_BATCH, len(self._waiting)))]
+            kept = [
+                (decision.row[0], self._keeper.form, self._keeper.unreadable(decision.body))
+                for decision in batch
+                if decision.body is not None
+            ]
+            self._database.run_many(
+                [
+                    (self._decisions, [decision.row for decision in batch]),
+                    (self._cards, [card for decision in batch for card in decision.cards]),
+                    (self._inputs, kept),
+                ]
+            )
+            size = 0
+            for _ in batch:
+                size += len(self._waiting.popleft().body or b"")
+            with self._counting:
+                self._bytes -= size
+
+
+_LOGS: WeakSet[DecisionLog] = WeakSet()
+
+
+def _start_all_anew() -> None:
+    for log in _LOGS:
+        log._start_anew()
+
+
+os.register_at_fork(after_in_child=_start_all_anew)

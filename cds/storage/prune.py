@@ -1,0 +1,55 @@
+"""Deletes what is older than the site keeps, a few rows at a time, so that nobody waits for it (security.md P8)."""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import delete, select
+
+from cds.storage.database import Database
+from cds.storage.tables import cards, decisions, feedback, inputs, tokens
+
+#: The most rows that one transaction deletes, and seconds in which others write between two.
+_MOST = 500
+_PAUSE = 0.01
+
+_DAY = 86_400
+
+
+def prune(database: Database, days: int) -> None:
+    """Delete decisions, with their cards and requests, and feedback of more than `days` ago. Raises StorageError."""
+    before = int((time.time() - days * _DAY) * 1000)
+    while _prune_decisions(database, before) == _MOST:
+        time.sleep(_PAUSE)
+    while _prune_feedback(database, before) == _MOST:
+        time.sleep(_PAUSE)
+
+
+def prune_tokens(database: Database, now: int) -> None:
+    """Delete some used tokens that expired before `now`. Raises StorageError."""
+    expired = select(tokens.c.token).where(tokens.c.expires < now).limit(_MOST)
+    with database.writing() as connection:
+        connection.execute(delete(tokens).where(tokens.c.token.in_(expired)))
+
+
+def _prune_decisions(database: Database, before: int) -> int:
+    old = select(decisions.c.id).where(decisions.c.at < before).order_by(decisions.c.at).limit(_MOST)
+    with database.writing() as connection:
+        found = connection.execute(old).scalars().all()
+        for column in (cards.c.decision, inputs.c.decision, decisions.c.id):
+            table = column.table
+            connection.execute(delete(table).where(column.in_(found)))
+    return len(found)
+
+
+def _prune_feedback(database: Database, before: int) -> int:
+    with database.writing() as connection:
+        last = connection.execute(
+            select(feedback.c.received)
+            .where(feedback.c.received < before)
+            .order_by(feedback.c.received)
+            .offset(_MOST - 1)
+        ).scalar()
+        bound = feedback.c.received < before if last is None else feedback.c.received <= last
+        deleted = connection.execute(delete(feedback).where(bound)).rowcount
+    return min(deleted, _MOST)

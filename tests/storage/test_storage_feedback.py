@@ -1,0 +1,107 @@
+"""Feedback in the database: each statement once, for the tenant it came from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import select
+from storage_support import CARD, caller, decision, feedback_item
+
+from cds.config import Settings
+from cds.metrics import Metrics
+from cds.storage import Storage
+from cds.storage.tables import feedback
+
+
+def rows(storage: Storage, *names: str) -> Sequence[Any]:
+    """Columns of all stored feedback, in the order of its moments."""
+    with storage.database.reading() as connection:
+        return connection.execute(select(*(feedback.c[name] for name in names)).order_by(feedback.c.outcome_at)).all()
+
+
+def counted(metrics: Metrics) -> Counter[str]:
+    """The feedback counter by outcome."""
+    families = text_string_to_metric_families(metrics.exposition().decode())
+    found: Counter[str] = Counter()
+    for sample in (sample for family in families for sample in family.samples if sample.name == "cds_feedback_total"):
+        found[sample.labels["outcome"]] += int(sample.value)
+    return found
+
+
+def test_an_item_is_stored_whole(storage: Storage) -> None:
+    """Outcome, moment, suggestions and coded reason are kept; a comment is not unless the site asks (E2, E4, E6)."""
+    item = feedback_item(
+        "overridden", reason=("http://s.example", "c"), comment="John Doe said no", suggestions=(CARD,)
+    )
+    storage.add_feedback(caller("a"), "pain", [item])
+    [row] = rows(storage, "tenant", "client", "card", "suggestions", "reason_system", "reason_code", "comment")
+    assert tuple(row) == ("a", "ehr-a", CARD, f'["{CARD}"]', "http://s.example", "c", None)
+
+
+def test_comments_are_kept_when_the_site_asks(database_url: str) -> None:
+    """What users write may be about the patient, so it is kept only by a setting (E9)."""
+    storage = Storage(Settings(database_url=database_url, keep_comments=True))
+    storage.add_feedback(caller("a"), "pain", [feedback_item("overridden", comment="wrong side")])
+    assert [tuple(row) for row in rows(storage, "comment")] == [("wrong side",)]
+    storage.close()
+
+
+def test_the_same_statement_is_one_row(storage: Storage) -> None:
+    """The same body from 8 threads, 100 times, is one row each; what came later about the card is another (security P1,
+    E2)."""
+    items = [feedback_item("overridden"), feedback_item("accepted", at=datetime(2026, 3, 3, tzinfo=UTC))]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: storage.add_feedback(caller("a"), "pain", items), range(100)))
+    assert [tuple(row) for row in rows(storage, "outcome")] == [("overridden",), ("accepted",)]
+
+
+def test_one_bad_row_leaves_none(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body is stored whole or not at all (security P1, P4)."""
+    import cds.storage.feedback as module
+
+    real = module._row
+
+    def broken(item: Any, *others: Any) -> dict[str, Any]:
+        return {**real(item, *others), **({"client": None} if item.outcome == "accepted" else {})}
+
+    monkeypatch.setattr(module, "_row", broken)
+    with pytest.raises(Exception, match="the database cannot be used"):
+        storage.add_feedback(caller("a"), "pain", [feedback_item("overridden"), feedback_item("accepted")])
+    monkeypatch.undo()
+    assert rows(storage, "card") == []
+
+
+def test_unknown_and_foreign_cards_are_stored_alike_and_counted(database_url: str) -> None:
+    """A card that we did not give, one of another tenant and one of another service look the same to the sender; the
+    item is the sender's own and is counted as about an unknown card (E9, security J13)."""
+    metrics = Metrics()
+    storage = Storage(Settings(database_url=database_url), metrics)
+    storage.add(decision(caller("a"), "pain", cards=[CARD]))
+    storage.flush()
+    storage.add_feedback(caller("b"), "pain", [feedback_item("overridden")])
+    storage.add_feedback(caller("a"), "other", [feedback_item("overridden")])
+    storage.add_feedback(caller("a"), "pain", [feedback_item("overridden", card=None)])
+    assert counted(metrics) == {"overridden": 3, "unknown-card": 3}
+    storage.add_feedback(caller("a"), "pain", [feedback_item("overridden")])
+    assert counted(metrics) == {"overridden": 4, "unknown-card": 3}
+    assert sorted(tuple(row) for row in rows(storage, "tenant", "service")) == [
+        ("a", "other"),
+        ("a", "pain"),
+        ("b", "pain"),
+    ]
+    storage.close()
+
+
+def test_many_cards_are_looked_up(storage: Storage) -> None:
+    """More items than one query asks for at once, all known."""
+    cards = [f"00000000-0000-4000-8000-{number:012d}" for number in range(1201)]
+    storage.add(decision(caller("a"), "pain", cards=cards))
+    storage.flush()
+    storage.add_feedback(caller("a"), "pain", [feedback_item("overridden", card=card) for card in cards])
+    assert len(rows(storage, "card")) == 1201
