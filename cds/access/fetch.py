@@ -16,7 +16,6 @@ from cds.access.breaker import Breaker, State
 from cds.access.budget import Allowance
 from cds.access.scopes import Scopes
 from cds.access.server import AccessError, Found, Lack, Server, next_link
-from cds.chart import Patient
 from cds.clients import Client, FhirServer
 from cds.config import Settings
 from cds.fhir import Resource
@@ -107,7 +106,6 @@ class Access:
         return Server(
             registered,
             request.authorization.token if request.authorization else None,
-            Patient(request.patient_id),
             budget=self._allowance.budget(),
             breaker=self._breaker(origin_of(parse_url(registered.url))),
             outbound=self._outbound,

@@ -11,7 +11,6 @@ from cds import fhir
 from cds.access.breaker import Breaker
 from cds.access.budget import Budget
 from cds.body import decode
-from cds.chart import Patient
 from cds.clients import FhirServer
 from cds.errors import FetchError, FetchReason, RequestError
 from cds.fhir import Resource
@@ -21,7 +20,7 @@ from cds.outbound import Limits, Outbound, Reply, join, origin_of, parse_url
 #: Why a request brought nothing, or pages are missing. Also in logs and metrics.
 Lack = Literal[
     "refused", "not-found", "failed", "timeout", "unreachable", "unreadable", "too-large", "blocked", "open-breaker",
-    "limit", "elsewhere", "loop", "foreign", "scope", "no-value", "not-registered", "no-token",
+    "limit", "elsewhere", "loop", "scope", "no-value", "not-registered", "no-token",
 ]  # fmt: skip
 
 _REASONS: Mapping[FetchReason, Lack] = {
@@ -69,14 +68,13 @@ class Found:
 
 
 class Server:
-    """A FHIR base URL, asked with one call's token about one patient, within one call's budget. The token is sent to
-    its origin only (security.md S4). Safe for threads."""
+    """A FHIR base URL, asked with one call's token and within its budget. The token is sent to its origin only
+    (security.md S4). Safe for threads."""
 
     def __init__(
         self,
         server: FhirServer,
         token: str | None,
-        patient: Patient,
         *,
         budget: Budget,
         breaker: Breaker,
@@ -85,7 +83,6 @@ class Server:
     ) -> None:
         self.origin = origin_of(parse_url(server.url))
         self._server = server
-        self._patient = patient
         self._budget = budget
         self._breaker = breaker
         self._outbound = outbound
@@ -127,9 +124,7 @@ class Server:
                 self._keep(page, entries)
         except AccessError as error:
             return whole.cut(error.lack)
-        # A server that answers with other patients' data did not understand the search: who knows what it left out.
-        foreign = any(map(self._patient.is_foreign, fhir.bundle_resources(whole.value)))
-        return whole.cut("foreign") if foreign else whole
+        return whole
 
     def _keep(self, page: Resource, entries: list[Any]) -> None:
         found = fhir.as_list(page.get("entry"))

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 from fhir_server_support import Record, ScriptedServer, closed_port, fhir, outcome, searchset, serving, timed
+from structlog.testing import capture_logs
 
 from cds.clients import Caller
 from cds.config import Settings
@@ -150,7 +151,8 @@ def test_drafts_win_over_the_servers_data(engine: Engine, record: Record, server
 
 
 def test_other_patients_data_is_dropped(engine: Engine, record: Record, server: ScriptedServer) -> None:
-    """P11, security F3: a server that ignores the patient in a search: nothing of others is judged."""
-    other = {**BACK_PAIN, "subject": {"reference": "Patient/p2"}}
-    record.resources = [PATIENT, other]
-    assert topics(cards(engine, body(f"{server.url}/fhir"))) in ([], ["data-missing"])
+    """P11, security F3: a server that ignores the patient in a search: nothing of others is judged, and it is told."""
+    record.resources = [PATIENT, {**BACK_PAIN, "subject": {"reference": "Patient/p2"}}]
+    with capture_logs() as logs:
+        assert cards(engine, body(f"{server.url}/fhir")) == []
+    assert [(line["event"], line["count"]) for line in logs] == [("foreign-resources-dropped", 1)]

@@ -464,15 +464,6 @@ def test_another_patient_is_no_answer(site: Site) -> None:
     assert fetched.lacking == {"patient": "unreadable"}
 
 
-def test_other_patients_data_makes_the_search_doubtful(site: Site) -> None:
-    """security F3, P11: a server that does not understand `patient` answers with everybody's; what it left out is
-    unknown. The chart drops what is foreign."""
-    site.record.faults["Condition"] = lambda _: fhir(searchset(one("Condition", "c0"), one("Condition", "x", "p2")))
-    fetched = site.call()
-    assert fetched.lacking == {"conditions": "foreign"}
-    assert states(fetched)["conditions"] == "partial c0 x"
-
-
 def test_an_outcome_among_the_matches_is_a_warning(site: Site) -> None:
     """P4: as an entry it says that data may be missing; it is no data itself."""
     warning = {"resource": outcome("incomplete"), "search": {"mode": "outcome"}}
