@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -60,6 +61,17 @@ def test_case(file: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 if "resource" in action:
                     resource = action["resource"]
                     get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+
+
+def test_each_decision_has_its_own_override_reasons_and_a_text_for_its_reviewer() -> None:
+    """Issue 5: the reasons to decide otherwise fit the decision, and a clinician can read what it does beside it."""
+    found = plans()
+    assert len(found) == 24
+    for plan in found:
+        decision = plan.parent.name
+        named = set(re.findall(r"ValueSet/(override-[a-z-]+)", plan.read_text()))
+        assert named == {f"override-{decision}"}
+        assert "No clinician has reviewed it yet." in (plan.parent / "README.md").read_text()
 
 
 def test_each_decision_has_cases_that_speak_and_cases_that_stay_silent() -> None:
