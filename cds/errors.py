@@ -27,8 +27,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Literal
 
-Severity = Literal["error", "warning"]
-IssueSeverity = Literal["error", "warning", "information"]
+#: A finding that is `information` says what was passed over; nothing has to be done about it.
+Severity = Literal["error", "warning", "information"]
+IssueSeverity = Severity
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -26,6 +26,8 @@ OVERRIDE_REASONS = EXTENSION_BASE + "override-reasons"
 DEFAULT_VALUE = EXTENSION_BASE + "default-value"
 EXPANSION_FILE = EXTENSION_BASE + "expansion-file"
 OPTIONAL_DATA = EXTENSION_BASE + "optional-data"
+CATALOGUE = EXTENSION_BASE + "catalogue"
+IGNORE_PROBLEM = EXTENSION_BASE + "ignore-problem"
 #: The standard extension that names an expression (FHIR extensions pack, `variable`).
 VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
 

@@ -17,6 +17,7 @@ LAYERS = (
     ("cds.expr",),
     ("cds.terminology", "cds.findings", "cds.code_lists", "cds.concept_maps", "cds.chart", "cds.definitions"),
     ("cds.apply", "cds.definitions.check"),
+    ("cds.lint",),
     ("cds.hooks", "cds.fhirpath", "cds.cql", "cds.operations"),
     ("cds.config", "cds.data", "cds.clients", "cds.metrics", "cds.outbound", "cds.access", "cds.storage", *_TOKENS),
     ("cds.service",),

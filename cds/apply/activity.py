@@ -11,7 +11,8 @@ from typing import Any
 
 from cds import fhir
 from cds.apply.kinds import ASKED, KINDS, Kind
-from cds.apply.path import parse_path, with_items
+from cds.apply.path import with_items
+from cds.definitions.paths import parse_path
 from cds.errors import EvaluationError, did_you_mean
 from cds.fhir import Resource, derived_id
 

@@ -1,20 +1,17 @@
-"""Sets the element that a dynamic value names, on a copy that shares everything else with the original.
+"""Sets the element that a dynamic value names (cds.definitions.paths), on a copy that shares everything else with the
+original.
 
-Paths are element names with constant indexes (`dosageInstruction[0].patientInstruction`), as FHIR R4 allows for
-PlanDefinition.action.dynamicValue.path, extensions by their url (`extension('http://...').valueCode`) and choices
-without their type (`medication[x]`), which the value then decides. The type model says what repeats; a value for one
-form of a choice element takes the place of the other forms.
+The type model says what repeats; a value for one form of a choice element takes the place of the other forms.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from cds import expr
-from cds.errors import EvaluationError, ExpressionSyntaxError
+from cds.definitions.paths import Segment
+from cds.errors import EvaluationError
 from cds.expr.elm.values import Tuple
 from cds.expr.types import PRIMITIVES, model
 from cds.fhir import Resource, is_id
@@ -27,42 +24,6 @@ _JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "unsignedInt": int,
     "decimal": (int, float),
 }
-
-_SEGMENT = re.compile(
-    r"(?P<name>[A-Za-z0-9]+)(?:\[(?:(?P<index>\d+)|(?P<choice>x))\]|\('(?P<url>[^']*)'\))?(?P<dot>\.|$)"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One step of a path: an element's JSON name and the index asked for, if any. `url` picks an extension, `choice`
-    says that the name lacks its type."""
-
-    name: str
-    index: int | None = None
-    url: str | None = None
-    choice: bool = False
-
-
-@lru_cache
-def parse_path(text: str) -> tuple[Segment, ...]:
-    """The segments of a path. Raises ExpressionSyntaxError at the column of the first segment that is not one."""
-    segments = []
-    start = 0
-    while True:
-        found = _SEGMENT.match(text, start)
-        if found is None:
-            raise ExpressionSyntaxError(
-                f"'{text[start:].partition('.')[0]}' is not an element name with an optional index",
-                line=1,
-                column=start + 1,
-                hint="write a path such as dosageInstruction[0].text",
-            )
-        index = found["index"]
-        segments.append(Segment(found["name"], int(index) if index else None, found["url"], bool(found["choice"])))
-        start = found.end()
-        if not found["dot"]:
-            return tuple(segments)
 
 
 def with_items(owner: dict[str, Any], kind: str, path: tuple[Segment, ...], items: list[Any]) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from typing import Any
 
 from cds import expr, fhir
 from cds.apply.activity import resource_template, unplaced
-from cds.apply.path import Segment, parse_path, with_value
+from cds.apply.path import with_value
 from cds.apply.scope import Expression, Scope, Scopes, Session
 from cds.apply.tree import AppliedAction
 from cds.apply.unusable import Unusable
 from cds.apply.walk import Walk
 from cds.definitions.constants import Constants, of_call, of_dynamic_value
 from cds.definitions.load import Document, in_memory
+from cds.definitions.paths import Segment, parse_path
 from cds.definitions.snapshot import Snapshot
 from cds.errors import DefinitionError, EvaluationError, ExpressionError, Location, NotFoundError
 from cds.expr.cql_expression import CqlExpression

@@ -87,7 +87,8 @@ class Node:
         """A text that must be one of `known`; reported with the nearest of them when it is not."""
         text = self.text()
         if text and text not in known:
-            hint = did_you_mean(text, known) or f"known here: {', '.join(sorted(known)[:24])}"
+            listed = f"known here: {', '.join(sorted(known)[:24])}" if known else f"the content defines no {what}"
+            hint = did_you_mean(text, known) or listed
             self.report("case-unknown", f"there is no {what} '{text}'", hint)
         return text
 

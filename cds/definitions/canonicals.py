@@ -8,7 +8,7 @@ from dataclasses import replace
 from cds import fhir
 from cds.definitions.cycles import cycles
 from cds.definitions.element import Element
-from cds.definitions.load import Document
+from cds.definitions.load import Document, joined
 from cds.definitions.registry import Registry
 from cds.definitions.scope import library_canonicals
 from cds.definitions.source import ElementPath
@@ -24,7 +24,7 @@ def check_canonicals(registry: Registry) -> Iterator[Problem]:
     for document in registry.documents:
         for path, canonical, kinds in references(document):
             if registry.find(canonical, *kinds) is None:
-                message = f"the {' or '.join(kinds)} {canonical} is not loaded"
+                message = f"the {joined(kinds)} {canonical} is not loaded"
                 hint = registry.hint(canonical, *kinds)
                 yield document.problem("canonical-unresolved", message, path, hint=hint)
     yield from _declared(registry)

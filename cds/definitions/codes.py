@@ -7,6 +7,8 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+from cds import fhir
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
@@ -27,6 +29,11 @@ CODES: dict[str, Code] = {
         "add `title:`",
     ),
     "action-type": Code("an action type that no card can carry", "`code: fire-event`", "use create, update or remove"),
+    "action-unreachable": Code(
+        "warning: an action whose hooks are none of those of the action above it",
+        "a trigger `order-sign` below one with `patient-view`",
+        "remove its trigger, or add the hook above",
+    ),
     "activity-kind": Code(
         "an ActivityDefinition whose kind makes no draft resource",
         "`kind: Medication`",
@@ -42,6 +49,24 @@ CODES: dict[str, Code] = {
         "a reference by canonical url leads to nothing that is loaded, or to the wrong type",
         "`library: [.../Library/comon]`",
         "correct the url, or add the definition",
+    ),
+    "card-documentation-missing": Code(
+        "warning: a card that cannot say where its advice comes from",
+        "an action with a title and no `documentation:`",
+        "add documentation with type, display and citation",
+    ),
+    "card-title-missing": Code(
+        "warning: an action that makes a resource and shows no card",
+        "`definitionCanonical:` without `title:`",
+        "add `title:`",
+    ),
+    "card-topic": Code(
+        "warning: a coding of an action's code without system or code, so that the card has no topic of its own",
+        "`code: [{coding: [{code: bed-rest}]}]`",
+        "add `system:` and `code:`",
+    ),
+    "code-never": Code(
+        "warning: an element compared with a code that it can never hold", "`status = 'actve'`", "correct the code"
     ),
     "code-system-unresolved": Code(
         "a value set wants all codes of a code system that is not loaded completely",
@@ -70,6 +95,11 @@ CODES: dict[str, Code] = {
     "concept-map-unsupported": Code(
         "a mapping that depends on more than the code", "`dependsOn`, `unmapped`", "list the codes"
     ),
+    "condition-constant": Code(
+        "warning: a condition that comes to the same for every patient",
+        "`exists X or true`",
+        "remove it, or ask for what it should depend on",
+    ),
     "condition-kind": Code("warning: a condition that is not evaluated", "`kind: start`", "use `kind: applicability`"),
     "content-missing": Code(
         "the content folder does not exist", "`--content no/such/folder`", "name a folder of definitions"
@@ -89,15 +119,32 @@ CODES: dict[str, Code] = {
         "`codeFilter: [{path: code, code: [...]}]`",
         "use one codeFilter with a valueSet, and filter the rest in an expression",
     ),
+    "define-unused": Code(
+        "warning: a define, function, parameter, value set or code that CQL declares and nothing uses",
+        "a define whose name is misspelt elsewhere",
+        "remove it, or correct the place that should use it",
+    ),
     "definition-cycle": Code(
         "plans name each other in a circle", "a plan whose action defines itself", "remove one of the references"
     ),
+    "definition-retired": Code(
+        "warning: a definition that is retired and loaded all the same",
+        "`status: retired`",
+        "set another status, or remove the file",
+    ),
+    "definition-unused": Code(
+        "warning: an ActivityDefinition or Library that nothing refers to",
+        "a mistyped `definitionCanonical:`",
+        "refer to it, or remove it",
+    ),
     "documentation-label-missing": Code(
-        "an action's documentation cites no row of the catalogue", "`type: citation` alone", "add `label: N05`"
+        "warning: an action's documentation cites no row, where the content has a catalogue",
+        "`type: citation` alone",
+        "add `label: N05`",
     ),
     "duplicate-key": Code("a name stands twice in one object", "`title:` twice", "keep one, or make it a list"),
     "dynamic-value-path": Code(
-        "a dynamic value has no path, or one that is not made of element names",
+        "a dynamic value has no path, or one of an element that is not there",
         "`path: action/title`",
         "write a path such as action.title or dosageInstruction[0].text",
     ),
@@ -112,7 +159,8 @@ CODES: dict[str, Code] = {
         "add language and expression",
     ),
     "expression-semantic": Code(
-        "an expression or a line of CQL parses, but a name, a function or its arguments do not exist or do not fit",
+        "an expression or a line of CQL parses, but a name, an element, a function or its arguments do not exist or do "
+        "not fit; or a condition that is no truth",
         "`%backPian.exists()`",
         "correct the name; define it in a library that the plan lists",
     ),
@@ -160,6 +208,14 @@ CODES: dict[str, Code] = {
     "hook-unknown": Code(
         "warning: a hook that cds-hooks.org does not publish", "`name: patient-veiw`", "correct the name"
     ),
+    "ignore-invalid": Code(
+        "warning: a comment or extension that should silence a problem, without a reason or with an unknown code",
+        "`# cds: ignore define-unused`",
+        "write `# cds: ignore define-unused: reason`",
+    ),
+    "ignore-unused": Code(
+        "warning: a comment or extension that silences nothing", "the problem was corrected", "remove it"
+    ),
     "json-syntax": Code("a file is not JSON", "a comma before `}`", "correct it at the marked column"),
     "library-content": Code(
         "the CQL or ELM of a library cannot be read",
@@ -175,9 +231,6 @@ CODES: dict[str, Code] = {
         "write the same name and version in both",
     ),
     "number-range": Code("a number that JSON readers cannot hold", "`1e999`", "write it as text in quotes"),
-    "override-reason-display": Code(
-        "an override reason without the text a clinician chooses it by", "`- code: other`", "add `display:`"
-    ),
     "overlay-kind": Code(
         "a definition in the overlay that is no terminology",
         "a PlanDefinition there",
@@ -186,13 +239,8 @@ CODES: dict[str, Code] = {
     "overlay-value-set": Code(
         "warning: a ValueSet of the overlay that adds to none of the content", "a mistyped url", "correct the url"
     ),
-    "plan-description-missing": Code(
-        "a plan that is a service has no description (warning when another plan collects it)",
-        "no `description:`",
-        "say what the service advises on",
-    ),
-    "plan-without-hook": Code(
-        "warning: a plan that no hook calls and no other plan collects", "no `trigger:`", "add a trigger"
+    "override-reason-display": Code(
+        "an override reason without the text a clinician chooses it by", "`- code: other`", "add `display:`"
     ),
     "parameters-file": Code(
         "the site's file of parameters cannot be read", "a file of several documents", "correct it"
@@ -205,14 +253,50 @@ CODES: dict[str, Code] = {
         "`shortTermDay: 21`",
         "correct the name",
     ),
+    "plan-description-missing": Code(
+        "a plan that is a service has no description (warning when another plan collects it)",
+        "no `description:`",
+        "say what the service advises on",
+    ),
+    "plan-without-hook": Code(
+        "warning: a plan that no hook calls and no other plan collects", "no `trigger:`", "add a trigger"
+    ),
+    "precheck-several": Code(
+        "warning: two recommended suggestions of which one may be taken: only the first is recommended",
+        "`precheckBehavior: yes` twice",
+        "keep one, or set `selectionBehavior: any`",
+    ),
     "resource-expected": Code("a file holds a list or text", "`- a`", "write one resource per file or document"),
     "resource-type-missing": Code(
         "a file names no resourceType (warning when it does not look like a definition)",
         "`resourcetype: Library`",
         "add resourceType",
     ),
+    "resource-type-other": Code(
+        "information: a resource that is no definition and is passed over, as SUSHI and examples leave them",
+        "an ImplementationGuide, a Patient",
+        "none; patients for tests belong into a folder named cases",
+    ),
     "resource-type-unknown": Code(
         "a resource that is not a kind of definition", "`resourceType: PlanDefinitoin`", "correct the type"
+    ),
+    "retrieve-unserved": Code(
+        "warning: data that no prefetch template can ask for, because its type is not searched by patient",
+        "`[Medication]`",
+        "retrieve what refers to it",
+    ),
+    "row-not-cited": Code(
+        "warning: a row of the catalogue that no action cites",
+        "a row without a decision",
+        "add documentation with that label",
+    ),
+    "row-unknown": Code(
+        "warning: a citation of a row that the catalogue does not have", "`label: N99`", "correct the label"
+    ),
+    "selection-behavior-missing": Code(
+        "warning: a card with several suggestions that does not say how many may be taken",
+        "two actions below one",
+        "add `selectionBehavior:` at-most-one, any or all",
     ),
     "service-id": Code(
         "the last part of a plan's url cannot be the id of a service, or is taken", "`.../back pain`", "change the url"
@@ -232,12 +316,20 @@ CODES: dict[str, Code] = {
     "valueset-empty": Code("a value set without codes", "`compose: {include: []}`", "list codes or name a CSV file"),
     "valueset-filter": Code("a value set uses a filter, which needs a server", "`op: is-a`", "list the codes"),
     "valueset-system-missing": Code("codes without a code system", "`concept:` without `system:`", "add `system:`"),
+    "valueset-unused": Code(
+        "warning: a value set that nothing refers to", "a mistyped `valueset` in CQL", "refer to it, or remove it"
+    ),
     "variable-cycle": Code("variables need each other", "%a uses %b, %b uses %a", "cut the circle"),
     "variable-duplicate": Code("one %name with two meanings in one place", "a variable `patient`", "rename one"),
     "variable-name": Code(
         "a parameter, data requirement, variable or for-each without a name that can be written as %name",
         "`id: back-pain`",
         "use letters, digits and _",
+    ),
+    "variable-unused": Code(
+        "warning: a variable or data requirement whose %name no expression mentions",
+        "`id: pain` and only `%pian`",
+        "remove it, or correct the expression",
     ),
     "yaml-alias": Code("an alias, which is not allowed", "`*common`", "write the content out"),
     "yaml-key": Code("a name that is not plain text", "`? [a]`", "write `name: value`"),
@@ -246,19 +338,42 @@ CODES: dict[str, Code] = {
 }
 
 
+_INTRODUCTION = f"""\
+# Problems `cds check` reports
+
+`file:line:column: code: message`, the line, and a hint. Codes are stable. All of them are errors that keep the service
+from starting, except those marked as warnings: what they find loads, and is probably not meant so.
+
+`cds check` exits with 0 when there is no error, with 1 when there is one (with `--strict` a warning, too), and with 2
+when it could not check. `--format json` gives a list of records with `code`, `severity`, `message`, `file`, `line`,
+`column`, `path` and `hint`; `--format github` annotations of a workflow run.
+
+## Silence a warning
+
+A comment with the code and a reason silences a warning on its line; on a line of its own, on the next one:
+
+```yaml
+# cds: ignore valueset-unused: sites add to it in their overlay
+url: https://example.org/fhir/ValueSet/pain
+precheckBehavior: "yes"  # cds: ignore precheck-several: the first that applies counts
+```
+
+CQL and FHIRPath have `//` instead of `#`. Where a file has no comments, the extension
+`{fhir.IGNORE_PROBLEM}` with `valueString: "code: reason"` does it for
+the element it is on and all below; on a Library for its CQL as well. A silence without a reason, and one that silences
+nothing, is a warning itself. Errors cannot be silenced.
+
+## Codes
+
+| code | meaning | example | remedy |
+| --- | --- | --- | --- |
+"""
+
+
 def as_markdown() -> str:
     """docs/problems.md."""
-    lines = [
-        "# Problems `cds check` reports",
-        "",
-        "`file:line:column: code: message`, the line, and a hint. Codes are stable. All of them are errors that stop",
-        "the service from starting, except those marked as warnings.",
-        "",
-        "| code | meaning | example | remedy |",
-        "| --- | --- | --- | --- |",
-        *(f"| `{name}` | {code.meaning} | {code.example} | {code.remedy} |" for name, code in sorted(CODES.items())),
-    ]
-    return "\n".join(lines) + "\n"
+    rows = (f"| `{name}` | {code.meaning} | {code.example} | {code.remedy} |\n" for name, code in sorted(CODES.items()))
+    return _INTRODUCTION + "".join(rows)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from cds import expr, fhir
 from cds.definitions.constants import Constants, of_call, of_dynamic_value, of_item
@@ -12,20 +12,27 @@ from cds.definitions.cycles import cycles
 from cds.definitions.element import Element
 from cds.definitions.extensions import check_name
 from cds.definitions.load import Document
+from cds.definitions.logic import SYNTAX_HINT
+from cds.definitions.name_types import ACTION, NameTypes, result_types, type_names
+from cds.definitions.paths import parse_path, unknown_element
 from cds.definitions.registry import Registry
 from cds.definitions.scope import (
     CALL_NAMES,
     defined_names,
     for_each_name,
     libraries_of,
+    library_canonicals,
     library_names,
     logic_of,
-    scope_of,
 )
+from cds.definitions.shapes import OPEN, Fault, Shape, faults, result_shape, shape_of
 from cds.definitions.source import ElementPath
 from cds.errors import ExpressionError, ExpressionSemanticError, ExpressionSyntaxError, Problem
-from cds.expr.cql.types import ANY, Type
+from cds.expr.cql.types import ANY
 from cds.expr.cql_expression import LANGUAGES, CqlScope
+from cds.expr.lexer import place as place_of
+from cds.expr.lexer import semantic_error
+from cds.expr.types import model
 from cds.terminology import Terminology
 
 LANGUAGE = "text/fhirpath"
@@ -34,7 +41,8 @@ KINDS = frozenset({"PlanDefinition", "ActivityDefinition", "Library"})
 
 _VALUE_SET_LITERAL = re.compile(r"\bmemberOf\(\s*'([^'\\]*)'\s*\)")
 _NAMES_SHOWN = 20
-_PATH = re.compile(r"%?[A-Za-z]+(\[[0-9]+\])?(\.[A-Za-z]+(\[[0-9]+\])?)*")
+#: What expressions are evaluated on, save those that ask for %context.
+_FOCUS = "Patient"
 
 
 def check_expressions(registry: Registry, terminology: Terminology) -> Iterator[Problem]:
@@ -42,32 +50,47 @@ def check_expressions(registry: Registry, terminology: Terminology) -> Iterator[
     for document in registry.documents:
         if document.kind in KINDS:
             yield from _names(document, registry)
-            names = _names_of(document, registry)
-            for element, scope in _expressions(Element.root(document), names, names):
-                yield from _expression(element, scope)
-                yield from _literals(element, registry, terminology)
-            yield from _dynamic_values(Element.root(document))
+            yield from _dynamic_values(Element.root(document), registry)
+    for element, scope in expressions(registry):
+        yield from _expression(element, scope)
+        yield from _literals(element, registry, terminology)
     yield from _circles(registry)
+
+
+def expressions(registry: Registry) -> Iterator[tuple[Element, Names]]:
+    """Every Expression of the definitions with the names it sees."""
+    types = NameTypes(registry)
+    for document in registry.documents:
+        if document.kind in KINDS:
+            names = _names_of(document, registry, types)
+            yield from _expressions(Element.root(document), names, names)
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What an expression sees: `variables` in FHIRPath, `constants` and the libraries of `cql` in CQL. `cql` is None
-    where one of these does not compile."""
+    """What an expression sees: `types` and `shapes` of its `%names` in FHIRPath, `constants` and the libraries of `cql`
+    in CQL. `cql` is None where one of these is not loaded or does not compile."""
 
-    variables: frozenset[str]
+    types: Mapping[str, str]
+    shapes: Mapping[str, Shape]
     constants: Constants
     cql: CqlScope | None
 
-    def within(self, constants: Constants) -> Names:
+    def within(self, constants: Constants, types: Mapping[str, str], shapes: Mapping[str, Shape]) -> Names:
         """With more `%names`."""
-        return replace(self, variables=self.variables | set(constants), constants={**self.constants, **constants})
+        return Names({**self.types, **types}, {**self.shapes, **shapes}, {**self.constants, **constants}, self.cql)
 
 
-def _names_of(document: Document, registry: Registry) -> Names:
+def _names_of(document: Document, registry: Registry, known: NameTypes) -> Names:
     libraries = logic_of(document.resource, registry)
-    cql = registry.logic.scope(libraries) if registry.logic.is_sound(libraries) else None
-    return Names(scope_of(document.resource, registry), of_call(), cql)
+    found = (registry.find(canonical, "Library") for _, canonical in library_canonicals(document.resource))
+    is_sound = all(found) and registry.logic.is_sound(libraries)
+    cql = registry.logic.scope(libraries) if is_sound else None
+    types = known.of(document.resource)
+    logic = [own for library in libraries for own in registry.logic.names(library).items()]
+    shapes = {name: Shape(frozenset(kinds.split("|"))) for name, kinds in types.items() if kinds}
+    shapes |= {name: shape for name, own in logic if (shape := shape_of(own.type, "")).elements is not None}
+    return Names(types, shapes, of_call(), cql)
 
 
 def _expressions(element: Element, names: Names, outer: Names) -> Iterator[tuple[Element, Names]]:
@@ -77,9 +100,9 @@ def _expressions(element: Element, names: Names, outer: Names) -> Iterator[tuple
         member = child.path[len(element.path)]
         if member == "action":
             bound = for_each_name(child.value)
-            yield from _expressions(child, names.within({bound: _item(child, names)}) if bound else names, names)
+            yield from _expressions(child, _repeated(child, bound, names) if bound else names, names)
         elif member == "dynamicValue":
-            inner = names.within(of_dynamic_value())
+            inner = names.within(of_dynamic_value(), ACTION, {})
             yield from _expressions(child, inner, inner)
         elif member == "extension" and child.text("url") == fhir.FOR_EACH:
             yield from _expressions(child, outer, outer)
@@ -89,10 +112,18 @@ def _expressions(element: Element, names: Names, outer: Names) -> Iterator[tuple
             yield from _expressions(child, names, names)
 
 
-def _item(action: Element, names: Names) -> Type:
-    """The type of what the action is repeated for."""
+def _repeated(action: Element, name: str, names: Names) -> Names:
+    """The names within an action that is repeated, `name` for the item."""
     found = (fhir.extension(action.value, fhir.FOR_EACH) or {}).get("valueExpression")
-    return of_item(found, names.cql, names.constants) if names.cql and isinstance(found, dict) else ANY
+    if not isinstance(found, dict) or names.cql is None:
+        return names.within({name: ANY}, {name: ""}, {name: OPEN})
+    kind = of_item(found, names.cql, names.constants)
+    if found.get("language") in LANGUAGES:
+        own = type_names(kind)
+        return names.within({name: kind}, {name: own}, {name: shape_of(kind, own)})
+    types = result_types(found, names.types)
+    shape = result_shape(expr.compile(found["expression"]).tree, names.shapes) if types is not None else OPEN
+    return names.within({name: kind}, {name: types or ""}, {name: shape})
 
 
 def _expression(element: Element, names: Names) -> Iterator[Problem]:
@@ -110,23 +141,48 @@ def _expression(element: Element, names: Names) -> Iterator[Problem]:
         except ExpressionError as error:
             code = "expression-syntax" if isinstance(error, ExpressionSyntaxError) else "expression-semantic"
             place = element.document.locate_in_text((*element.path, "expression"), error.line, error.column)
-            remedy = error.hint or _names_hint(text, error, names.variables)
+            remedy = error.hint or _names_hint(text, error, frozenset(names.types))
+            remedy = remedy or (SYNTAX_HINT if code == "expression-syntax" else None)
             yield element.document.problem(code, error.message, place, hint=remedy)
 
 
 def _compile(element: Element, text: str, language: str, names: Names) -> None:
     """Compile an expression in any language. Raises ExpressionError."""
-    if language == LANGUAGE:
-        expr.compile(text, language, variables=names.variables if names.cql else None)
-    elif names.cql is not None:
-        compiled = names.cql.compile(text, language, names.constants)
-        if "condition" in element.path[-3:] and str(compiled.type) not in _TRUTHS:
-            message = f"a condition is true, false or null, and this is {compiled.type}"
-            raise ExpressionSemanticError(message, line=1, column=1, hint="compare it, or ask whether it exists")
+    is_condition = "condition" in element.path[-3:]
+    if names.cql is None:
+        if language == LANGUAGE:
+            expr.compile(text, language)
+    elif language == LANGUAGE:
+        path = expr.compile(text, language, variables=names.types, focus=_focus(text))
+        for fault in fhirpath_faults(path, names):
+            if fault.kind == "element":
+                raise semantic_error(text, fault.at, fault.message, fault.hint)
+        if is_condition and path.types and not path.types <= _FHIRPATH_TRUTHS:
+            raise _no_truth(" or ".join(sorted(path.types)))
+    else:
+        kind = str(names.cql.compile(text, language, names.constants).type)
+        if is_condition and kind not in _TRUTHS:
+            raise _no_truth(kind)
 
 
-#: The types a condition in CQL may have.
+#: The types a condition may have, in CQL and in FHIRPath.
 _TRUTHS = ("System.Boolean", "FHIR.boolean", "System.Any")
+_FHIRPATH_TRUTHS = frozenset({"System.Boolean", "boolean"})
+
+
+def _no_truth(kinds: str) -> ExpressionSemanticError:
+    message = f"a condition is true, false or unknown, and this is {kinds}"
+    return ExpressionSemanticError(message, line=1, column=1, hint="compare it, or ask whether it exists")
+
+
+def _focus(text: str) -> str | None:
+    return None if "%context" in text else _FOCUS
+
+
+def fhirpath_faults(compiled: expr.Expression, names: Names) -> list[Fault]:
+    """What the compiler does not tell of an expression in FHIRPath whose names these are."""
+    focus = _focus(compiled.text)
+    return faults(compiled.tree, names.shapes, Shape(frozenset({focus})) if focus else OPEN)
 
 
 def _names_hint(text: str, error: ExpressionError, names: frozenset[str]) -> str | None:
@@ -140,30 +196,60 @@ def _names_hint(text: str, error: ExpressionError, names: frozenset[str]) -> str
 def _literals(element: Element, registry: Registry, terminology: Terminology) -> Iterator[Problem]:
     """Value sets named by `memberOf('...')` that are not loaded: the expression would be unknown for every patient."""
     text = element.text("expression") or ""
-    for found in _VALUE_SET_LITERAL.finditer(text):
-        canonical = found.group(1)
+    for canonical, at in value_set_literals(text):
         if terminology.expansion(canonical) is None:
-            line = text.count("\n", 0, found.start(1)) + 1
-            column = found.start(1) - (text.rfind("\n", 0, found.start(1)) + 1) + 1
-            place = element.document.locate_in_text((*element.path, "expression"), line, column)
+            place = element.document.locate_in_text((*element.path, "expression"), *place_of(text, at))
             message = f"the ValueSet {canonical} is not loaded"
             hint = registry.hint(canonical, "ValueSet")
             yield element.document.problem("canonical-unresolved", message, place, hint=hint)
 
 
-def _dynamic_values(element: Element) -> Iterator[Problem]:
+def value_set_literals(text: str) -> Iterator[tuple[str, int]]:
+    """The value sets that an expression names in `memberOf('...')`, each with its offset."""
+    return ((found.group(1), found.start(1)) for found in _VALUE_SET_LITERAL.finditer(text))
+
+
+def _dynamic_values(owner: Element, registry: Registry) -> Iterator[Problem]:
     """Dynamic values need a path that can be set and an expression."""
-    for child in element.children():
-        if child.path[len(element.path)] == "dynamicValue":
-            path = child.text("path")
-            if path is None:
-                yield child.problem("dynamic-value-path", "the dynamic value has no path", hint="add `path:`")
-            elif not _PATH.fullmatch(path):
-                hint = "write a path such as action.title or dosageInstruction[0].text"
-                yield child.problem("dynamic-value-path", f"'{path}' is not an element path", "path", hint=hint)
-            if not isinstance(child.value.get("expression"), dict):
-                yield child.problem("expression-missing", "the dynamic value has no expression", hint=_EXPRESSION_HINT)
-        yield from _dynamic_values(child)
+    for child in owner.each("dynamicValue"):
+        path = child.text("path")
+        if path is None:
+            yield child.problem("dynamic-value-path", "the dynamic value has no path", hint="add `path:`")
+        else:
+            yield from _path(child, path, _set_type(owner, path, registry))
+        if not isinstance(child.value.get("expression"), dict):
+            yield child.problem("expression-missing", "the dynamic value has no expression", hint=_EXPRESSION_HINT)
+    for action in owner.each("action"):
+        yield from _dynamic_values(action, registry)
+
+
+def _path(value: Element, path: str, kind: str | None) -> Iterator[Problem]:
+    """A path that is none, or that a resource of type `kind` does not have."""
+    try:
+        segments = parse_path(path.removeprefix("%").removeprefix("action.").removeprefix("resource."))
+    except ExpressionError as error:
+        message = f"'{path}' is not an element path"
+        yield value.problem("dynamic-value-path", message, "path", hint=error.hint)
+        return
+    found = unknown_element(kind, segments) if kind and kind in model() else None
+    if found:
+        yield value.problem("dynamic-value-path", found[0], "path", hint=found[1])
+
+
+def _set_type(owner: Element, path: str, registry: Registry) -> str | None:
+    """The type whose element a dynamic value sets, None where it is open: of the action, of what its activity makes, or
+    of the draft it is about."""
+    if path.removeprefix("%").startswith("action."):
+        return "PlanDefinitionAction"
+    maker = owner
+    if owner.path:
+        if any(owner.extensions(fhir.TARGET)):
+            return None
+        document = registry.find(owner.text("definitionCanonical") or "", "ActivityDefinition")
+        if document is None:
+            return None if "definitionCanonical" in owner.value else "PlanDefinitionAction"
+        maker = Element.root(document)
+    return None if "extension" in maker.value else maker.text("kind")
 
 
 _EXPRESSION_HINT = f"add expression: {{language: {LANGUAGE}, expression: ...}}"

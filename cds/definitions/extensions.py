@@ -20,6 +20,8 @@ VALUES: dict[str, str | None] = {
     fhir.EXPANSION_FILE: "valueUrl",
     fhir.OPTIONAL_DATA: "valueBoolean",
     fhir.DEFAULT_VALUE: None,
+    fhir.CATALOGUE: "valueBoolean",
+    fhir.IGNORE_PROBLEM: "valueString",
 }
 #: Extensions whose expression defines a `%name`.
 NAMING = (fhir.FOR_EACH, fhir.VARIABLE)

@@ -14,6 +14,12 @@ MAX_FILES = 10_000
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 #: Scenario files live in folders of this name; they are read by the case runner, not by the loader.
 CASES_FOLDER = "cases"
+#: A SUSHI project has this file at its root; then definitions stand in these folders only, and CQL in that one.
+SUSHI_CONFIG = "sushi-config.yaml"
+SUSHI_FOLDERS = ("fsh-generated/resources", "input/resources", "input/vocabulary")
+SUSHI_CQL = "input/cql"
+#: What SUSHI writes beside its resources.
+_SUSHI_INDEX = "fsh-index.json"
 
 
 class ContentFolder:
@@ -27,7 +33,8 @@ class ContentFolder:
 
     def definitions(self) -> tuple[list[Path], list[Problem]]:
         """The `*.yaml`, `*.yml` and `*.json` files below the root in name order, and what is wrong with the folder.
-        Folders named `cases` and names that begin with a dot are left out."""
+        Folders named `cases` and names that begin with a dot are left out; of a SUSHI project only the folders with
+        resources count."""
         if not self._root.is_dir():
             message = "the content folder does not exist or is not a folder"
             return [], [_problem("content-missing", self._root, message, "name a folder of definitions")]
@@ -69,6 +76,12 @@ class ContentFolder:
             total.update(name.encode("utf-8", "surrogateescape") + b"\0" + digest)
         return total.hexdigest()[:16]
 
+    def locate(self, origin: Path, name: str) -> Path:
+        """The file `name` beside the definition in `origin`; if it is not there, among the CQL of a SUSHI project."""
+        beside = origin.parent / name
+        shared = self._root / SUSHI_CQL / name
+        return shared if not beside.exists() and shared.exists() else beside
+
     def holds(self, path: Path) -> bool:
         """Whether `path` was found in this folder."""
         return path.is_relative_to(self._root)
@@ -80,10 +93,15 @@ class ContentFolder:
         return path.relative_to(self._root) if path.is_relative_to(self._root) else path
 
     def _walk(self) -> Iterator[Path]:
-        for folder, folders, names in os.walk(self._root):
+        is_project = (self._root / SUSHI_CONFIG).is_file()
+        for start in [self._root / name for name in SUSHI_FOLDERS] if is_project else [self._root]:
+            yield from self._below(start)
+
+    def _below(self, start: Path) -> Iterator[Path]:
+        for folder, folders, names in os.walk(start):
             linked = [name for name in folders if Path(folder, name).is_symlink() and not name.startswith(".")]
             folders[:] = sorted(name for name in folders if name != CASES_FOLDER and not name.startswith("."))
-            definitions = (name for name in names if Path(name).suffix in SUFFIXES and not name.startswith("."))
+            definitions = (name for name in names if _is_definition(name))
             yield from (Path(folder, name) for name in sorted([*definitions, *linked]))
 
     def _refusal(self, path: Path) -> Problem | None:
@@ -102,6 +120,10 @@ class ContentFolder:
 
     def _at(self, path: Path, code: str, message: str, hint: str | None = None) -> Problem:
         return _problem(code, self.shown(path), message, hint)
+
+
+def _is_definition(name: str) -> bool:
+    return Path(name).suffix in SUFFIXES and not name.startswith(".") and name != _SUSHI_INDEX
 
 
 def _problem(code: str, path: Path, message: str, hint: str | None = None) -> Problem:

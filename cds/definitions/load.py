@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cds.definitions.files import ContentFolder
+from cds.definitions.files import CASES_FOLDER, ContentFolder
 from cds.definitions.read_json import read_json
 from cds.definitions.read_yaml import read_yaml
 from cds.definitions.source import ElementPath, Place, ReadError, SourceText, clipped
 from cds.errors import DefinitionError, Location, Problem, Severity, did_you_mean
+from cds.expr.types import model
 from cds.fhir import Resource
 
 #: The resource types that content is made of.
 KINDS = ("PlanDefinition", "ActivityDefinition", "Library", "ValueSet", "CodeSystem", "ConceptMap", "Questionnaire")
 
+_OTHER = "resource-type-other"
 _DEFINITION_HINTS = frozenset({"url", "status", "id"})
 
 
@@ -118,7 +121,20 @@ def load_folder(folder: ContentFolder) -> tuple[list[Document], list[Problem]]:
                 problems.append(found)
             else:
                 documents.append(found)
-    return documents, problems
+    return documents, _gathered(problems)
+
+
+def _gathered(problems: list[Problem]) -> list[Problem]:
+    """The notes on resources that are no definitions as one per type: a folder may hold hundreds."""
+    alike = Counter(problem.message for problem in problems if problem.code == _OTHER)
+    found: list[Problem] = []
+    for problem in problems:
+        count = alike.pop(problem.message, 0) if problem.code == _OTHER else 1
+        if count > 1:
+            found.append(replace(problem, message=f"{problem.message}: this one and {count - 1} more"))
+        elif count:
+            found.append(problem)
+    return found
 
 
 def _documents(content: bytes, path: Path, shown: Path) -> Iterator[Document | Problem]:
@@ -199,15 +215,17 @@ def _without_type(unit: _Unit, value: dict[str, Any]) -> Problem:
         hint = "did you mean 'resourceType'?"
         return unit.problem("resource-type-missing", f"'{similar[0]}' is not 'resourceType'", None, hint)
     looks_like = bool(_DEFINITION_HINTS & value.keys())
-    hint = f"add resourceType: {_joined(KINDS)}"
+    hint = f"add resourceType: {joined(KINDS)}"
     severity: Severity = "error" if looks_like else "warning"
     return unit.problem("resource-type-missing", "no resourceType: the file is not loaded", None, hint, severity)
 
 
 def _unknown_type(unit: _Unit, kind: Any) -> Problem:
     place = unit.place.children["resourceType"]
-    hint = did_you_mean(kind, (*KINDS, "Bundle")) if isinstance(kind, str) else None
-    hint = hint or f"content is made of {_joined(KINDS)}; put patients' resources into a folder named cases"
+    if isinstance(kind, str) and kind in model().resources:
+        hint = f"content is made of {joined(KINDS)}; patients for tests belong into a folder named {CASES_FOLDER}"
+        return unit.problem(_OTHER, f"{kind} resources are not loaded", place, hint, "information")
+    hint = (did_you_mean(kind, (*KINDS, "Bundle")) if isinstance(kind, str) else None) or f"write {joined(KINDS)}"
     return unit.problem("resource-type-unknown", f"{kind!r} is not a type of definition", place, hint)
 
 
@@ -228,6 +246,7 @@ def _nested(unit: _Unit) -> Problem:
     return unit.problem("bundle-type", "a Bundle inside a Bundle is not read", None, "list its resources instead")
 
 
-def _joined(names: Iterable[str]) -> str:
+def joined(names: Iterable[str]) -> str:
+    """`A`, `A or B`, `A, B or C`."""
     *first, last = names
-    return f"{', '.join(first)} or {last}"
+    return f"{', '.join(first)} or {last}" if first else last

@@ -30,6 +30,8 @@ from cds.expr.libraries import Libraries
 from cds.fhir import Resource
 
 CQL, ELM = "text/cql", "application/elm+json"
+#: What to do about a fault of syntax that says no more.
+SYNTAX_HINT = "correct it here, or what stands before it"
 #: The define that `context Patient` brings; expressions call it %patient.
 CONTEXT = "Patient"
 
@@ -68,7 +70,8 @@ class Source:
         code = found.code if found.code == "expression-syntax" else "expression-semantic"
         message = f"at {line}:{column} of the CQL: {found.message}" if self.inline and line else found.message
         own = self.text.printable_line(line) if line and not self.inline else None
-        return Problem(code, clipped(message), location, found.hint, found.severity, own)
+        hint = found.hint or (SYNTAX_HINT if code == "expression-syntax" else None)
+        return Problem(code, clipped(message), location, hint, found.severity, own)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,11 +81,12 @@ class Logic:
     libraries: Libraries = field(default_factory=Libraries)
     sources: Mapping[int, Source] = field(default_factory=dict)
     compiled: Mapping[int, Library] = field(default_factory=dict)
+    unreadable: frozenset[int] = frozenset()
     _scopes: dict[tuple[tuple[str, str | None], ...], CqlScope] = field(default_factory=dict)
 
     def has(self, resource: Resource) -> bool:
         """True when a Library carries CQL or ELM, sound or not."""
-        return id(resource) in self.sources
+        return id(resource) in self.sources or id(resource) in self.unreadable
 
     def is_sound(self, resources: Iterable[Resource]) -> bool:
         """False when the CQL of one of these Libraries has problems: what needs it cannot be judged."""
@@ -143,16 +147,18 @@ def read_logic(
     Of a Library that has both, `prefer_elm` takes the ELM. FHIRHelpers is built in: its text is not read."""
     problems: list[Problem] = []
     sources: dict[int, Source] = {}
+    unreadable: set[int] = set()
     for document in documents:
         if document.kind == "Library" and document.resource.get("name") != FHIR_HELPERS:
             try:
                 source = _source(document, folder, (ELM, CQL) if prefer_elm else (CQL, ELM))
             except DefinitionError as error:
                 problems += error.problems
+                unreadable.add(id(document.resource))
             else:
                 if source is not None:
                     sources[id(document.resource)] = source
-    if not sources:
+    if not sources and not unreadable:
         return base, problems
     libraries = Libraries(_finder(sources.values(), base.sources.values()))
     compiled: dict[int, Library] = {}
@@ -161,7 +167,8 @@ def read_logic(
             compiled[key] = _compiled(source, libraries)
         except DefinitionError as error:
             problems += error.problems
-    return Logic(libraries, {**base.sources, **sources}, {**base.compiled, **compiled}), problems
+    unreadable |= base.unreadable
+    return Logic(libraries, {**base.sources, **sources}, {**base.compiled, **compiled}, frozenset(unreadable)), problems
 
 
 def _key(resource: Resource) -> tuple[str, str | None]:
@@ -218,31 +225,45 @@ def _misnamed(source: Source, library: Library) -> Iterator[Problem]:
             yield source.document.problem("library-name", message, (what,), hint="write the same in both")
 
 
+#: How the content of a Library in a SUSHI project names its CQL: the IG publisher loads it from input/cql.
+_LOADED = "ig-loader-"
+
+
+def _kind(content: Element) -> str:
+    """The media type of a content, without its parameters."""
+    if (content.text("id") or "").startswith(_LOADED) and "contentType" not in content.value:
+        return CQL
+    return (content.text("contentType") or "").partition(";")[0].strip()
+
+
 def _source(document: Document, folder: ContentFolder, kinds: tuple[str, str]) -> Source | None:
     """The content of a Library that is of the first of `kinds`, else of the second, else None. Raises DefinitionError
     when it cannot be read."""
     contents = list(Element.root(document).each("content"))
     for wanted in kinds:
         for content in contents:
-            if (content.text("contentType") or "").partition(";")[0].strip() == wanted:
+            if _kind(content) == wanted:
                 return _read(content, wanted, folder)
     return None
 
 
 def _read(content: Element, kind: str, folder: ContentFolder) -> Source:
     data, url = content.text("data"), content.text("url")
+    member = "url"
+    if data is None and url is None and (identifier := content.text("id") or "").startswith(_LOADED):
+        url, member = identifier.removeprefix(_LOADED), "id"
     if data is not None:
         try:
             raw, file = base64.b64decode(data, validate=True), content.document.file
         except (binascii.Error, ValueError):
             raise _unreadable(content, "data", "the data is not base64") from None
     elif url is not None:
-        path = content.document.origin.parent / url
+        path = folder.locate(content.document.origin, url)
         try:
             raw, file = folder.read(path), folder.shown(path)
         except DefinitionError as error:
             fault = error.problems[0]
-            found = content.problem(fault.code, f"{url}: {fault.message}", "url", hint=_BESIDE)
+            found = content.problem(fault.code, f"{url}: {fault.message}", member, hint=_HINTS[member])
             raise DefinitionError([found]) from None
     else:
         raise _unreadable(content, "contentType", "the content has neither url nor data")
@@ -257,7 +278,10 @@ def _read(content: Element, kind: str, folder: ContentFolder) -> Source:
     return Source(content, code, SourceText(text), file, inline=data is not None)
 
 
-_BESIDE = "name a file beside the Library, or below its folder"
+_HINTS = {
+    "url": "name a file beside the Library, or below its folder",
+    "id": "the CQL of a SUSHI project is found in input/cql when the content is the folder of sushi-config.yaml",
+}
 
 
 def _unreadable(content: Element, member: str, message: str) -> DefinitionError:

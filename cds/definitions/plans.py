@@ -10,7 +10,7 @@ from cds.definitions.canonicals import actions
 from cds.definitions.element import Element
 from cds.definitions.load import Document
 from cds.definitions.registry import Registry
-from cds.errors import Problem, Severity, did_you_mean
+from cds.errors import Problem, Severity, did_you_mean, nearest
 from cds.terminology import Terminology
 
 #: cds-hooks.md C6 and L1: fewer than 140 code points.
@@ -177,12 +177,11 @@ def _action(action: Element) -> Iterator[Problem]:
     dynamic = {path.removeprefix("%").removeprefix("action.") for path in paths}
     shows = {"title", "action", "definitionCanonical"} & action.value.keys() or "title" in dynamic
     changes = any(action.extensions(fhir.TARGET)) and "description" in action.value
-    if not shows and not changes:
+    if not shows and not changes and nearest("title", action.value) is None:
         message = "the action has no title, no actions below it and no definition: it shows nothing"
         yield action.problem("action-title-missing", message, hint="add `title:`")
     yield from _triggers(action)
     yield from _conditions(action)
-    yield from _documentation(action)
     yield from _type(action)
 
 
@@ -210,14 +209,6 @@ def _conditions(action: Element) -> Iterator[Problem]:
         elif not isinstance(condition.value.get("expression"), dict):
             hint = "add expression: {language: text/fhirpath, expression: ...}"
             yield condition.problem("expression-missing", "the condition has no expression", hint=hint)
-
-
-def _documentation(action: Element) -> Iterator[Problem]:
-    for documentation in action.each("documentation"):
-        if documentation.text("label") is None:
-            hint = "add `label:` with the catalogue rows, such as N05"
-            message = "the documentation has no label: it cites no catalogue row"
-            yield documentation.problem("documentation-label-missing", message, hint=hint)
 
 
 def _type(action: Element) -> Iterator[Problem]:

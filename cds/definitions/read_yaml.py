@@ -99,9 +99,9 @@ def _start(event: Any) -> int:
 def _syntax_hint(message: str, character: str) -> str | None:
     if "mapping values are not allowed" in message:
         return "put text that holds ': ' in quotes, or check the indentation"
+    if "tab character" in message or character == "\t":
+        return "indent with spaces, not tabs"
     if "cannot start any token" in message:
-        if character == "\t":
-            return "indent with spaces, not tabs"
         return f"put text that begins with {character} in quotes, or below `|`"
     if "expected <block end>" in message or "did not find expected" in message:
         return "check the indentation and closing brackets or quotes here and above"

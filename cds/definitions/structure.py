@@ -59,6 +59,15 @@ def check_structure(document: Document) -> Iterator[Problem]:
         yield from _refused(document)
 
 
+def codes_of_element(kind: str, name: str) -> tuple[str, ...]:
+    """The codes that an element of a FHIR type (`TimingRepeat`) may hold; none where FHIR does not close the list."""
+    try:
+        rule = _rules(_model(kind)).get(name)
+    except (KeyError, ValueError):
+        return ()
+    return rule.codes if rule else ()
+
+
 def _refused(document: Document) -> Iterator[Problem]:
     """What the model itself still refuses."""
     from pydantic import ValidationError
@@ -86,7 +95,7 @@ def _object(element: Element, model: Any) -> Iterator[Problem]:
         if rule is None:
             known = [known for known in rules if not known.startswith("_")]
             message = f"{_shown(model)} has no element '{name}'"
-            own = sorted(set(known) - _COMMON)[:_NAMES_SHOWN]
+            own = sorted(set(known) - COMMON)[:_NAMES_SHOWN]
             hint = did_you_mean(name, known) or f"its elements are {', '.join(own)}"
             yield element.problem("fhir-unknown-element", message, name, key=True, hint=hint)
         else:
@@ -96,7 +105,8 @@ def _object(element: Element, model: Any) -> Iterator[Problem]:
     yield from _absent(element, model, rules)
 
 
-_COMMON = frozenset({"id", "extension", "modifierExtension", "contained", "implicitRules", "meta", "text", "language"})
+#: Elements that every type or resource has.
+COMMON = frozenset({"id", "extension", "modifierExtension", "contained", "implicitRules", "meta", "text", "language"})
 
 
 def _absent(element: Element, model: Any, rules: Mapping[str, _Rule]) -> Iterator[Problem]:
@@ -179,6 +189,8 @@ def _primitive(element: Element, rule: _Rule, value: Any, at: tuple[str | int, .
     if _kind(value) not in expected:
         message = f"'{rule.name}' is {expected[0]} ({fhir_type}), not {_kind(value)}"
         yield element.problem("fhir-type", message, *at, hint=_type_hint(expected[0], value))
+    elif isinstance(value, str) and value and not value.strip():
+        yield element.problem("fhir-empty", f"'{rule.name}' is blank", *at, hint="write text, or remove the line")
     elif rule.codes and value not in rule.codes:
         hint = did_you_mean(value, rule.codes) or f"use one of {', '.join(rule.codes[:_NAMES_SHOWN])}"
         yield element.problem("fhir-code-unknown", f"'{value}' is not a code of '{rule.name}'", *at, hint=hint)

@@ -210,13 +210,13 @@ def compile(  # noqa: A001 - the word for it; the module is the only place it hi
     """Compile an expression; results are cached by the arguments unless `keep` is False, as it must be for text that
     anyone may send.
 
-    `variables` are the %names that exist beyond the standard ones (None: any; a mapping gives their FHIR types and so
-    has paths below them checked). `focus` is the FHIR type the expression will be called on: its paths are then
-    checked. `release` is the FHIR release the data is of. Without `strict`, faults that the language lets an evaluator
-    find late wait until they are evaluated (unknown types, times with an offset), and without `focus` choices may then
-    be called by their JSON name (`valueQuantity`). `constants` are the strings of variables that have the same in every
-    evaluation, which is then not asked for them. Raises ExpressionSyntaxError and ExpressionSemanticError with line,
-    column and a hint."""
+    `variables` are the %names that exist beyond the standard ones (None: any; a mapping gives their types, `A|B`
+    where there are several, and so has paths below them checked). `focus` is the FHIR type the expression will be
+    called on: its paths are then checked. `release` is the FHIR release the data is of. Without `strict`, faults
+    that the language lets an evaluator find late wait until they are evaluated (unknown types, times with an
+    offset), and without `focus` choices may then be called by their JSON name (`valueQuantity`). `constants` are the
+    strings of variables that have the same in every evaluation, which is then not asked for them. Raises
+    ExpressionSyntaxError and ExpressionSemanticError with line, column and a hint."""
     key: Any = None
     if isinstance(variables, Mapping):
         key = ("types", tuple(sorted(variables.items())))

@@ -22,6 +22,8 @@ from cds.expr.trace import Steps, with_value
 from cds.expr.types import Model, Release, Types, model
 from cds.expr.values import EMPTY, plain, system_type
 
+_NAMES_SHOWN = 20
+_COMMON = frozenset({"id", "extension", "modifierExtension", "contained", "implicitRules", "meta", "text", "language"})
 _ORDERED = frozenset({"first", "last", "skip", "take", "tail"})
 
 
@@ -254,8 +256,9 @@ class Compiler:
             except KeyError:
                 raise error(f"%{name} is not defined", None) from None
 
-        kind = str(self.known.get(name)) if isinstance(self.known, Mapping) else ""
-        made = self.make(node, many, types=frozenset({kind}) if kind in self.model else None)
+        kinds = str(self.known.get(name)).split("|") if isinstance(self.known, Mapping) else [""]
+        known = all(kind in self.model or kind.startswith("System.") for kind in kinds)
+        made = self.make(node, many, types=frozenset(kinds) if known else None)
         made.free, made.sources = True, Sources(items=frozenset({name}), mentions=frozenset({name}))
         return self.nodes_of(node, made) if typed else made
 
@@ -364,6 +367,7 @@ class Compiler:
         names = [element for kind in types for element in self.model.elements(kind)]
         message = f"{' or '.join(sorted(types)[:3])} has no element '{name}'"
         hint = f"a function has brackets: {name}()" if name in FUNCTIONS else did_you_mean(name, names)
+        hint = hint or f"its elements are {', '.join(sorted(set(names) - _COMMON)[:_NAMES_SHOWN])}"
         raise self.semantic(node, message, hint)
 
     # --- the rest ---

@@ -66,6 +66,11 @@ class CqlExpression:
     def __repr__(self) -> str:
         return f"CqlExpression({self.text!r})"
 
+    @property
+    def elm(self) -> tuple[Library, Any]:
+        """Its ELM, and the library whose names that uses."""
+        return self._library, self._node
+
     @cached_property
     def needs(self) -> tuple[Need, ...]:
         """What it may ask of the data, without running it."""

@@ -10,11 +10,37 @@ from cli_process import Run
 BROKEN = "resourceType: PlanDefinition\nstatos: active\n"
 
 
+RETIRED = """\
+resourceType: CodeSystem
+url: urn:codes
+status: retired
+content: complete
+"""
+
+
 def test_sound_content_is_status_0(cds: Run) -> None:
-    """The bundled content has no problems; the summary is a message, not a result."""
+    """The bundled content has no errors; the summary is a message, not a result."""
     ended = cds("check")
-    assert (ended.returncode, ended.stdout) == (0, "")
+    assert ended.returncode == 0
     assert "0 errors" in ended.stderr
+
+
+def test_warnings_are_status_1_with_strict_only(cds: Run, tmp_path: Path) -> None:
+    """What loads is no failure, unless an author wants it to be."""
+    (tmp_path / "codes.yaml").write_text(RETIRED)
+    assert (cds("check", tmp_path).returncode, cds("check", "--strict", tmp_path).returncode) == (0, 1)
+
+
+def test_findings_as_annotations(cds: Run, tmp_path: Path) -> None:
+    """`--format github` writes workflow commands, which a run shows at the lines of a change."""
+    (tmp_path / "codes.yaml").write_text(RETIRED)
+    (tmp_path / "patient.json").write_text('{"resourceType": "Patient"}')
+    first, second = cds("check", tmp_path, "--format", "github").stdout.splitlines()
+    assert first.startswith(
+        "::warning file=codes.yaml,line=3,col=9,title=definition-retired::the CodeSystem is retired"
+    )
+    assert first.endswith("%0Ahint: set another status, or remove the file")
+    assert second.startswith("::notice file=patient.json,line=1,col=18,title=resource-type-other::")
 
 
 def test_findings_are_status_1(cds: Run, tmp_path: Path) -> None:

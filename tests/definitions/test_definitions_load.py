@@ -44,7 +44,7 @@ def test_collection_bundle_is_unpacked(tmp_path: Path) -> None:
     """The entries of a Bundle are definitions of their own; a wrong one is told and the others are kept."""
     documents, problems = _load(tmp_path, "a.json", BUNDLE)
     assert [d.url for d in documents] == ["urn:a", "urn:b"]
-    assert problems == ["3:33 resource-type-unknown"]
+    assert problems == ["3:33 resource-type-other"]
     location = documents[1].locate(("title",))
     assert (location.line, location.column, location.path) == (4, 69, "Library.title")
 

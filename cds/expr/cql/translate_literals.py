@@ -133,7 +133,7 @@ def _instance(t: Translator, node: ast.InstanceSelector) -> Elm:
     for element in node.elements:
         try:
             if element.name not in known:
-                raise t.unknown(f"the element of {kind}", element.name, known, element)
+                raise t.no_element(kind, element.name, known, element)
             value = t.fitted(t.expression(element.value), known[element.name], element.value, promote=True)
             made.append({"name": element.name, "value": value})
         except NotTranslatedError:

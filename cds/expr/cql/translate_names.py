@@ -175,7 +175,7 @@ def member(t: Translator, source: Elm, written: str) -> Elm:
     if kind is None and isinstance(source.result, ListType):
         return _of_items(t, source, written)
     if kind is None:
-        raise t.unknown(f"the element of {source.result}", written, element_names(source.result))
+        raise t.no_element(source.result, written, element_names(source.result))
     return property_of(source, written, kind)
 
 
@@ -191,7 +191,7 @@ def _of_items(t: Translator, source: Elm, written: str) -> Elm:
     item = item_type(source.result)
     kind = element_type(item, written)
     if kind is None:
-        raise t.unknown(f"the element of {item}", written, element_names(item))
+        raise t.no_element(item, written, element_names(item))
     found = make("Property", kind, path=written, scope=THIS)
     query = make(
         "Query",

@@ -57,7 +57,7 @@ def _code_path(t: Translator, model: Model, kind: Named, node: ast.Retrieve) -> 
     for step in path.split("."):
         found = element_type(coded.element if isinstance(coded, ListType) else coded, step)
         if found is None:
-            raise t.unknown(f"the element of {coded}", step, element_names(coded))
+            raise t.no_element(coded, step, element_names(coded))
         coded = found
     return path, coded
 

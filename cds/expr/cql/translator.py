@@ -142,6 +142,14 @@ class Translator:
         """Record that nothing of a name exists, with the nearest known name."""
         return self.error(f"{what} '{name}' does not exist", did_you_mean(name, known), at)
 
+    def no_element(
+        self, owner: Type, name: str, known: Iterable[str], at: ast.Node | None = None
+    ) -> NotTranslatedError:
+        """Record that a type has no element of a name."""
+        names = sorted(known)
+        hint = did_you_mean(name, names) or (f"its elements are {', '.join(names[:20])}" if names else None)
+        return self.error(f"{owner} has no element '{name}'", hint, at)
+
     # --- nodes ---
 
     def term(self, node: ast.Node) -> Elm:

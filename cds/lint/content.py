@@ -1,0 +1,33 @@
+"""All findings of one content folder, in file order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cds.definitions.check import Inspection
+from cds.definitions.snapshot import Snapshot
+from cds.errors import Problem
+from cds.lint.cards import check_cards
+from cds.lint.codes import check_codes
+from cds.lint.conditions import check_conditions
+from cds.lint.retrieves import check_retrieves
+from cds.lint.rows import check_rows
+from cds.lint.silences import silenced
+from cds.lint.unused import check_unused
+
+
+def lint(inspection: Inspection) -> list[Problem]:
+    """Every problem of an inspected content folder in file order, habits included as warnings; what an author silenced
+    is left out."""
+    return silenced([*inspection.problems, *_habits(inspection)], inspection.registry)
+
+
+def _habits(inspection: Inspection) -> Iterator[Problem]:
+    registry, terminology = inspection.registry, inspection.terminology
+    yield from check_cards(registry)
+    yield from check_rows(registry)
+    yield from check_codes(registry)
+    yield from check_retrieves(registry)
+    if all(problem.severity != "error" for problem in inspection.problems):
+        yield from check_unused(registry)  # an error elsewhere may be why something is not used
+        yield from check_conditions(Snapshot(inspection.revision, registry, terminology))
