@@ -201,7 +201,7 @@ ATTRIBUTES = ["__class__", "__dict__", "__len__", "real", "append", "keys", "get
 )
 def test_python_attributes_are_no_elements(source: str, name: str) -> None:
     """A path reads elements of the type only (security E6)."""
-    with pytest.raises(DefinitionError, match="does not exist"):
+    with pytest.raises(DefinitionError, match="has no element"):
         compiles(f'{source}."{name}"')
 
 
