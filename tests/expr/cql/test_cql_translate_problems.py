@@ -25,8 +25,8 @@ from elm_support import FHIR, problem, problems
         ("convert @2012 to Integer", "System.Date cannot be converted to System.Integer"),
         ("Tuple {a: 1, a: 2}", "the tuple has two elements 'a'"),
         ("Tuple {alpha: 1}.alhpa",
-         "the element of Tuple{alpha System.Integer} 'alhpa' does not exist (did you mean 'alpha'?)"),
-        ("Quantity {valeu: 1.0}", "the element of System.Quantity 'valeu' does not exist (did you mean 'value'?)"),
+         "Tuple{alpha System.Integer} has no element 'alhpa' (did you mean 'alpha'?)"),
+        ("Quantity {valeu: 1.0}", "System.Quantity has no element 'valeu' (did you mean 'value'?)"),
         ("(1) N sort asc", "there is nothing to sort: the query gives a single value"),
         ("({Tuple {a: 1}}) N sort asc", "Tuple{a System.Integer} has no order to sort by (sort by one of "
          "System.Integer, System.Long, System.Decimal, System.Quantity, System.Date, System.DateTime, System.Time, "
@@ -50,7 +50,7 @@ def test_wrong_expressions(expression: str, expected: str) -> None:
         ("[Conditon]", "the type 'Conditon' does not exist (did you mean 'Condition'?)"),
         ("[HumanName]", "FHIR.HumanName cannot be retrieved (name a resource type, such as Condition)"),
         ("[Resource]", "FHIR.Resource cannot be retrieved (name a resource type, such as Condition)"),
-        ("Patient.gendr", "the element of FHIR.Patient 'gendr' does not exist (did you mean 'gender'?)"),
+        ("Patient.gendr", "FHIR.Patient has no element 'gendr' (did you mean 'gender'?)"),
         ("[Patient: 'a']", "FHIR.Patient has no element that it is retrieved by (write [Patient: element in ...])"),
         ("null as FHIR.Patint", "the type of FHIR 'Patint' does not exist (did you mean 'Patient'?)"),
     ],
