@@ -1,7 +1,7 @@
 """What can go wrong, as records: a stable code, a place, a message, a remedy.
 
     CdsError
-    ├── DefinitionError        content that cannot be loaded; holds every Problem found
+    ├── DefinitionError        content, or registrations, that cannot be loaded; holds every Problem found
     ├── ExpressionError        one expression, with its position
     │   ├── ExpressionSyntaxError      does not parse
     │   │   └── ExpressionLimitError   is too long, or nested too deeply
@@ -87,10 +87,11 @@ class CdsError(Exception):
 
 
 class DefinitionError(CdsError):
-    """Content that cannot be loaded; `problems` holds all findings in file order."""
+    """Content that cannot be loaded; `problems` holds all findings in file order, `outcome` says what comes of them."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], outcome: str = "the content does not load") -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
+        self.outcome = outcome
         super().__init__("\n".join(problem.render() for problem in self.problems))
 
 

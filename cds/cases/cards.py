@@ -9,7 +9,7 @@ from typing import Any
 
 from cds.cases.expand import Expander
 from cds.cases.model import ExpectedAction, ExpectedCard, ExpectedSuggestion
-from cds.cases.source import Node
+from cds.definitions.nodes import Node
 from cds.errors import did_you_mean
 from cds.expr.types import model
 

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from cds import fhir
-from cds.cases.source import Node
+from cds.definitions.nodes import Node
 from cds.errors import did_you_mean
 from cds.expr.types import PRIMITIVES, model
 from cds.fhir import Resource

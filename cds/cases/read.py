@@ -12,8 +12,8 @@ from typing import Any
 from cds.cases.cards import read_cards
 from cds.cases.expand import Display, Expander, written_date
 from cds.cases.model import Case, ExpectedCard, ExpectedDefine
-from cds.cases.source import Node, read_source
 from cds.cql.declared import Declarations
+from cds.definitions.nodes import Node, read_source
 from cds.errors import DefinitionError, EvaluationError, Problem, did_you_mean
 from cds.expr.types import model
 from cds.fhir import Resource
@@ -49,7 +49,7 @@ class Known:
 def read_cases(path: Path, known: Known) -> tuple[list[Case], list[Problem]]:
     """The cases of one file, and what is wrong with them. A case with a problem is not to be run."""
     try:
-        node = read_source(path)
+        node = read_source(path, "case")
     except DefinitionError as error:
         return [], list(error.problems)
     return _File(node, known).cases(), node.source.problems

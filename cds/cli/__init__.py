@@ -56,7 +56,7 @@ def main() -> None:
         for problem in error.problems:
             print(problem.render(), file=sys.stderr)
         count = len(error.problems)
-        print(f"{count} problem{'s' * (count != 1)}; the content does not load", file=sys.stderr)
+        print(f"{count} problem{'s' * (count != 1)}; {error.outcome}", file=sys.stderr)
     except ConfigurationError as error:
         for line in str(error).splitlines():
             print(f"cds: {line}", file=sys.stderr)

@@ -11,7 +11,7 @@ from fhir.resources.R4B import get_fhir_model_class
 
 from cds import fhir
 from cds.cases.expand import Expander, Words, written_date
-from cds.cases.source import Node, read_source
+from cds.definitions.nodes import Node, read_source
 
 TODAY = date(2026, 3, 2)
 DISPLAYS = {(fhir.SNOMED, "279039007"): "Low back pain (finding)"}
@@ -20,7 +20,7 @@ DISPLAYS = {(fhir.SNOMED, "279039007"): "Low back pain (finding)"}
 def node(tmp_path: Path, text: str) -> Node:
     file = tmp_path / "resource.yaml"
     file.write_text(text, encoding="utf-8")
-    return read_source(file)
+    return read_source(file, "case")
 
 
 def expand(tmp_path: Path, text: str, *, pattern: bool = False, kind: str | None = None) -> dict[str, Any]:

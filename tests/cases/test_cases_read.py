@@ -13,6 +13,7 @@ from cds.cases.model import Case
 from cds.cases.read import Known, read_cases
 from cds.cql.declared import Declarations
 from cds.definitions.load import in_memory
+from cds.definitions.nodes import CODES
 from cds.definitions.registry import Registry
 from cds.errors import Problem
 
@@ -236,6 +237,7 @@ def test_the_page_on_case_files_lists_every_problem_code() -> None:
     """Habit 28: docs/cases.md and the reader know the same codes."""
     root = Path(__file__).resolve().parents[2]
     used = {code for file in (root / "cds" / "cases").glob("*.py") for code in CODE.findall(file.read_text())}
+    used |= {f"case-{code}" for code in CODES}
     listed = set(re.findall(r"^\| `(case-[a-z]+)`", (root / "docs" / "cases.md").read_text(), re.MULTILINE))
     assert used == listed
 

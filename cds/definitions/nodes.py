@@ -1,5 +1,5 @@
-"""A case file as read: values with their places, and helpers that report a value of the wrong kind at its line.
-docs/cases.md lists the problem codes.
+"""A YAML or JSON file that is no FHIR, as read: values with their places, and helpers that report a value of the wrong
+kind at its line. What is read says how its problem codes begin: `case` gives `case-type`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cds.definitions.read_json import read_json
 from cds.definitions.read_yaml import read_yaml
 from cds.definitions.source import Place, ReadError, SourceText
 from cds.errors import DefinitionError, Location, Problem, did_you_mean
@@ -16,12 +17,17 @@ from cds.errors import DefinitionError, Location, Problem, did_you_mean
 Step = str | int
 
 
+#: How problem codes of this module go on.
+CODES = ("file", "type", "unknown")
+
+
 @dataclass(slots=True)
-class CaseSource:
-    """One case file and the problems found in it so far."""
+class FileSource:
+    """One file, how its problem codes begin, and the problems found in it so far."""
 
     file: str
     text: SourceText
+    kind: str
     problems: list[Problem] = field(default_factory=list)
 
     def locate(self, offset: int) -> Location:
@@ -36,11 +42,11 @@ class CaseSource:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One value of a case file and where it stands."""
+    """One value of a file and where it stands."""
 
     value: Any
     place: Place
-    source: CaseSource
+    source: FileSource
 
     @property
     def location(self) -> Location:
@@ -61,18 +67,18 @@ class Node:
     def members(self, known: Collection[str] | None = None) -> dict[str, Node]:
         """The members of a mapping; empty and reported when it is none. With `known`, other names are reported."""
         if not isinstance(self.value, dict):
-            self.report("case-type", "names with values are expected here", "write `name: value`")
+            self.report(f"{self.source.kind}-type", "names with values are expected here", "write `name: value`")
             return {}
         found = {name: self.child(name) for name in self.value}
         for name in [name for name in found if known is not None and name not in known]:
             hint = did_you_mean(name, known or ()) or f"known here: {', '.join(sorted(known or ()))}"
-            found.pop(name).report_name("case-unknown", f"'{name}' is not known here", hint)
+            found.pop(name).report_name(f"{self.source.kind}-unknown", f"'{name}' is not known here", hint)
         return found
 
     def items(self) -> list[Node]:
         """The items of a list; empty and reported when it is none."""
         if not isinstance(self.value, list):
-            self.report("case-type", "a list is expected here", "write `- item` lines or `[item, item]`")
+            self.report(f"{self.source.kind}-type", "a list is expected here", "write `- item` lines or `[item, item]`")
             return []
         return [self.child(index) for index in range(len(self.value))]
 
@@ -80,7 +86,7 @@ class Node:
         """A text; empty and reported when it is none."""
         if isinstance(self.value, str) and self.value:
             return self.value
-        self.report("case-type", "a text is expected here", "put it in quotes if it looks like a number")
+        self.report(f"{self.source.kind}-type", "a text is expected here", "put it in quotes if it looks like a number")
         return ""
 
     def one_of(self, known: Collection[str], what: str) -> str:
@@ -89,7 +95,7 @@ class Node:
         if text and text not in known:
             listed = f"known here: {', '.join(sorted(known)[:24])}" if known else f"the content defines no {what}"
             hint = did_you_mean(text, known) or listed
-            self.report("case-unknown", f"there is no {what} '{text}'", hint)
+            self.report(f"{self.source.kind}-unknown", f"there is no {what} '{text}'", hint)
         return text
 
     def texts(self) -> tuple[str, ...]:
@@ -97,21 +103,21 @@ class Node:
         return tuple(item.text() for item in self.items()) if isinstance(self.value, list) else (self.text(),)
 
 
-def read_source(path: Path) -> Node:
-    """The one YAML document of a case file. Raises DefinitionError when it cannot be read."""
+def read_source(path: Path, kind: str) -> Node:
+    """The one YAML or JSON document of a file. Raises DefinitionError when it cannot be read."""
     shown = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise DefinitionError([Problem("case-file", f"cannot be read: {reason}", Location(shown))]) from error
-    source = CaseSource(shown, SourceText(text))
+        raise DefinitionError([Problem(f"{kind}-file", f"cannot be read: {reason}", Location(shown))]) from error
+    source = FileSource(shown, SourceText(text), kind)
     try:
-        documents = list(read_yaml(text))
+        documents = list((read_json if path.suffix == ".json" else read_yaml)(text))
     except ReadError as error:
         source.report(error.code, error.message, error.offset, error.hint)
         raise DefinitionError(source.problems) from error
     if len(documents) != 1:
-        source.report("case-file", f"{len(documents)} YAML documents, not one", 0, "use one file per list of cases")
+        source.report(f"{kind}-file", f"{len(documents)} YAML documents, not one", 0, "make it one document")
         raise DefinitionError(source.problems)
     return Node(*documents[0], source)
