@@ -78,6 +78,7 @@ class Authenticator:
         self._keys = keys
         self._replays = replays
         self._clock = clock
+        self.origins = frozenset().union(*(client.origins for client in clients.by_issuer.values()))
         # A client's tokens have one and the same header; what is kept here was part of a token that verified.
         self._headers: dict[bytes, _Header] = {}
 

@@ -96,6 +96,13 @@ class Caller:
         [client] = Clients.demo().by_issuer.values()
         return cls(client, client.tenant)
 
+    @property
+    def logged(self) -> dict[str, str]:
+        """What logs tell of it; nothing in demo mode (cds-hooks.md F13)."""
+        if self.token_id is None:
+            return {}
+        return {"iss": self.client.issuer, "tenant": self.tenant, "jti": self.token_id}
+
     def may_call(self, service_id: str) -> bool:
         """Whether the client is registered for that service."""
         return not self.client.services or service_id in self.client.services

@@ -58,12 +58,6 @@ def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-def _refuse_clients(path: Path | None) -> Path | None:
-    if path is not None:
-        raise ValueError("registered clients are not supported yet; leave it out and use demo mode on this machine")
-    return path
-
-
 def _check_folder(path: Path | None) -> Path | None:
     if path is not None and not path.is_dir():
         raise ValueError(f"there is no folder {path}")
@@ -160,9 +154,7 @@ class Settings(BaseSettings):
         default=(),
         description="Web origins whose pages may call, separated by commas. Demo mode allows all when none is named.",
     )
-    clients: Annotated[Path | None, AfterValidator(_refuse_clients)] = Field(
-        default=None, description="File of registered clients. Not supported yet."
-    )
+    clients: Path | None = Field(default=None, description="File of registered clients (integration.md).")
     open_discovery: bool = Field(
         default=True, description="Tell anyone which services there are; else `GET /cds-services` needs a token too."
     )
@@ -172,7 +164,7 @@ class Settings(BaseSettings):
     )
     public_url: Annotated[str, AfterValidator(_check_url)] | None = Field(
         default=None,
-        description="Address under which callers reach the service, when a proxy stands before it.",
+        description="Address under which clients reach the service; their tokens are made out to it.",
     )
     database_url: Annotated[SecretStr, AfterValidator(_check_database)] = Field(
         default_factory=_state_file,

@@ -49,6 +49,10 @@ class KeySets:
             return registered.get(("" if client.secret else kid, algorithm))
         return self._published[client.id].verifier(kid, algorithm)
 
+    def kids(self, client: Client) -> frozenset[str]:
+        """The ids of the keys that the client publishes now. Raises RequestError (503) when they cannot be had."""
+        return self._published[client.id].current("", time.monotonic()).kids
+
 
 @dataclass(frozen=True, slots=True)
 class _KeySet:
@@ -86,12 +90,16 @@ class _PublishedKeys:
 
     def verifier(self, kid: str, algorithm: str) -> Verifier | None:
         now = self._clock()
+        return self.current(kid, now).verifier(kid, algorithm, now)
+
+    def current(self, kid: str, now: float) -> _KeySet:
+        """The set in which to look for a key."""
         known = self._set
         if known is None or now >= known.fresh_until or not known.knows(kid, now):
             known = self._renewed(kid, now)
         if known is None:
             raise RequestError(503, Issue("transient", "The keys of the client cannot be had at the moment"))
-        return known.verifier(kid, algorithm, now)
+        return known
 
     def _renewed(self, kid: str, now: float) -> _KeySet | None:
         """The set after at most one request for it; None when there is none that is young enough. One thread asks, and

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -514,3 +516,15 @@ def test_no_token_is_our_failure(text: str) -> None:
     except RequestError as refused:
         status = refused.status
     assert status in (200, 401, 403)
+
+
+def test_the_guide_explains_every_reason() -> None:
+    """docs/integration.md has a row for each reason of a refusal."""
+    root = Path(__file__).resolve().parent.parent
+    page = (root / "docs" / "integration.md").read_text()
+    rows = set(
+        re.findall(r"^\| `([a-z-]+)` \|", page.split("## Why a call is refused")[1].split("##")[0], re.MULTILINE)
+    )
+    source = (root / "cds" / "auth.py").read_text() + (root / "cds" / "web" / "guard.py").read_text()
+    told = r'(?:UnauthenticatedError\(|_after_decoy\(token, |return )"([a-z-]+)"'
+    assert set(re.findall(told, source)) == rows

@@ -121,11 +121,6 @@ def test_an_empty_settings_file_sets_nothing(monkeypatch: pytest.MonkeyPatch, tm
             {"public_url": "cds"},
             "public_url (CDS_PUBLIC_URL): not a web address such as https://cds.example.org: 'cds'",
         ),
-        (
-            {"clients": "clients.yaml"},
-            "clients (CDS_CLIENTS): registered clients are not supported yet; leave it out and use demo mode on this "
-            "machine",
-        ),
     ],
 )
 def test_a_wrong_value_is_told_in_one_sentence(flags: dict[str, Any], sentence: str) -> None:

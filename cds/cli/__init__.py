@@ -17,6 +17,9 @@ from cds.errors import ConfigurationError, DefinitionError
 #: The verbs, each a module of this package with a command of the same name, in the order help shows them.
 VERBS = {
     "serve": "Answer CDS Hooks calls over HTTP.",
+    "clients": "Check a file of registered clients and show what each may do.",
+    "key": "Make a key pair for trying a registration out.",
+    "token": "Make a token for trying a registration out.",
     "check": "Check the definitions in a content folder.",
     "test": "Run the case files of a content folder.",
     "docs": "Write the booklet of a content folder for clinicians.",

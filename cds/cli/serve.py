@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
+import structlog
 
+from cds.auth import Authenticator
 from cds.cli.options import settings_flags
 from cds.cli.server import Loaded, Server, bind, is_loopback
+from cds.client_file import load_clients
+from cds.clients import is_local
 from cds.config import Settings, load_settings
 from cds.errors import ConfigurationError, DefinitionError, Issue, operation_outcome
+from cds.key_sets import KeySets
 from cds.metrics import Metrics
+from cds.outbound import Outbound
 from cds.service import Engine
 from cds.storage import Storage
 from cds.web import create_app, logs
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _OPEN_TO_OTHERS = 78  # EX_CONFIG of sysexits.h
+_log = structlog.get_logger(__name__)
 
 
 @click.command("serve")
@@ -30,30 +37,35 @@ _OPEN_TO_OTHERS = 78  # EX_CONFIG of sysexits.h
 @click.option(
     "--reload",
     is_flag=True,
-    help="Load the content anew when a file of it, of the overlay or the file of parameters changes.",
+    help="Load anew when a file of the content or the overlay changes, or the file of parameters or of clients.",
 )
 def command(*, reload: bool, **flags: Any) -> None:
     """Answer CDS Hooks calls over HTTP. Settings come from flags, then CDS_ names of the environment, then the file
     named by CDS_CONFIG."""
     settings = load_settings(flags)
-    _refuse_open_service(settings)
+    _check_who_may_call(settings)
     listener = bind(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     address = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
     logs.configure(settings.log_level, settings.log_format)
-    watched = [path for path in (settings.content, settings.overlay, settings.parameters) if path is not None]
+    files = (settings.content, settings.overlay, settings.parameters, settings.clients)
+    watched = [path for path in files if path is not None]
 
     def load(metrics: Metrics, status: Status) -> Loaded:
         try:
-            engine = Engine(settings, metrics=metrics, storage=_storage(settings, metrics))
+            storage = _storage(settings, metrics)
+            engine = Engine(settings, metrics=metrics, storage=storage)
         except DefinitionError as error:
             if not reload or status.load.revision:
                 raise
             print(error, file=sys.stderr, flush=True)
             return Loaded(_no_content, None)
-        return Loaded(create_app(engine, settings, metrics=metrics, status=status), engine.snapshot.revision)
+        authenticator = _authenticator(settings, engine.services, storage)
+        application = create_app(engine, settings, authenticator, metrics=metrics, status=status)
+        return Loaded(application, engine.snapshot.revision)
 
-    Server(load, settings, listener, ready=lambda: _greet(address), watched=watched if reload else ()).run()
+    who = "registered clients may call" if settings.clients else "demo: anyone on this machine may call"
+    Server(load, settings, listener, ready=lambda: _greet(address, who), watched=watched if reload else ()).run()
 
 
 def _storage(settings: Settings, metrics: Metrics) -> Storage:
@@ -62,8 +74,23 @@ def _storage(settings: Settings, metrics: Metrics) -> Storage:
     return storage
 
 
-def _refuse_open_service(settings: Settings) -> None:
-    """Without registered clients anyone who reaches the service may call it (security.md J14)."""
+def _check_who_may_call(settings: Settings) -> None:
+    """Without registered clients anyone who reaches the service may call it (security.md J14); with them it must be
+    known what their tokens are made out to, and TLS must hide them (cds-hooks.md F1)."""
+    if settings.clients:
+        if settings.demo:
+            raise ConfigurationError("demo mode answers anyone: leave out either demo or clients")
+        if settings.public_url is None:
+            raise ConfigurationError(
+                "public_url (CDS_PUBLIC_URL): the tokens of clients are made out to it; set it to the address under "
+                "which they reach the service, such as https://cds.example.org"
+            )
+        if not (settings.public_url.startswith("https:") or is_local(settings.public_url)):
+            raise ConfigurationError(
+                "public_url (CDS_PUBLIC_URL): must be https, for calls hold patient data and tokens; let a proxy with "
+                "TLS stand before the service"
+            )
+        return
     if not is_loopback(settings.host):
         message = (
             f"no client is registered, so the service must not be reachable from other machines: {settings.host} is "
@@ -73,16 +100,24 @@ def _refuse_open_service(settings: Settings) -> None:
         sys.exit(_OPEN_TO_OTHERS)
     if not settings.demo:
         raise ConfigurationError(
-            "no client is registered, so nobody may call; to try the service out on this machine add --demo"
+            "no client is registered, so nobody may call; name the file of clients (CDS_CLIENTS, docs/integration.md), "
+            "or add --demo to try the service out on this machine"
         )
 
 
-def _greet(address: str) -> None:
-    print(
-        f"pathway-cds is ready at {address}/cds-services (demo: anyone on this machine may call; stop with Ctrl-C)",
-        file=sys.stderr,
-        flush=True,
-    )
+def _authenticator(settings: Settings, services: Collection[str], storage: Storage) -> Authenticator | None:
+    """What tells clients by their tokens, where some are registered. Raises DefinitionError."""
+    if settings.clients is None or settings.public_url is None:
+        return None
+    clients = load_clients(settings.clients)
+    for client in clients.by_issuer.values():
+        for service in sorted(client.services - set(services)):
+            _log.warning("client-service-unknown", client=client.id, service=service)
+    return Authenticator(clients, settings.public_url, KeySets(clients, Outbound()), storage)
+
+
+def _greet(address: str, who: str) -> None:
+    print(f"pathway-cds is ready at {address}/cds-services ({who}; stop with Ctrl-C)", file=sys.stderr, flush=True)
 
 
 def _no_content(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

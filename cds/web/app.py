@@ -34,13 +34,14 @@ def create_app(
     app.register_blueprint(system.blueprint(engine, metrics, status or Status()))
     app.register_blueprint(openapi.blueprint(app))
     errors.register(app)
-    guard.register(app, authenticator or (guard.Demo() if settings.demo else guard.Nobody()), settings)
-    finish = cors.Policy.of(settings)
+    authenticator = authenticator or (guard.Demo() if settings.demo else guard.Nobody())
+    guard.register(app, authenticator, settings, metrics)
+    finish = cors.Policy.of(settings, authenticator.origins)
 
     @app.after_request
     def finish_answer(response: Response) -> Response:
         call = calls.current()
-        finish.apply(call.environ, response.headers)
+        finish.apply(call.environ, response.headers, call.caller)
         call.finish(response, metrics)
         return response
 

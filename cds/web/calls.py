@@ -60,6 +60,7 @@ class Call:
             status=response.status_code,
             ms=round(seconds * 1000, 2),
             cards=self.cards,
+            **(self.caller.logged if self.caller else {}),
         )
 
 

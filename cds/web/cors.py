@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.datastructures import Headers
 
+from cds.clients import Caller
 from cds.config import Settings
 
 if TYPE_CHECKING:
@@ -21,22 +22,28 @@ _PREFLIGHT = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The origins that may call; `everyone` is for demo mode. Credentials of browsers are never asked for."""
+    """The origins that may call: those of the site, and those of clients, each for calls of that client; `everyone` is
+    for demo mode. Credentials of browsers are never asked for."""
 
     origins: frozenset[str]
+    client_origins: frozenset[str]
     everyone: bool
 
     @classmethod
-    def of(cls, settings: Settings) -> Policy:
-        """The policy that `cors_origins` and `demo` say."""
-        return cls(frozenset(settings.cors_origins), settings.demo and not settings.cors_origins)
+    def of(cls, settings: Settings, client_origins: frozenset[str]) -> Policy:
+        """The policy that `cors_origins`, `demo` and the registrations say."""
+        return cls(frozenset(settings.cors_origins), client_origins, settings.demo and not settings.cors_origins)
 
-    def apply(self, environ: WSGIEnvironment, headers: Headers) -> None:
-        """Add the CORS headers to an answer of any status."""
+    def apply(self, environ: WSGIEnvironment, headers: Headers, caller: Caller | None) -> None:
+        """Add the CORS headers to an answer of any status. Who calls is not known in a preflight, nor when the call is
+        refused: then the origin of any client will do."""
         if not self.everyone:
             headers.add("Vary", "Origin")
         origin = environ.get("HTTP_ORIGIN")
-        if origin is None or not (self.everyone or origin in self.origins):
+        if origin is None:
+            return
+        of_clients = self.client_origins if caller is None else caller.client.origins
+        if not (self.everyone or origin in self.origins or origin in of_clients):
             return
         headers["Access-Control-Allow-Origin"] = "*" if self.everyone else origin
         headers["Access-Control-Expose-Headers"] = "X-Request-Id"

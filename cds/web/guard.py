@@ -13,6 +13,7 @@ from flask import Flask, request
 from cds.clients import Caller
 from cds.config import Settings
 from cds.errors import ConfigurationError, UnauthenticatedError
+from cds.metrics import Metrics
 from cds.web import calls
 
 _SHORTEST_TOKEN = 32
@@ -57,6 +58,11 @@ ACCESS = {
 class Authenticator(Protocol):
     """Tells who calls."""
 
+    @property
+    def origins(self) -> frozenset[str]:
+        """The web origins of all clients."""
+        ...
+
     def caller(self, authorization: str | None, path: str) -> Caller:
         """The caller of the address at `path`, by the text of its Authorization header. Raises UnauthenticatedError."""
         ...
@@ -64,6 +70,8 @@ class Authenticator(Protocol):
 
 class Demo:
     """Takes everybody for the one client of demo mode."""
+
+    origins: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self._caller = Caller.demo()
@@ -75,6 +83,8 @@ class Demo:
 
 class Nobody:
     """Lets nobody in."""
+
+    origins: frozenset[str] = frozenset()
 
     def caller(self, authorization: str | None, path: str) -> Caller:  # noqa: ARG002 - asks for neither
         """Raises UnauthenticatedError."""
@@ -100,7 +110,7 @@ class Operators:
             raise UnauthenticatedError("operator-token")
 
 
-def register(app: Flask, authenticator: Authenticator, settings: Settings) -> None:
+def register(app: Flask, authenticator: Authenticator, settings: Settings, metrics: Metrics) -> None:
     """Ask for a token before every view that needs one, and before an address is said not to exist. A preflight of a
     browser carries none (cds-hooks.md F14)."""
     free = {name for name, access in ACCESS.items() if access is Access.ANYONE}
@@ -116,10 +126,14 @@ def register(app: Flask, authenticator: Authenticator, settings: Settings) -> No
         if endpoint in free or request.method == "OPTIONS":
             return
         authorization = environ.get("HTTP_AUTHORIZATION")
-        if endpoint in for_operators:
-            operators.check(authorization)
-        else:
-            calls.current().caller = authenticator.caller(authorization, environ["PATH_INFO"])
+        try:
+            if endpoint in for_operators:
+                operators.check(authorization)
+            else:
+                calls.current().caller = authenticator.caller(authorization, environ["PATH_INFO"])
+        except UnauthenticatedError as error:
+            metrics.authentication_refused(error.reason)
+            raise
 
 
 def _read_token(path: Path) -> bytes:

@@ -48,7 +48,12 @@ class Serving:
 
 def start(messages: Path, *arguments: str, **names: str) -> Serving:
     """Start `cds serve --demo` on a free port and wait until it says that it is ready."""
-    command = [sys.executable, "-m", "cds", "serve", "--demo", "--port", "0", *arguments]
+    return start_as(messages, "--demo", "--port", "0", *arguments, **names)
+
+
+def start_as(messages: Path, *arguments: str, **names: str) -> Serving:
+    """Start `cds serve` with just these arguments and wait until it says that it is ready."""
+    command = [sys.executable, "-m", "cds", "serve", *arguments]
     with messages.open("wb") as stream:
         process = subprocess.Popen(command, stderr=stream, stdout=subprocess.DEVNULL, env=environment(**names))
     with messages.open() as lines:

@@ -18,12 +18,14 @@ from cds.web import create_app
 from cds.web.guard import ACCESS, Access
 
 Log = list[MutableMapping[str, Any]]
-EHR = Caller(Client(id="ehr", issuer="https://ehr.example", tenant="ehr"), "ehr", "t1")
+EHR = Caller(Client(id="ehr", issuer="i", tenant="ehr", origins=frozenset({"https://ehr.example"})), "ehr", "t1")
 TOKEN = "0123456789abcdef" * 4
 
 
 class Known:
     """Takes whoever sends `Bearer known` for the client EHR, and notes what paths were asked for."""
+
+    origins = frozenset({"https://ehr.example", "https://other.example"})
 
     def __init__(self) -> None:
         self.paths: list[str] = []
@@ -146,3 +148,30 @@ def test_a_weak_token_of_operators_is_refused(engine: Any, tmp_path: Path, text:
         (tmp_path / "token").write_text(text)
     with pytest.raises(ConfigurationError, match=sentence):
         closed(engine, operator_token_file=tmp_path / "token")
+
+
+@pytest.mark.parametrize(
+    ("origin", "preflight", "refused", "known"),
+    [
+        ("https://ehr.example", True, True, True),
+        ("https://other.example", True, True, False),
+        ("https://site.example", True, True, True),
+        ("https://evil.example", False, False, False),
+        ("null", False, False, False),
+    ],
+)
+def test_pages_call_for_their_own_client(engine: Any, origin: str, preflight: bool, refused: bool, known: bool) -> None:
+    """A page of a client's origin may send calls and read refusals, and may read the cards of that client only; the
+    origins of the site may read all (F14)."""
+    client = closed(engine, cors_origins=("https://site.example",)).test_client()
+    sent = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    token = {"Origin": origin, "Authorization": "Bearer known"}
+    answers = [
+        client.options("/cds-services/pain", headers=sent),
+        client.post("/cds-services/pain", json={}, headers={"Origin": origin}),
+        client.post("/cds-services/pain", json={}, headers=token),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 401, 400]
+    allowed = [answer.headers.get("Access-Control-Allow-Origin") for answer in answers]
+    assert allowed == [origin if may else None for may in (preflight, refused, known)]
+    assert all("Origin" in answer.headers["Vary"] for answer in answers)

@@ -1,0 +1,209 @@
+"""`cds clients`, `cds key` and `cds token`, and a service with registered clients as processes on real sockets."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from cli_process import Run, Serving, start_as
+from click.testing import CliRunner
+from fhir_server_support import Hit, Reply, closed_port, serving
+from token_support import public, rsa
+
+from cds.cli import token
+
+SERVICE = "/cds-services/back-pain-patient-view"
+CALL = json.dumps({"hook": "patient-view", "hookInstance": "1", "context": {"patientId": "p1"}}).encode()
+ISSUER = "https://ehr.example/oauth2"
+FILE = f"""\
+clients:
+  - id: ehr
+    issuer: {ISSUER}
+    keys: ehr.jwks.json
+    origins: [https://ehr.example]
+    services: [back-pain-patient-view, gone]
+"""
+
+
+@pytest.fixture
+def registered(cds: Run, tmp_path: Path) -> Path:
+    """A file of clients with one EHR, whose private key is beside it in `ehr.json`."""
+    made = cds("key", tmp_path / "ehr.json")
+    assert made.returncode == 0
+    (tmp_path / "ehr.jwks.json").write_text(made.stdout)
+    (tmp_path / "clients.yaml").write_text(FILE)
+    return tmp_path / "clients.yaml"
+
+
+def tokens(folder: Path, url: str) -> str:
+    """A token for one call of an address, as `cds token` makes it."""
+    arguments = [url, "--key", str(folder / "ehr.json"), "--issuer", ISSUER]
+    made = CliRunner().invoke(token.command, arguments, catch_exceptions=False)
+    return made.stdout.strip()
+
+
+class Site:
+    """`cds serve` with registered clients, on a port of its own that outlives a restart."""
+
+    def __init__(self, folder: Path, clients: Path, *arguments: str) -> None:
+        self.port = closed_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._messages = folder / "messages"
+        self._arguments = [
+            *("--clients", str(clients), "--public-url", self.url, "--port", str(self.port)),
+            *arguments,
+        ]
+        self._database = f"sqlite:///{folder}/cds.sqlite3"
+        self.server = self.begin()
+
+    def begin(self) -> Serving:
+        self.server = start_as(self._messages, *self._arguments, CDS_DATABASE_URL=self._database)
+        return self.server
+
+    def end(self) -> None:
+        self.server.process.terminate()
+        assert self.server.process.wait(30) == 0
+
+    def call(self, sent: str | None, *headers: str, path: str = SERVICE) -> bytes:
+        lines = [
+            f"POST {path} HTTP/1.1",
+            "Host: x",
+            "Connection: close",
+            "Content-Type: application/json",
+            f"Content-Length: {len(CALL)}",
+            *([f"Authorization: Bearer {sent}"] if sent else []),
+            *headers,
+        ]
+        return self.server.send("\r\n".join([*lines, "", ""]).encode() + CALL)
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def test_a_token_counts_once_on_four_workers_and_after_a_restart(registered: Path, tmp_path: Path) -> None:
+    """One token sent 50 times at once to four workers: one call is answered, 49 are 401, and after a restart it is 401
+    still (J9, F11)."""
+    site = Site(tmp_path, registered, "--workers", "4")
+    try:
+        for _ in range(3):
+            once = tokens(tmp_path, site.url + SERVICE)
+            with ThreadPoolExecutor(50) as pool:
+                answers = list(pool.map(lambda _: status(site.call(once)), range(50)))  # noqa: B023 - done at once
+            assert sorted(answers) == [*[401] * 49, 412]
+        site.end()
+        site.begin()
+        assert status(site.call(once)) == 401
+    finally:
+        site.server.process.terminate()
+        site.server.process.wait(30)
+
+
+def test_a_registered_client_calls(registered: Path, tmp_path: Path) -> None:
+    """The whole way: discovery is open, a call needs a token for its own address, a service that the client is not
+    registered for is 403, a preflight needs nothing, every answer has its CORS headers (F3, F7, F14, D2)."""
+    site = Site(tmp_path, registered, "--workers", "1")
+    try:
+        page = "Origin: https://ehr.example"
+        assert status(site.server.send(b"GET /cds-services HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) == 200
+        good = site.call(tokens(tmp_path, site.url + SERVICE), page)
+        assert (status(good), b"Access-Control-Allow-Origin: https://ehr.example" in good) == (412, True)
+        other = "/cds-services/back-pain-order-sign"
+        wrong = site.call(tokens(tmp_path, site.url + SERVICE), page, path=other)
+        assert (status(wrong), b"WWW-Authenticate: Bearer" in wrong) == (401, True)
+        assert b"Access-Control-Allow-Origin: https://ehr.example" in wrong
+        assert status(site.call(tokens(tmp_path, site.url + other), path=other)) == 403
+        assert status(site.call(None)) == 401
+        host = site.call(tokens(tmp_path, "http://evil.example" + SERVICE), "X-Forwarded-Host: evil.example")
+        assert status(host) == 401
+        preflight = f"OPTIONS {SERVICE} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{page}\r\n\r\n"
+        assert status(site.server.send(preflight.encode())) == 200
+    finally:
+        site.end()
+    lines = [json.loads(line) for line in site.server.messages.read_text().splitlines() if line.startswith("{")]
+    reasons = [line["reason"] for line in lines if line["event"] == "unauthenticated"]
+    assert reasons == ["audience", "no-token", "audience"]
+    assert "client-service-unknown" in {line["event"] for line in lines}
+    calls = [line for line in lines if line["event"] == "call" and line["status"] == 412]
+    assert (calls[0]["iss"], calls[0]["tenant"], len(calls[0]["jti"])) == (ISSUER, "ehr", 36)
+    assert "eyJ" not in site.server.messages.read_text()
+
+
+def test_clients_open_any_address(registered: Path, tmp_path: Path) -> None:
+    """With registered clients the service may listen for other machines (J14)."""
+    site = Site(tmp_path, registered, "--workers", "1", "--host", "0.0.0.0")  # noqa: S104 - what is tested
+    site.end()
+    assert "registered clients may call" in site.server.messages.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "public_url (CDS_PUBLIC_URL): the tokens of clients are made out to it"),
+        (("--public-url", "http://cds.example"), "must be https"),
+        (("--public-url", "https://cds.example", "--demo"), "leave out either demo or clients"),
+    ],
+)
+def test_contradictions_are_told(cds: Run, registered: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    """Clients need an address for their tokens, TLS before it, and no demo mode; exit status 2 (F1, J14)."""
+    ended = cds("serve", "--clients", registered, *arguments)
+    assert (ended.returncode, sentence in ended.stderr) == (2, True)
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_broken_file_of_clients_is_told(cds: Run, registered: Path) -> None:
+    """Each problem is printed with its place, and the service does not start; exit status 2."""
+    registered.write_text(FILE.replace("issuer", "isuer"))
+    for verb in (("serve", "--public-url", "https://cds.example", "--clients"), ("clients",)):
+        ended = cds(*verb, registered)
+        assert ended.returncode == 2
+        assert "clients.yaml:3:5: client-unknown: 'isuer' is not known here" in ended.stderr
+        assert "did you mean 'issuer'?" in ended.stderr
+        assert ended.stderr.endswith("2 problems; nobody can be let in\n")
+
+
+def test_the_table_of_clients(cds: Run, registered: Path) -> None:
+    """`cds clients` shows what each client may do, for people and machines."""
+    shown = cds("clients", registered)
+    assert shown.returncode == 0
+    assert re.search(rf"^issuer +{ISSUER}$", shown.stdout, re.MULTILINE)
+    [about] = json.loads(cds("clients", registered, "--format", "json").stdout)["clients"]
+    assert (about["id"], about["keys"], about["fhir"]) == ("ehr", ["try-1"], "none")
+
+
+def test_published_keys_are_asked_for(cds: Run, tmp_path: Path) -> None:
+    """`cds clients --fetch` says which keys a client publishes, or why they cannot be had; exit status 1 then (F9)."""
+
+    def script(hit: Hit) -> Reply:
+        if hit.path == "/gone":
+            return Reply(status=404)
+        return Reply(json.dumps({"keys": [public(rsa())]}).encode())
+
+    with serving(script) as server:
+        text = "clients:\n"
+        for name in ("here", "gone"):
+            text += f"  - {{id: {name}, issuer: {name}, jku: '{server.url}/{name}', networks: [127.0.0.0/8]}}\n"
+        (tmp_path / "clients.yaml").write_text(text)
+        shown = cds("clients", tmp_path / "clients.yaml", "--fetch")
+    assert shown.returncode == 1
+    assert "rsa-1, in 0." in shown.stdout
+    assert "HTTP status 404" in shown.stderr
+
+
+def test_a_private_key_is_written_once_and_for_its_owner(cds: Run, tmp_path: Path) -> None:
+    """`cds key` overwrites nothing, and nobody else may read what it writes."""
+    assert cds("key", tmp_path / "k.json").returncode == 0
+    assert (tmp_path / "k.json").stat().st_mode & 0o077 == 0
+    again = cds("key", tmp_path / "k.json")
+    assert (again.returncode, "cannot make" in again.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"kty": "EC"}', json.dumps(public(rsa()))])
+def test_tokens_need_a_private_key(cds: Run, tmp_path: Path, text: str) -> None:
+    """A file without one is told in a sentence."""
+    (tmp_path / "k.json").write_text(text)
+    ended = cds("token", "https://cds.example/x", "--key", tmp_path / "k.json", "--issuer", "i")
+    assert (ended.returncode, "make one with `cds key`" in ended.stderr) == (2, True)
