@@ -11,12 +11,44 @@ import yaml
 from fhir.resources.R4B import get_fhir_model_class
 
 from cds.cases import Case, Result, find, load, run_case
+from cds.cases.compare import decision_of
 from cds.cases.coverage import Coverage
 from cds.cli.coverage import render_coverage
 from cds.config import Settings
 from cds.service import Engine
 
 CONTENT = Path(__file__).resolve().parents[1] / "plandefinitions"
+CATALOGUE = CONTENT.parents[1] / "shared" / "knowledge" / "catalogue.yaml"
+
+#: The conflicts of the catalogue: decision, a case of the scenario, and its indicator under nhs, spine and both.
+CONFLICTS = {
+    "C01": [("bed-rest", "Three days, NHS", ("warning", "info", "warning"))],
+    "C02": [("electro-physical-agents", "TENS beside exercise, nhs", ("warning", "info", "warning"))],
+    "C03": [("electro-physical-agents", "Therapeutic ultrasound beside exercise, nhs", ("warning", "info", "warning"))],
+    "C04": [
+        ("traction", "Of the low back, nhs", ("warning", "warning", "warning")),
+        ("traction", "Of the neck with a herniated disc, nhs", ("info", "info", "info")),
+    ],
+    "C05": [("acupuncture", "NHS", ("warning", "info", "warning"))],
+    "C06": [
+        ("spinal-injection", "Non-specific low back pain, nhs", ("warning", "info", "warning")),
+        ("spinal-injection", "Sciatica, and therapy was tried, nhs", ("info", "info", "info")),
+    ],
+    "C07": [
+        ("paracetamol-alone", "The position of the NHS page sets the indicator", ("warning", "info", "warning")),
+        ("first-analgesic", "The guideline setting changes nothing (nhs)", ("info", "info", "info")),
+    ],
+    "C08": [("exercise-program", "The guideline setting changes nothing (nhs)", ("info", "info", "info"))],
+    "C09": [
+        ("stay-active", "The sources agree, so the guideline setting changes nothing (nhs)", ("info", "info", "info")),
+        ("first-analgesic", "The guideline setting changes nothing (nhs)", ("info", "info", "info")),
+    ],
+    "C10": [
+        ("supports-and-footwear", "Guideline NHS", ("warning", "warning", "warning")),
+        ("soft-collar", "A soft collar for neck pain, nhs", ("info", "info", "info")),
+    ],
+    "C11": [("escalate-care", "The guideline setting changes nothing (nhs)", ("info", "info", "info"))],
+}
 
 
 def listed() -> list[tuple[Path, str]]:
@@ -83,7 +115,8 @@ def test_each_decision_has_cases_that_speak_and_cases_that_stay_silent() -> None
 
 
 def test_the_cases_show_all_that_the_pathway_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Issue 5: each action, each truth of each condition, and each cited row is seen in a case that judges it."""
+    """Issue 5: each action, each truth of each condition, each cited row on a card, and a near miss of each is seen in
+    a case that judges it."""
     monkeypatch.chdir(CONTENT.parent)
     coverage = Coverage(engine())
     for file, name in listed():
@@ -92,6 +125,54 @@ def test_the_cases_show_all_that_the_pathway_can_do(monkeypatch: pytest.MonkeyPa
     assert {decision.decision for decision in decisions} == {path.parent.name for path in plans()}
     short = [decision for decision in decisions if decision.percent < 100]
     assert not short, render_coverage(short)
+    if CATALOGUE.is_file():
+        rows = yaml.safe_load(CATALOGUE.read_text())["rows"]
+        found = coverage.decisions
+        assert len(rows) == 84
+        assert [row["id"] for row in rows if row["id"] not in found[row["decision"]].shown] == []
+        assert [row["id"] for row in rows if row["id"] not in found[row["decision"]].missed] == []
+        assert set().union(*(decision.cited for decision in decisions)) == {row["id"] for row in rows}
+
+
+@pytest.mark.skipif(not CATALOGUE.is_file(), reason="shared/knowledge is not beside this checkout")
+def test_every_conflict_is_shown_by_a_scenario() -> None:
+    """Issue 5.7: the table below has each of the catalogue's conflicts, and all decisions whose rows it is about."""
+    catalogue = yaml.safe_load(CATALOGUE.read_text())
+    homes = {row["id"]: row["decision"] for row in catalogue["rows"]}
+    wanted = {one["id"]: {homes[row] for row in one["rows"]} for one in catalogue["conflicts"]}
+    assert {name: {decision for decision, *_ in scenarios} for name, scenarios in CONFLICTS.items()} == wanted
+
+
+@pytest.mark.parametrize(
+    ("decision", "name", "indicators"),
+    dict.fromkeys(scenario for scenarios in CONFLICTS.values() for scenario in scenarios),
+)
+def test_a_conflict_is_cased_under_each_guideline(
+    decision: str, name: str, indicators: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 5.7 and the table of decisions.md: one scenario in three cases that differ in the setting alone, with the
+    indicator of that setting, and on the card both who say it. Staying active is in dispute with the first painkiller,
+    whose card names both; its own rows are of one source."""
+    monkeypatch.chdir(CONTENT.parent)
+    found = {place: case for place, case in cases().items() if case.decision == decision}
+    one = next(case for case in found.values() if case.name == name)
+    same = {place: case for place, case in found.items() if scenario(case) == scenario(one) and case.expect}
+    shown: dict[str, set[str]] = {}
+    for place, case in same.items():
+        for card in result(*place).cards:
+            if decision_of(card) == decision:
+                assert case.settings.keys() <= {"guideline"}
+                shown.setdefault(case.settings.get("guideline", "both"), set()).add(card["indicator"])
+                if decision != "stay-active":
+                    assert "NHS" in card["detail"]
+                    assert "US spine-specialist pages" in card["detail"]
+    assert shown == {guideline: {own} for guideline, own in zip(("nhs", "spine", "both"), indicators, strict=True)}
+
+
+def scenario(case: Case) -> tuple[object, ...]:
+    """What a case is about, whatever its settings and what it expects."""
+    record = (case.patient, case.data, case.missing, case.partial, case.failed)
+    return (case.hook, case.service, case.today, *record, case.drafts, case.selections, case.appointments)
 
 
 def test_each_define_has_a_case() -> None:

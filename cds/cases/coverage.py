@@ -7,16 +7,16 @@ docs/cases.md says it to authors.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cds import fhir
 from cds.apply.outcomes import doubts, truths
 from cds.apply.plan import CompiledAction, CompiledPlan, Condition
 from cds.apply.tree import AppliedAction, Outcome, path_of
 from cds.cases.model import Case, Result
+from cds.cases.rows import labels
 from cds.definitions.load import Document
 from cds.errors import Location
 from cds.expr.truths import Truth, Truths
@@ -56,7 +56,7 @@ class ActionCoverage:
 @dataclass(slots=True)
 class DecisionCoverage:
     """All that one decision can do, and what was seen of it. `cited` are the rows its actions rest on
-    (documentation.label), `shown` those that were on a card."""
+    (documentation.label), `shown` those that were on a card, `missed` those of which a case is a near miss."""
 
     decision: str
     file: str
@@ -65,16 +65,18 @@ class DecisionCoverage:
     conditions: list[ConditionCoverage] = field(default_factory=list)
     cited: dict[str, Location] = field(default_factory=dict)
     shown: set[str] = field(default_factory=set)
+    missed: set[str] = field(default_factory=set)
 
     @property
     def tallies(self) -> dict[str, tuple[int, int]]:
-        """(seen, all) of actions, of the possible truths of conditions, and of rows."""
+        """(seen, all) of actions, of the possible truths of conditions, of rows on a card, and of near misses."""
         possible = sum(len(condition.possible) for condition in self.conditions)
         missing = sum(len(condition.missing) for condition in self.conditions)
         return {
             "actions": (sum(action.fired > 0 for action in self.actions), len(self.actions)),
             "conditions": (possible - missing, possible),
             "rows": (len(self.shown & self.cited.keys()), len(self.cited)),
+            "near misses": (len(self.missed & self.cited.keys()), len(self.cited)),
         }
 
     @property
@@ -111,9 +113,12 @@ class Coverage:
             self._add_plan(plan, plan.url, "")
 
     def add(self, result: Result) -> None:
-        """Count what the case of a result showed of the decisions it judges."""
+        """Count what the case of a result showed of the decisions it judges, and the near misses it is of its own
+        decision's rows."""
         for root in result.applied:
             self._count(root, result.plan, result.case, on_card=False)
+        if result.passed and result.case.decision in self.decisions:
+            self.decisions[result.case.decision].missed.update(result.case.near_miss_of)
 
     def below(self, path: Path, cases: Iterable[Case]) -> list[DecisionCoverage]:
         """The decisions that a run of `path` is about: those defined at or below it, and those of its cases."""
@@ -147,7 +152,7 @@ class Coverage:
         if action.plan is not None and not action.conditions:  # it only names a plan, whose actions are counted
             return _Place(decision, None, {})
         self.decisions[walk.decision] = decision
-        for label in _labels(action.element):
+        for label in labels(action.element):
             decision.cited.setdefault(label, document.locate((*path, "documentation")))
         found = ActionCoverage(walk.name, document.locate(path))
         decision.actions.append(found)
@@ -166,7 +171,7 @@ class Coverage:
                 if result.error is None:
                     place.conditions[result.location].seen[result.value] += 1
             if on_card:
-                place.decision.shown.update(_labels(action.element))
+                place.decision.shown.update(labels(action.element))
         for child in action.children:
             self._count(child, root, case, on_card=on_card)
 
@@ -185,10 +190,6 @@ class _Walk:
 def _judges(case: Case, decision: str) -> bool:
     expected = (card.decision for card in case.expect)
     return case.silent_all or decision in (case.decision, *case.silent, *expected)
-
-
-def _labels(element: dict[str, Any]) -> Iterator[str]:
-    return (str(item["label"]) for item in fhir.as_list(element.get("documentation")) if "label" in item)
 
 
 def _condition(condition: Condition, action: CompiledAction) -> ConditionCoverage:

@@ -61,7 +61,8 @@ class ExpectedDefine:
 @dataclass(frozen=True, slots=True)
 class Case:
     """One scenario with its shorthand written out. `service` is the id of the service it calls; types of the record in
-    `missing` were not looked up, in `failed` could not be, in `partial` came as a first page only."""
+    `missing` were not looked up, in `failed` could not be, in `partial` came as a first page only. `near_miss_of` are
+    rows whose card stays silent here although all but one of its reasons is there."""
 
     name: str
     location: Location
@@ -81,6 +82,7 @@ class Case:
     expect: tuple[ExpectedCard, ...] = ()
     silent: frozenset[str] = frozenset()
     silent_all: bool = False
+    near_miss_of: frozenset[str] = frozenset()
     refused: int | None = None
     defines: tuple[ExpectedDefine, ...] = ()
 

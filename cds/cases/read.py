@@ -21,7 +21,7 @@ from cds.fhir import Resource
 _FILE = ("decision", "today", "service", "resources", "cases")
 _CASE = (
     *("name", "hook", "service", "settings", "patient", "data", "missing", "partial", "failed"),
-    *("drafts", "selections", "appointments", "expect", "silent", "refused", "defines"),
+    *("drafts", "selections", "appointments", "expect", "silent", "near_miss_of", "refused", "defines"),
 )
 #: Member of a case -> the hooks whose context has it.
 _CONTEXT = {
@@ -36,14 +36,15 @@ _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a case file can name: decisions, services (id -> hook), parameters that a site sets, defines of CQL; and
-    where displays are found."""
+    """What a case file can name: decisions, services (id -> hook), parameters that a site sets, defines of CQL, rows
+    that actions cite; and where displays are found."""
 
     decisions: Collection[str]
     services: Mapping[str, str]
     settings: Declarations
     display: Display
     defines: Collection[str] = ()
+    rows: Collection[str] = ()
 
 
 def read_cases(path: Path, known: Known) -> tuple[list[Case], list[Problem]]:
@@ -157,6 +158,7 @@ class _File:
             expect=expect,
             silent=silent,
             silent_all=silent_all,
+            near_miss_of=self._rows(members.get("near_miss_of")),
             refused=refused,
             defines=self._defines(members.get("defines")),
         )
@@ -179,6 +181,10 @@ class _File:
         if refused is not None and (not isinstance(refused, int) or expect or silent or silent_all):
             members["refused"].report("case-value", "a refusal is a status such as 412, and comes without cards")
         return expect, silent, silent_all, refused
+
+    def _rows(self, node: Node | None) -> frozenset[str]:
+        nodes = node.items() if node is not None else []
+        return frozenset(item.one_of(self._known.rows, "row") for item in nodes)
 
     def _defines(self, node: Node | None) -> tuple[ExpectedDefine, ...]:
         found = node.members(self._known.defines).items() if node is not None else ()

@@ -17,6 +17,7 @@ from cds.cases.defines import compare_defines
 from cds.cases.model import Case, Difference, Result
 from cds.cases.read import Known, read_cases
 from cds.cases.request import request_body, unasked
+from cds.cases.rows import labels, near_misses
 from cds.config import Settings
 from cds.definitions.files import CASES_FOLDER
 from cds.errors import DefinitionError, Location, Problem, RequestError
@@ -79,14 +80,20 @@ def _known(engine: Engine) -> Known:
     logic = engine.snapshot.registry.logic
     services = {service.id: service.hook for service in engine.services.values()}
     display = engine.snapshot.terminology.display
-    return Known(frozenset(codes), services, engine.declared, display, frozenset(logic.defines()))
+    rows = frozenset(label for plan in plans for action in _actions(plan) for label in labels(action))
+    return Known(frozenset(codes), services, engine.declared, display, frozenset(logic.defines()), rows)
 
 
 def _decisions(plan: fhir.Resource) -> Iterator[str]:
+    for action in _actions(plan):
+        yield from (code for system, code in fhir.codings(action.get("code")) if system == fhir.DECISION_SYSTEM)
+
+
+def _actions(plan: fhir.Resource) -> Iterator[dict[str, Any]]:
     pending = list(fhir.as_list(plan.get("action")))
     while pending:
         action = pending.pop()
-        yield from (code for system, code in fhir.codings(action.get("code")) if system == fhir.DECISION_SYSTEM)
+        yield action
         pending.extend(fhir.as_list(action.get("action")))
 
 
@@ -101,6 +108,7 @@ def run_case(engine: Engine, case: Case) -> Result:
     except RequestError as refusal:
         return _refused(case, refusal)
     found = [*_sound(first, second), *_judged(case, first)]
+    found += near_misses(case, first.applied)
     found += compare_defines(case, engine.snapshot.registry.logic.defines(), first.evaluation)
     trace = render_trace(first.applied, decision=case.decision) if found else ""
     return Result(case, tuple(found), trace, tuple(first.cards), service.plan.url, tuple(first.applied))

@@ -32,18 +32,22 @@ def coverage_record(decisions: Sequence[DecisionCoverage]) -> dict[str, Any]:
 
 def _summary(decisions: Sequence[DecisionCoverage]) -> Iterator[str]:
     width = max([len("decision"), *(len(decision.decision) for decision in decisions)]) + 2
-    yield click.style(f"{'decision':{width}}{'actions':>9}{'conditions':>12}{'rows':>9}{'covered':>11}", bold=True)
+    yield click.style(
+        f"{'decision':{width}}{'actions':>9}{'conditions':>12}{'rows':>7}{'near misses':>13}{'covered':>11}", bold=True
+    )
     for decision in decisions:
         cells = [f"{seen}/{whole}" for seen, whole in decision.tallies.values()]
         yield _row(decision.decision, cells, decision.percent, width)
     sums = (zip(*parts, strict=True) for parts in zip(*(d.tallies.values() for d in decisions), strict=True))
     cells = ["/".join(str(sum(part)) for part in parts) for parts in sums]
-    yield _row("all", cells or ["0/0"] * 3, percent(decisions), width)
+    yield _row("all", cells or ["0/0"] * 4, percent(decisions), width)
 
 
 def _row(name: str, cells: list[str], share: int, width: int) -> str:
-    actions, conditions, rows = cells
-    return f"{name:{width}}{actions:>9}{conditions:>12}{rows:>9}{_coloured(f'{share:>9} %', good=share == 100)}"
+    actions, conditions, rows, near = cells
+    return (
+        f"{name:{width}}{actions:>9}{conditions:>12}{rows:>7}{near:>13}{_coloured(f'{share:>9} %', good=share == 100)}"
+    )
 
 
 def _coloured(text: str, *, good: bool) -> str:
@@ -90,6 +94,9 @@ def _missing(decision: DecisionCoverage) -> Iterator[str]:
         if row not in decision.shown:
             yield f"{location.file}:{location.line}"
             yield f"  row {row} on a card"
+        if row not in decision.missed:
+            yield f"{location.file}:{location.line}"
+            yield f"  a near miss of row {row}; try a case with near_miss_of: [{row}]"
 
 
 def _remedy(condition: ConditionCoverage) -> str:
@@ -116,5 +123,7 @@ def _record(decision: DecisionCoverage) -> dict[str, Any]:
             }
             for condition in decision.conditions
         ],
-        "rows": [{"row": row, "shown": row in decision.shown} for row in decision.cited],
+        "rows": [
+            {"row": row, "shown": row in decision.shown, "near_miss": row in decision.missed} for row in decision.cited
+        ],
     }

@@ -79,8 +79,8 @@ def covered(content: Path, *cases: dict[str, object], decision: str = "rest") ->
 def test_what_was_seen_is_counted(content: Path) -> None:
     """Actions that fired, truths of conditions, rows as they stood on the card."""
     rest = covered(content, {"data": [CONDITION], "expect": [{}]}, {"silent": ["rest"]})["rest"]
-    assert rest.tallies == {"actions": (2, 2), "conditions": (3, 6), "rows": (1, 2)}
-    assert rest.percent == 60
+    assert rest.tallies == {"actions": (2, 2), "conditions": (3, 6), "rows": (1, 2), "near misses": (0, 2)}
+    assert rest.percent == 50
     assert rest.shown == {"N01"}
     assert [condition.missing for condition in rest.conditions] == [[None], [False, None]]
 
@@ -103,9 +103,32 @@ def test_everything_seen_is_100_percent(content: Path) -> None:
         {"data": [CONDITION], "missing": ["CarePlan"], "expect": [{}]},
         {"data": [CONDITION, {"resourceType": "CarePlan"}], "expect": [{}]},
         {"partial": ["Condition"], "silent": ["rest"]},
-        {"silent": ["rest"]},
+        {"silent": ["rest"], "near_miss_of": ["N01"]},
+        {"data": [CONDITION], "expect": [{}], "near_miss_of": ["N02"]},
     )
-    assert found["rest"].tallies == {"actions": (2, 2), "conditions": (6, 6), "rows": (1, 2)}
+    assert found["rest"].tallies == {"actions": (2, 2), "conditions": (6, 6), "rows": (1, 2), "near misses": (2, 2)}
+
+
+@pytest.mark.parametrize(
+    ("case", "difference"),
+    [
+        ({"data": [CONDITION], "expect": [{}], "near_miss_of": ["N01"]}, "no card that cites it, got rest"),
+        ({"silent": ["rest"], "near_miss_of": ["N03"]}, "no card that cites it, got move"),
+        ({"silent": ["rest"], "near_miss_of": ["N04"]}, "an action that cites it, asked at patient-view, got none"),
+    ],
+)
+def test_a_near_miss_must_be_one(content: Path, case: dict[str, object], difference: str) -> None:
+    """Issue 5.7, measured: the row is on no card of the answer, and what cites it was asked in this call; else the case
+    fails, and shows nothing."""
+    later = PLAN.replace("id: move", "id: later").replace("N03", "N04").replace("patient-view", "encounter-discharge")
+    move = "  - id: move"
+    (content / "plan.yaml").write_text(PLAN + later[later.index(move.replace("move", "later")) :])
+    found = covered(content, case)
+    assert found["rest"].missed == set()
+    engine = engine_for(content, Settings(content=content))
+    (only,) = load(engine, content)
+    (told,) = run_case(engine, only).differences
+    assert str(told) == f"near miss of {only.near_miss_of and next(iter(only.near_miss_of))}: expected {difference}"
 
 
 def test_a_run_of_some_cases_is_about_their_decisions(content: Path) -> None:
@@ -128,6 +151,7 @@ def test_what_is_missing_is_told_as_the_case_to_write(content: Path) -> None:
     assert "  %plans.empty()\n    false\n    unknown; try a case with missing: [CarePlan]\n" in missing
     assert "plan.yaml:25\n  action move: fired\n" in missing
     assert "  row N02 on a card\n" in missing
+    assert "  a near miss of row N02; try a case with near_miss_of: [N02]\n" in missing
 
 
 def test_records_say_the_same(content: Path) -> None:
@@ -138,4 +162,7 @@ def test_records_say_the_same(content: Path) -> None:
     rest = record["decisions"][0]
     assert rest["conditions"][0]["missing"] == ["false", "unknown"]
     assert rest["conditions"][0]["line"] == 15
-    assert rest["rows"] == [{"row": "N01", "shown": True}, {"row": "N02", "shown": False}]
+    assert rest["rows"] == [
+        {"row": "N01", "shown": True, "near_miss": False},
+        {"row": "N02", "shown": False, "near_miss": False},
+    ]

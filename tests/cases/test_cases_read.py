@@ -30,6 +30,7 @@ KNOWN = Known(
     decisions=frozenset({"bed-rest", "stay-active"}),
     services={f"demo-{hook}": hook for hook in ("patient-view", "order-sign", "order-select")},
     settings=Declarations(Registry([in_memory(PARAMETERS)])),
+    rows=frozenset({"N01"}),
     display=lambda system, code: "Low back pain" if code == "279039007" else None,
 )
 
@@ -194,6 +195,7 @@ CASE = HEAD + "cases:\n  - name: a\n    hook: order-sign\n    silent: [bed-rest]
         (CASE + "    missing: [Conditions]\n", 9, "case-unknown", "no resource type 'Conditions'"),
         (CASE + "    selections: [draft-1]\n", 9, "case-value", "'order-sign' has no selections"),
         (CASE + "    settings: {days: soon}\n", 9, "case-type", "days: this is not of type System.Integer"),
+        (CASE + "    near_miss_of: [N02]\n", 9, "case-unknown", "there is no row 'N02'"),
         (CASE + "    settings: {guidelines: nhs}\n", 9, "case-unknown", "'guidelines' is not known here"),
         (CASE + "    service: demo-order\n", 9, "case-unknown", "no service 'demo-order'"),
         (CASE + "    refused: 412\n", 9, "case-value", "a refusal is a status"),
