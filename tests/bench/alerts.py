@@ -26,6 +26,7 @@ from cds.service import Engine
 CONTENT = Path(__file__).resolve().parents[2] / "plandefinitions"
 INDICATORS = ("critical", "warning", "info")
 OPENED = "patient-view"
+CLOSING = "This supports, and does not replace, clinical judgement."
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,14 @@ def repeated(cards: Sequence[Card]) -> list[str]:
         said.update([f"decision {decision_of(card)}", f"summary {card['summary']}"])
         actions = (action for suggestion in card.get("suggestions", ()) for action in suggestion.get("actions", ()))
         said.update({_doing(action) for action in actions})
+    return sorted(text for text, count in said.items() if count > 1)
+
+
+def said_twice(cards: Sequence[Card]) -> list[str]:
+    """Paragraphs that two cards of one answer share, apart from what ends every card."""
+    said: Counter[str] = Counter()
+    for card in cards:
+        said.update({text for text in card.get("detail", "").split("\n\n") if text != CLOSING})
     return sorted(text for text, count in said.items() if count > 1)
 
 

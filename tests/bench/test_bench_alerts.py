@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from alerts import CONTENT, OPENED, Call, calls, repeated
+from alerts import CLOSING, CONTENT, OPENED, Call, calls, repeated, said_twice
 
 from cds.config import Settings
 
@@ -20,6 +20,12 @@ def answered() -> list[Call]:
 def test_no_answer_advises_anything_twice() -> None:
     """Issue 5: no duplicate advice in any response, whatever the patient and the hook."""
     twice = {call.case: found for call in answered() if (found := repeated(call.cards))}
+    assert not twice
+
+
+def test_no_two_cards_of_a_chart_say_the_same_of_its_patient() -> None:
+    """Decisions, rules for all: nothing is said twice in one response. Cards about orders each name their order."""
+    twice = {call.case: found for call in answered() if call.hook == OPENED and (found := said_twice(call.cards))}
     assert not twice
 
 
@@ -57,3 +63,10 @@ REMOVAL = {"type": "delete", "resourceId": "ServiceRequest/draft-1"}
 def test_what_counts_as_repeated(cards: list[dict[str, Any]], count: int) -> None:
     """One decision, one summary, or one thing to do on two cards; a card may offer it for each of its drafts."""
     assert len(repeated(cards)) == count
+
+
+def test_what_counts_as_said_twice() -> None:
+    """A paragraph of two details, and not the one that each card ends with."""
+    one, other, alike = ({"detail": f"{text}\n\n{CLOSING}"} for text in ("Since May.", "For long.", "Since May."))
+    assert said_twice([one, other]) == []
+    assert said_twice([one, other, alike]) == ["Since May."]
