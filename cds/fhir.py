@@ -31,6 +31,9 @@ IGNORE_PROBLEM = EXTENSION_BASE + "ignore-problem"
 #: The standard extension that names an expression (FHIR extensions pack, `variable`).
 VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
 
+#: The standard extension with which a data requirement says its own search (clinical reasoning extensions).
+QUERY_PATTERN = "http://hl7.org/fhir/StructureDefinition/cqf-fhirQueryPattern"
+
 DECISION_SYSTEM = f"{CANONICAL_BASE}/CodeSystem/decision"
 ACTION_TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/action-type"
 

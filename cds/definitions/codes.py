@@ -266,6 +266,11 @@ CODES: dict[str, Code] = {
         "`precheckBehavior: yes` twice",
         "keep one, or set `selectionBehavior: any`",
     ),
+    "query-pattern": Code(
+        "a search in cqf-fhirQueryPattern that is not by patient, or that many servers do not understand",
+        "`Observation?patient={{context.patientId}}&code:below=8302-2`",
+        "use `patient={{context.patientId}}`, equality, dates with `ge`, `gt`, `le` or `lt`, `_count`, `_sort`",
+    ),
     "resource-expected": Code("a file holds a list or text", "`- a`", "write one resource per file or document"),
     "resource-type-missing": Code(
         "a file names no resourceType (warning when it does not look like a definition)",

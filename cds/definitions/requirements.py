@@ -1,14 +1,21 @@
-"""Data requirements: only those filters that a retrieve really applies."""
+"""Data requirements: only those filters that a retrieve really applies, and searches that servers understand."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from cds import fhir
 from cds.definitions.element import Element
 from cds.definitions.load import Document
 from cds.errors import Problem
 
 _HINT = "use one codeFilter with a valueSet, and filter the rest in an expression"
+
+_PATIENT = re.compile(r"(patient|subject)=\{\{(context\.)?patientId\}\}")
+#: Equality with ids, tokens and dates, `:in`, `_count` and `_sort` (cds-hooks.md AP7-AP10).
+_PARAMETER = re.compile(r"([a-z][a-z-]*(:in)?|_count|_sort)=(?!(ne|sa|eb|ap)[0-9])[^{}&=?#\s]+")
+_LONGEST = 2000
 
 
 def check_requirements(document: Document) -> Iterator[Problem]:
@@ -22,3 +29,22 @@ def check_requirements(document: Document) -> Iterator[Problem]:
                 yield code_filter.problem("data-filter", "not supported: a second codeFilter", hint=_HINT)
             elif code_filter.text("valueSet") is None:
                 yield code_filter.problem("data-filter", "not supported: a codeFilter without valueSet", hint=_HINT)
+        for extension in requirement.extensions(fhir.QUERY_PATTERN):
+            kind, pattern = requirement.text("type") or "", extension.text("valueString") or ""
+            if problem := _pattern_problem(kind, pattern):
+                hint = f"write it like `{kind}?patient={{{{context.patientId}}}}&category=laboratory`"
+                yield extension.problem("query-pattern", problem, "valueString", hint=hint)
+
+
+def _pattern_problem(kind: str, pattern: str) -> str | None:
+    """What is wrong with a search as a prefetch template (cds-hooks.md AP1-AP13)."""
+    first, *parameters = re.split("[?&]", pattern)
+    if first != kind or not parameters:
+        return f"not a search for {kind}"
+    patients = [parameter for parameter in parameters if _PATIENT.fullmatch(parameter)]
+    if len(patients) != 1:
+        return "the search is not by patient"
+    for parameter in parameters:
+        if parameter not in patients and _PARAMETER.fullmatch(parameter) is None:
+            return f"many servers do not understand '{parameter}'"
+    return f"longer than {_LONGEST} characters" if len(pattern) > _LONGEST else None

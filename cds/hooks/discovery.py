@@ -70,7 +70,7 @@ def services(
                 service_id,
                 hook,
                 plan,
-                requirements(plan, hook),
+                requirements(plan, hook, snapshot.registry),
                 tuple(own_changes[key] for key in sorted(own_changes)),
                 notes,
             )

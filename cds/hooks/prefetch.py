@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
+from cds import fhir
 from cds.apply.plan import CompiledAction, CompiledPlan
 from cds.apply.scope import Expression, Name, Parameter, Retrieve, Scope
+from cds.definitions.registry import Registry
+from cds.definitions.scope import libraries_of
 from cds.expr.cql_expression import CqlExpression
 from cds.hooks.request import HookRequest
 
@@ -48,21 +51,58 @@ class Requirement:
 PATIENT = Requirement("patient", "Patient", "Patient/{{context.patientId}}", True)
 
 
-def requirements(plan: CompiledPlan, hook: str) -> tuple[Requirement, ...]:
+#: The types whose search has the parameter `patient` (FHIR R4 search parameters, patient compartment), and those that
+#: are found by `subject` alone. What is of no patient, such as Medication, is no prefetch.
+_BY_PATIENT = frozenset(
+    "Account AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic BodyStructure CarePlan CareTeam"
+    " ChargeItem Claim ClaimResponse ClinicalImpression Communication CommunicationRequest Composition Condition"
+    " Consent Contract Coverage CoverageEligibilityRequest CoverageEligibilityResponse DetectedIssue Device"
+    " DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference Encounter EnrollmentRequest"
+    " EpisodeOfCare ExplanationOfBenefit FamilyMemberHistory Flag Goal GuidanceResponse ImagingStudy Immunization"
+    " ImmunizationEvaluation ImmunizationRecommendation Invoice List MeasureReport Media MedicationAdministration"
+    " MedicationDispense MedicationRequest MedicationStatement MolecularSequence NutritionOrder Observation Person"
+    " Procedure Provenance QuestionnaireResponse RelatedPerson RequestGroup ResearchSubject RiskAssessment"
+    " ServiceRequest Specimen SupplyDelivery Task VisionPrescription".split()
+)
+_BY_SUBJECT = frozenset({"AdverseEvent", "SupplyRequest"})
+
+
+def requirements(plan: CompiledPlan, hook: str, registry: Registry) -> tuple[Requirement, ...]:
     """The prefetch keys of `plan` for `hook`: the patient, then one type-level search per retrieved type, by key.
 
     A type is required when one retrieve of it is. Codes are filtered in the service: long code lists break clients
-    (AP13), and one search per type is the fewest queries."""
+    (AP13), a client that encodes codes twice would find nothing and say so, and one search per type is the fewest
+    queries. A Library's data requirement may say its search itself, by the extension cqf-fhirQueryPattern."""
     required: dict[str, bool] = {}
     for retrieve in _retrieves(plan, hook):
         known = required.get(retrieve.resource_type, False)
         required[retrieve.resource_type] = known or not retrieve.optional
-    required.pop("Patient", None)
+    patterns = _patterns(plan, hook, registry)
     searches = [
-        Requirement(key_of(kind), kind, f"{kind}?patient={{{{context.patientId}}}}", needed)
+        Requirement(key_of(kind), kind, template, needed)
         for kind, needed in required.items()
+        if (template := patterns.get(kind) or _template(kind)) is not None
     ]
     return (PATIENT, *sorted(searches, key=lambda requirement: requirement.key))
+
+
+def _template(kind: str) -> str | None:
+    """The search for what is of the patient; None where there is none, or it is the patient."""
+    if kind in _BY_PATIENT:
+        return f"{kind}?patient={{{{context.patientId}}}}"
+    return f"{kind}?subject={{{{context.patientId}}}}" if kind in _BY_SUBJECT else None
+
+
+def _patterns(plan: CompiledPlan, hook: str, registry: Registry) -> dict[str, str]:
+    """The searches that the libraries of the plan, and of those it nests, say themselves, by type."""
+    plans = [plan.definition, *(a.plan.definition for a in _answering(plan.actions, hook) if a.plan is not None)]
+    return {
+        requirement["type"]: pattern.replace("{{patientId}}", "{{context.patientId}}")
+        for definition in plans
+        for library in libraries_of(definition, registry)
+        for requirement in fhir.as_list(library.get("dataRequirement"))
+        if (pattern := (fhir.extension(requirement, fhir.QUERY_PATTERN) or {}).get("valueString"))
+    }
 
 
 def key_of(resource_type: str) -> str:

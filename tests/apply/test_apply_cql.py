@@ -248,7 +248,8 @@ define Read: [Procedure]
             trigger=[{"type": "named-event", "name": "order-sign"}],
         ),
     ]
-    found = requirements(compiled(load_cql(resource, plan(*rules, library=LIBRARY), Logic=logic)), "order-sign")
+    snapshot = load_cql(resource, plan(*rules, library=LIBRARY), Logic=logic)
+    found = requirements(compiled(snapshot), "order-sign", snapshot.registry)
     assert [(r.resource_type, r.required) for r in found] == [
         ("Patient", True),
         ("CarePlan", False),

@@ -96,6 +96,7 @@ MISTAKES = [
     ("override-reason-display", "override-reason-display", "reasons.yaml", 10, 17, "display:"),
     ("plan-description-missing", "plan-description-missing", "plan.yaml", 1, 1, "description:"),
     ("plan-without-hook", "plan-without-hook", "plan.yaml", 1, 1, "patient-view"),
+    ("query-pattern", "query-pattern", "names.yaml", 10, 22, "category=laboratory"),
     ("resource-expected", "resource-expected", "plan.yaml", 1, 1, "one FHIR resource"),
     ("resource-type-missing", "resource-type-missing", "plan.yaml", 2, 1, "'resourceType'"),
     ("resource-type-missing-other", "resource-type-missing", "notes.yaml", 1, 1, "PlanDefinition"),
