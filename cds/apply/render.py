@@ -6,13 +6,15 @@ which the RequestGroup refers to by the extension cqf-messages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from cds import fhir
+from cds.apply import words
 from cds.apply.activity import NOBODY, People
 from cds.apply.conform import conformed, faults, repaired
+from cds.apply.narrative import narrative
 from cds.apply.plan import CompiledAction, CompiledPlan
 from cds.apply.tree import AppliedAction, Outcome
 from cds.errors import Issue, operation_outcome
@@ -100,6 +102,11 @@ class _Rendering:
 
     def answer(self, plan: CompiledPlan, actions: Sequence[AppliedAction]) -> Resource:
         group = self._group(plan.definition, actions, "")
+        goals = [goal for goal in self.others if goal["resourceType"] == "Goal"]
+        text = narrative(plan.definition, actions, goals, self.setting.subject, self.setting.moment)
+        if self.output == "careplan":
+            return _headed(self._care_plan(plan.definition, group, goals), text)
+        group = _headed(group, text)
         if self.output == "bundle":
             base = self.setting.base
             entries = [
@@ -107,12 +114,9 @@ class _Rendering:
                 for one in (group, *self.others)
             ]
             return {"resourceType": "Bundle", "type": "collection", "entry": entries}
-        if self.output == "requestgroup":
-            return {**group, "contained": self.others} if self.others else group
-        return self._care_plan(plan.definition, group)
+        return {**group, "contained": self.others} if self.others else group
 
-    def _care_plan(self, definition: Resource, group: Resource) -> Resource:
-        goals = [goal for goal in self.others if goal["resourceType"] == "Goal"]
+    def _care_plan(self, definition: Resource, group: Resource, goals: Sequence[Resource]) -> Resource:
         names: dict[str, Any] = {name: definition[name] for name in ("title", "description") if name in definition}
         plan: Resource = {
             "resourceType": "CarePlan",
@@ -122,7 +126,7 @@ class _Rendering:
             "intent": "proposal",
             **names,
             **self._surroundings("created"),
-            **_unless_empty("goal", [self._reference(goal) for goal in goals[: len(definition.get("goal") or ())]]),
+            **_unless_empty("goal", list(map(self._reference, goals))),
             "activity": [{"reference": self._reference(group)}],
         }
         return {**repaired(plan)[0], "contained": [group, *self.others]}
@@ -141,7 +145,8 @@ class _Rendering:
         if not place:
             group.issues += self.setting.notes
         group.ids = {_id_of(one) for action in actions for one in _shown(action)}
-        goals = [self._goal(goal, index, place, group) for index, goal in enumerate(definition.get("goal") or ())]
+        pursued = _pursued(definition, actions, whole=not place)
+        goals = [self._goal(goal, index, place, group) for index, goal in enumerate(pursued)]
         made = [self._action(action, group) for action in actions]
         resource: Resource = {
             "resourceType": "RequestGroup",
@@ -184,7 +189,9 @@ class _Rendering:
             "subject": {"reference": self.setting.subject},
             **({"startCodeableConcept": start} if start else {}),
             **_unless_empty("target", [_target(target) for target in fhir.as_list(goal.get("target"))]),
-            **_unless_empty("addresses", [{"display": _text(one)} for one in fhir.as_list(goal.get("addresses"))]),
+            **_unless_empty(
+                "addresses", [{"display": words.concept(one)} for one in fhir.as_list(goal.get("addresses"))]
+            ),
         }
         made, notes = repaired(made)
         group.issues += [_left_out(note) for note in notes]
@@ -254,7 +261,7 @@ class _Rendering:
         named: dict[str, Any] = {"reference": reference} if reference else {"type": kind}
         if isinstance(role, dict):
             named["extension"] = [{"url": f"{R5_ACTION}participant.role", "valueCodeableConcept": role}]
-        return {**named, **({"display": _text(role)} if _text(role) else {})}
+        return {**named, **({"display": words.concept(role)} if words.concept(role) else {})}
 
     def _id(self, kind: str, place: str) -> str:
         return derived_id(f"{self.setting.identity}|{kind}|{place}")
@@ -301,6 +308,29 @@ def _renamed(value: Any, old: str, new: str) -> Any:
     if isinstance(value, list):
         return [_renamed(item, old, new) for item in value]
     return new if value == old else value
+
+
+def _headed(resource: Resource, text: dict[str, str]) -> Resource:
+    """The resource with its narrative where FHIR has it: before what else it says."""
+    head = {"resourceType": resource["resourceType"], "id": resource["id"], "text": text}
+    return {**head, **{name: value for name, value in resource.items() if name not in head}}
+
+
+def _pursued(definition: Resource, actions: Sequence[AppliedAction], *, whole: bool) -> list[dict[str, Any]]:
+    """The goals of a plan that are for an action which applies, and those that are for the plan; of a nested plan only
+    where one of its actions applies."""
+    every = [one for action in actions for one in _shown(action)]
+    done = [one for one in every if one.outcome is not Outcome.UNKNOWN]
+    wanted = {goal for one in done for goal in fhir.as_list(one.element.get("goalId"))}
+    named = {goal for action in _below(definition) for goal in fhir.as_list(action.get("goalId"))}
+    goals = _dicts(definition.get("goal"))
+    return [goal for goal in goals if goal.get("id") in wanted or (goal.get("id") not in named and (whole or done))]
+
+
+def _below(definition: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for action in _dicts(definition.get("action")):
+        yield action
+        yield from _below(action)
 
 
 #: Types whose resources are the same in every answer.
@@ -421,14 +451,6 @@ def _instantiates(definition: Resource) -> dict[str, Any]:
 def _target(target: dict[str, Any]) -> dict[str, Any]:
     named = {name: value for name, value in target.items() if name not in ("due", "id")}
     return {**named, "dueDuration": target["due"]} if "due" in target else named
-
-
-def _text(concept: Any) -> str:
-    """What a CodeableConcept says to people."""
-    if not isinstance(concept, dict):
-        return ""
-    texts = [concept.get("text"), *(one.get("display") or one.get("code") for one in _dicts(concept.get("coding")))]
-    return next((text for text in texts if isinstance(text, str) and text), "")
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

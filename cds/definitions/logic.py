@@ -110,6 +110,11 @@ class Logic:
             **{define.name: of_define(define) for define in defines},
         }
 
+    def is_parameter(self, resource: Resource, name: str) -> bool:
+        """Whether the name is one of a parameter of a Library."""
+        library = self.compiled.get(id(resource))
+        return library is not None and name in library.parameters
+
     def defines(self) -> dict[str, CqlExpression]:
         """The public defines of every library by name, and by `Library.Name`; the first of a name is meant by it."""
         found: dict[str, CqlExpression] = {}
@@ -127,6 +132,15 @@ class Logic:
             for node in (elm.get("library", elm).get("valueSets") or {}).get("def", ()):
                 place = Place("").of(node)
                 yield source, library.value_sets[node["name"]], (place.line, place.column)
+
+    def depends_on(self, resource: Resource) -> tuple[list[str], list[Resource]]:
+        """The canonicals of the value sets that a Library's CQL declares, and the Libraries that it includes."""
+        library = self.compiled.get(id(resource))
+        if library is None:
+            return [], []
+        included = {(one.name, one.version) for one in library.includes.values()}
+        owners = (self.sources[key].document.resource for key, one in self.compiled.items() if _name(one) in included)
+        return [value_set.canonical for value_set in library.value_sets.values()], list(owners)
 
     def locate(self, place: Place) -> Location | None:
         """Where a place in the library of that name stands."""
@@ -169,6 +183,10 @@ def read_logic(
             problems += error.problems
     unreadable |= base.unreadable
     return Logic(libraries, {**base.sources, **sources}, {**base.compiled, **compiled}, frozenset(unreadable)), problems
+
+
+def _name(library: Library) -> tuple[str, str | None]:
+    return library.name, library.version
 
 
 def _key(resource: Resource) -> tuple[str, str | None]:

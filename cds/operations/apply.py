@@ -137,6 +137,9 @@ def _session(request: _Request, subject: str, service: Service) -> Session:
     )
     session.call_values = {**request.given, **session.call_values, **values_of(chart, subject, request.people)}
     session.people, session.subject = request.people, subject
+    named = request.given.get("hook")
+    hook = named[0] if named else "order-sign" if chart.orders.ids else "patient-view"
+    session.call_values["hook"], session.cql_parameters["hook"] = [hook], hook
     return session
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import orjson
 
@@ -26,6 +25,8 @@ from cds.definitions.snapshot import Snapshot
 from cds.definitions.versions import version_key
 from cds.errors import DefinitionError, EvaluationError, Issue, Problem, RequestError
 from cds.fhir import Resource, split_canonical
+from cds.operations.dependencies import reached
+from cds.operations.served import includes
 from cds.terminology import Terminology, build
 
 #: What a content Bundle may bring; other types are ignored.
@@ -109,35 +110,6 @@ def _issues(problems: Iterable[Problem]) -> list[Issue]:
 
 def _place(problem: Problem) -> str:
     return f"{problem.location.file}: " if problem.location.file not in ("", ".") else ""
-
-
-def reached(definition: Resource, registry: Registry) -> list[Resource]:
-    """A definition and all that it names by canonical, at any depth, as far as the registry knows it."""
-    found = {id(definition): definition}
-    pending = [definition]
-    for current in pending:
-        for canonical in canonicals(current):
-            document = registry.find(canonical)
-            if document is not None and id(document.resource) not in found:
-                found[id(document.resource)] = document.resource
-                pending.append(document.resource)
-    return list(found.values())
-
-
-#: Elements that name another definition by its canonical.
-_CANONICALS = frozenset({"definitionCanonical", "library", "valueSet", "valueCanonical", "resource", "system"})
-
-
-def canonicals(value: Any) -> Iterator[str]:
-    """Every canonical that a definition names, in its elements and in those of what it contains."""
-    if isinstance(value, list):
-        for item in value:
-            yield from canonicals(item)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            if name in _CANONICALS or (name == "reference" and "language" in value):
-                yield from (one for one in fhir.as_list(item) if isinstance(one, str))
-            yield from canonicals(item)
 
 
 class Contents:
@@ -260,8 +232,4 @@ def _written_out(url: str | None, terminology: Terminology) -> Resource | None:
     expansion = terminology.expansion(url or "")
     if expansion is None:
         return None
-    systems: dict[str, list[Any]] = {}
-    for (system, code), display in expansion.displays.items():
-        systems.setdefault(system, []).append({"code": code, **({"display": display} if display else {})})
-    include = [{"system": system, "concept": concepts} for system, concepts in systems.items()]
-    return {"resourceType": "ValueSet", "url": url, "status": "active", "compose": {"include": include}}
+    return {"resourceType": "ValueSet", "url": url, "status": "active", "compose": {"include": includes(expansion)}}

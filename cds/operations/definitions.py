@@ -11,6 +11,7 @@ from cds.definitions.snapshot import Snapshot
 from cds.definitions.versions import version_key
 from cds.errors import Issue, RequestError, did_you_mean
 from cds.fhir import Resource
+from cds.operations.served import served
 
 #: The types that are served.
 KINDS = ("PlanDefinition", "ActivityDefinition", "Library", "ValueSet", "CodeSystem", "ConceptMap", "Questionnaire")
@@ -38,7 +39,7 @@ def find_by_id(snapshot: Snapshot, kind: str, identifier: str) -> Resource:
 
 def read(snapshot: Snapshot, kind: str, identifier: str) -> Resource:
     """A definition of one of KINDS as it is served. Raises RequestError 404."""
-    return served(find_by_id(snapshot, kind, identifier), identifier)
+    return served(find_by_id(snapshot, kind, identifier), identifier, snapshot)
 
 
 def search(snapshot: Snapshot, kind: str, query: Sequence[tuple[str, str]], base: str) -> Resource:
@@ -54,15 +55,15 @@ def search(snapshot: Snapshot, kind: str, query: Sequence[tuple[str, str]], base
         "resourceType": "Bundle",
         "type": "searchset",
         "total": len(found),
-        **_entries(found[:count], base),
+        **_entries(found[:count], base, snapshot),
     }
 
 
-def _entries(found: Sequence[Document], base: str) -> dict[str, Any]:
+def _entries(found: Sequence[Document], base: str, snapshot: Snapshot) -> dict[str, Any]:
     entries = [
         {
             "fullUrl": f"{base}/{one.kind}/{id_of(one)}",
-            "resource": served(one.resource, id_of(one)),
+            "resource": served(one.resource, id_of(one), snapshot),
             "search": {"mode": "match"},
         }
         for one in found
@@ -85,9 +86,3 @@ def _fits(document: Document, name: str, text: str) -> bool:
         for part in wanted
     )
     return any(places)
-
-
-def served(resource: Resource, identifier: str) -> Resource:
-    """A definition with the id it is served under."""
-    rest = {name: value for name, value in resource.items() if name not in ("resourceType", "id")}
-    return {"resourceType": resource["resourceType"], "id": identifier, **rest}

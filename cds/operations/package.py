@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cds.cql.call import Call, Sent, refused
-from cds.definitions.load import Document
 from cds.definitions.snapshot import Snapshot
 from cds.errors import Issue, RequestError
 from cds.fhir import Resource
-from cds.operations.content import canonicals
-from cds.operations.definitions import find_by_id, id_of, served
+from cds.operations.definitions import find_by_id, id_of
+from cds.operations.dependencies import reached
+from cds.operations.served import served
 
 
 def package(sent: Sequence[Sent], snapshot: Snapshot, base: str, kind: str, identifier: str | None = None) -> Resource:
@@ -20,22 +20,17 @@ def package(sent: Sequence[Sent], snapshot: Snapshot, base: str, kind: str, iden
     url = call.text("url")
     if (url is None) is (identifier is None):
         raise refused("required", "Name the definition by 'url' or in the address", call.pointer("url"))
-    first = (
-        snapshot.registry.find(str(url), kind)
-        if identifier is None
-        else _document(snapshot, find_by_id(snapshot, kind, identifier))
-    )
-    if first is None:
-        raise RequestError(404, Issue("not-found", f"There is no such {kind}", call.pointer("url")))
-    found = [first]
-    for document in found:
-        known = (snapshot.registry.find(canonical) for canonical in canonicals(document.resource))
-        found += dict.fromkeys(one for one in known if one is not None and one not in found)
+    if identifier is None:
+        document = snapshot.registry.find(str(url), kind)
+        if document is None:
+            hint = snapshot.registry.hint(str(url), kind)
+            raise RequestError(404, Issue("not-found", f"There is no such {kind}", call.pointer("url"), hint))
+        first = document.resource
+    else:
+        first = find_by_id(snapshot, kind, identifier)
+    ids = {id(document.resource): id_of(document) for document in snapshot.documents}
     entries = [
-        {"fullUrl": f"{base}/{one.kind}/{id_of(one)}", "resource": served(one.resource, id_of(one))} for one in found
+        {"fullUrl": f"{base}/{one['resourceType']}/{ids[id(one)]}", "resource": served(one, ids[id(one)], snapshot)}
+        for one in reached(first, snapshot.registry)
     ]
     return {"resourceType": "Bundle", "type": "collection", "entry": entries}
-
-
-def _document(snapshot: Snapshot, resource: Resource) -> Document:
-    return next(document for document in snapshot.documents if document.resource is resource)

@@ -10,11 +10,14 @@ from cds import fhir
 from cds.apply.plan import CompiledPlan
 from cds.apply.scope import Parameter, Retrieve, Scope
 from cds.cql.call import Call, Sent
-from cds.definitions.scope import libraries_of
+from cds.definitions.logic import Logic
+from cds.expr.cql.types import ChoiceType, IntervalType, ListType, Named, Type
 from cds.expr.cql_expression import CqlExpression
 from cds.expr.elm.facts import Need
+from cds.expr.types import model
 from cds.fhir import Resource
 from cds.operations.apply import COMMON, Service, definition_of, refuse_unbuilt
+from cds.operations.dependencies import reached
 
 _TYPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/library-type", "code": "module-definition"}]}
 
@@ -25,15 +28,16 @@ def data_requirements(sent: Sequence[Sent], service: Service, identifier: str | 
     call = Call(refuse_unbuilt(sent), (*COMMON, "planDefinition"), ("content", "subject"))
     content, definition = definition_of(call, service, "PlanDefinition", identifier)
     plan = content.plan(definition)
-    owners = list(_definitions(plan))
     registry = content.snapshot.registry
-    libraries = _once(library for owner in owners for library in libraries_of(owner, registry))
-    requirements = _distinct([*_asked(plan), *_inputs(plan)])
-    related = [*_canonicals(owners), *_value_sets(requirements)]
+    owners = _once(_definitions(plan))
+    libraries = _once(one for owner in owners for one in reached(owner, registry) if one["resourceType"] == "Library")
+    requirements = _distinct([*_asked(plan), *_inputs(plan), *_of_libraries(libraries, registry.logic)])
+    declared = (url for library in libraries for url in registry.logic.depends_on(library)[0])
+    related = [*_canonicals(owners), *map(_canonical, libraries), *_value_sets(requirements), *declared]
     made: Resource = {"resourceType": "Library", "status": "active", "type": _TYPE}
     if related:
-        made["relatedArtifact"] = [{"type": "depends-on", "resource": url} for url in dict.fromkeys(related)]
-    if parameters := list(_parameters(libraries)):
+        made["relatedArtifact"] = [{"type": "depends-on", "resource": url} for url in dict.fromkeys(related) if url]
+    if parameters := list(_parameters(libraries, registry.logic)):
         made["parameter"] = parameters
     return {**made, "dataRequirement": requirements} if requirements else made
 
@@ -95,7 +99,7 @@ def _distinct(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def _canonicals(owners: Sequence[Resource]) -> Iterator[str]:
     for owner in owners:
         yield from fhir.as_list(owner.get("library"))
-        pending = fhir.as_list(owner.get("action"))
+        pending = [*fhir.as_list(owner.get("action"))]
         for action in pending:
             canonical = action.get("definitionCanonical")
             if canonical and not canonical.startswith("#"):
@@ -110,8 +114,57 @@ def _value_sets(requirements: Sequence[dict[str, Any]]) -> Iterator[str]:
                 yield code_filter["valueSet"]
 
 
-def _parameters(libraries: Sequence[Resource]) -> Iterator[dict[str, Any]]:
+def _canonical(resource: Resource) -> str:
+    version = resource.get("version")
+    return f"{resource.get('url', '')}|{version}" if version and "url" in resource else str(resource.get("url", ""))
+
+
+def _of_libraries(libraries: Sequence[Resource], logic: Logic) -> Iterator[dict[str, Any]]:
+    """What libraries say they need, and what their CQL may retrieve."""
+    for library in libraries:
+        for requirement in fhir.as_list(library.get("dataRequirement")):
+            yield {name: value for name, value in requirement.items() if name not in ("id", "extension")}
+        for expression in logic.names(library).values():
+            yield from (_need(need) for need in expression.needs)
+
+
+def _parameters(libraries: Sequence[Resource], logic: Logic) -> Iterator[dict[str, Any]]:
+    """What libraries say they take, then what their CQL does; each name once."""
+    seen: set[str] = set()
     for library in libraries:
         for parameter in fhir.as_list(library.get("parameter")):
-            if parameter.get("use", "in") == "in":
+            if parameter.get("use", "in") == "in" and parameter["name"] not in seen:
+                seen.add(parameter["name"])
                 yield {name: value for name, value in parameter.items() if name != "extension"}
+    for library in libraries:
+        for name, expression in logic.names(library).items():
+            if logic.is_parameter(library, name) and name not in seen:
+                seen.add(name)
+                kind, most = _fhir_type(expression.type)
+                yield {"name": name, "use": "in", "min": 0, "max": most, "type": kind}
+
+
+#: Types of CQL as FHIR's; others are Any.
+_TYPES = {
+    **{name: name.lower() for name in ("Boolean", "Integer", "Decimal", "String", "Date", "Time")},
+    "Long": "integer",
+    "DateTime": "dateTime",
+    "Quantity": "Quantity",
+    "Ratio": "Ratio",
+    "Code": "Coding",
+    "Concept": "CodeableConcept",
+}
+
+
+def _fhir_type(kind: Type) -> tuple[str, str]:
+    """The FHIR type and the largest number of values of a CQL parameter (Using CQL with FHIR, FHIR Type Mapping)."""
+    if isinstance(kind, ListType):
+        return _fhir_type(kind.element)[0], "*"
+    if isinstance(kind, IntervalType):
+        return "Period" if str(kind.point) in ("System.Date", "System.DateTime", "System.Time") else "Range", "1"
+    if isinstance(kind, ChoiceType):
+        every = {_fhir_type(option)[0] for option in kind.options}
+        return (every.pop() if len(every) == 1 else "Resource" if every <= model().resources else "Any"), "1"
+    if isinstance(kind, Named) and kind.namespace == "FHIR":
+        return kind.local, "1"
+    return (_TYPES.get(kind.local, "Any") if isinstance(kind, Named) else "Any"), "1"

@@ -176,6 +176,53 @@ def test_goals_become_goals_of_the_patient(engine: Engine) -> None:
     assert group_of(answer)["action"][0]["extension"][0]["valueReference"] == {"reference": f"#{made['id']}"}
 
 
+def test_goals_are_pursued_where_something_is_done_for_them(engine: Engine) -> None:
+    """Those of an action that does not apply are not proposed; those that no action names are the plan's."""
+    goals = [{"id": name, "description": {"text": name}} for name in ("done", "not-done", "whole")]
+    actions = [
+        {"id": "a", "title": "A", "goalId": ["done"]},
+        {"id": "b", "title": "B", "goalId": ["done", "not-done"], "condition": [condition("false")]},
+    ]
+
+    def proposed(definition: dict[str, Any], *content: dict[str, Any]) -> list[str]:
+        answer = applied(engine, definition, *content)
+        made = [one for one in answer["contained"] if one["resourceType"] == "Goal"]
+        assert answer.get("goal", []) == [{"reference": f"#{one['id']}"} for one in made]
+        return [one["description"]["text"] for one in made]
+
+    assert proposed(plan(*actions, goal=goals)) == ["done", "whole"]
+    assert proposed(plan(actions[1], goal=goals)) == ["whole"]
+    inner = plan(*actions, goal=goals, name="inner")
+    assert proposed(plan({"id": "i", "definitionCanonical": inner["url"]}), inner) == ["done", "whole"]
+    inner = plan(actions[1], goal=goals, name="inner")
+    assert proposed(plan({"id": "i", "definitionCanonical": inner["url"]}), inner) == []
+
+
+@pytest.mark.parametrize("output", ["careplan", "requestgroup", "bundle"])
+def test_every_form_has_a_narrative(engine: Engine, output: str) -> None:
+    """On the resource that a reader opens first; names and markup of whoever wrote it are text."""
+    use = {**USE, "title": "Walk <b>now</b>"}
+    answer = applied(engine, plan(use, title="Moving"), WALK, output=output)
+    first = answer["entry"][0]["resource"] if output == "bundle" else answer
+    assert first["text"]["status"] == "generated"
+    assert "Walk &lt;b&gt;now&lt;/b&gt;" in first["text"]["div"]
+    assert "Service request: Walk" in first["text"]["div"]
+
+
+def test_the_hook_of_an_application(engine: Engine) -> None:
+    """Content that tells opening a chart from ordering is applied as at the one that fits, or as `parameters` say."""
+    definition = plan({"id": "a", "dynamicValue": [dynamic("action.title", "%hook")]})
+    draft = {"resourceType": "ServiceRequest", "id": "d", "status": "draft", "intent": "order", "subject": {}}
+
+    def title(*given: dict[str, Any]) -> Any:
+        parameters = {"resourceType": "Parameters", "parameter": list(given)}
+        return group_of(applied(engine, definition, parameters=parameters))["action"][0]["title"]
+
+    assert title() == "patient-view"
+    assert title({"name": "draftOrders", "resource": draft}) == "order-sign"
+    assert title({"name": "hook", "valueString": "order-select"}) == "order-select"
+
+
 def test_what_does_not_apply_or_is_not_known_is_told(engine: Engine) -> None:
     """False leaves an action out and says why; unknown keeps it with its condition and without its resource."""
     male = condition("%patient.gender = 'male'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -60,6 +61,18 @@ def test_the_pathway_applied_is_a_care_plan_a_clinician_can_read(client: FlaskCl
     issues = [issue for one in answer["contained"] if "issue" in one for issue in one["issue"]]
     assert any("does not apply" in issue["details"]["text"] for issue in issues)
     assert not [issue for issue in issues if issue["severity"] == "error"]
+    goals = [one["description"]["text"] for one in answer["contained"] if one["resourceType"] == "Goal"]
+    assert "Less pain" in goals
+    assert len(answer["goal"]) == len(goals)
+    text = answer["text"]["div"]
+    said = (
+        "Less pain",
+        "30 to 40 minutes 3 times a week",
+        "Refer to a group exercise programme",
+        "Advice to stay active",
+    )
+    assert all(part in text for part in said)
+    assert "Acupuncture for back or neck pain</b>: A draft order is acupuncture" in text
 
 
 def test_apply_by_get_on_an_instance(client: FlaskClient) -> None:
@@ -84,6 +97,7 @@ def test_data_requirements_name_types_codes_and_definitions(client: FlaskClient)
     assert not faults(library)
     asked = {requirement["type"] for requirement in library["dataRequirement"]}
     assert {"Condition", "ServiceRequest"} <= asked
+    assert {"guideline", "draftOrders"} <= {parameter["name"] for parameter in library["parameter"]}
     filters = [one["codeFilter"][0]["valueSet"] for one in library["dataRequirement"] if "codeFilter" in one]
     depends = {related["resource"] for related in library["relatedArtifact"]}
     assert filters
@@ -153,6 +167,22 @@ def test_a_package_holds_what_a_definition_depends_on(client: FlaskClient) -> No
     assert client.get("/fhir/PlanDefinition/none/$package").status_code == 404
 
 
+def test_a_package_applies_elsewhere_as_it_does_here(client: FlaskClient, tmp_path: Path) -> None:
+    """Nothing is missing from it: CQL, value sets with their codes, what CQL names. Another engine that has no content
+    comes to the same."""
+    url = client.get(PLAN).get_json()["url"]
+    package = client.get(f"{PLAN}/$package").get_json()
+    assert "expansion-file" not in str(package)
+    assert all("url" not in one for entry in package["entry"] for one in entry["resource"].get("content", ()))
+    about = [given("subject", "p"), given("data", DATA)]
+    here = post(client, f"{PLAN}/$apply", *about).get_json()
+    settings = SETTINGS.model_copy(update={"content": tmp_path, "max_body": 4_000_000})
+    other = create_app(Engine(settings), settings).test_client()
+    named = {"name": "url", "valueUri": url}
+    there = post(other, "/fhir/PlanDefinition/$apply", named, given("content", package), *about).get_json()
+    assert there == here
+
+
 def test_operations_nobody_built_are_501(client: FlaskClient) -> None:
     """apply-protocol.md: known to the standard and not built."""
     response = client.post("/fhir/CodeSystem/$lookup", data=b"{}", headers=FHIR)
@@ -195,6 +225,14 @@ def test_other_formats_and_methods_are_refused(client: FlaskClient) -> None:
     assert client.get(f"{PLAN}?_format=xml").status_code == 406
     assert client.get("/fhir/PlanDefinition/$apply").status_code in (404, 405)
     assert client.delete(PLAN).status_code == 405
+
+
+def test_no_call_changes_what_is_loaded(client: FlaskClient) -> None:
+    """Definitions are shared by all calls: each operation leaves them as they were."""
+    before = client.get("/fhir/PlanDefinition").data
+    for url in ("$data-requirements", "$package", "$apply?subject=p"):
+        assert client.get(f"{PLAN}/{url}").status_code == 200
+    assert client.get("/fhir/PlanDefinition").data == before
 
 
 def test_calls_at_once_do_not_meet(client: FlaskClient) -> None:
