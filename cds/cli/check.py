@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ def command(path: Path | None, strict: bool, form: str) -> None:
     content = settings.content
     if not content.exists():
         raise ConfigurationError(f"there is no folder {content}")
+    gc.disable()  # what is made lives until the end, which is soon
     inspection = inspect(content, settings.overlay, prefer_elm=settings.prefer_elm)
     problems = [*lint(inspection), *_of_parameters(settings, inspection)]
     if form == "json":

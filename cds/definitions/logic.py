@@ -83,6 +83,7 @@ class Logic:
     compiled: Mapping[int, Library] = field(default_factory=dict)
     unreadable: frozenset[int] = frozenset()
     _scopes: dict[tuple[tuple[str, str | None], ...], CqlScope] = field(default_factory=dict)
+    _names: dict[int, Mapping[str, CqlExpression]] = field(default_factory=dict)
 
     def has(self, resource: Resource) -> bool:
         """True when a Library carries CQL or ELM, sound or not."""
@@ -99,11 +100,17 @@ class Logic:
             self._scopes[keys] = CqlScope(self.libraries, keys)
         return self._scopes[keys]
 
-    def names(self, resource: Resource) -> dict[str, CqlExpression]:
+    def names(self, resource: Resource) -> Mapping[str, CqlExpression]:
         """The public defines and the parameters of a Library, which FHIRPath calls `%name`."""
         library = self.compiled.get(id(resource))
         if library is None:
             return {}
+        known = self._names.get(id(resource))
+        if known is None:
+            known = self._names[id(resource)] = self._found_names(library)
+        return known
+
+    def _found_names(self, library: Library) -> Mapping[str, CqlExpression]:
         defines = (define for define in library.defines.values() if define.public and define.name != CONTEXT)
         return {
             **{name: of_parameter(parameter) for name, parameter in library.parameters.items()},

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from cds import expr
-from cds.definitions.expressions import LANGUAGE, expressions, fhirpath_faults
+from cds.definitions.element import Element
+from cds.definitions.expressions import LANGUAGE, Names, fhirpath_faults
 from cds.definitions.registry import Registry
 from cds.definitions.shapes import codes_of, never
 from cds.errors import ExpressionError, Location, Problem
@@ -19,9 +20,9 @@ _CODE = "{http://hl7.org/fhir}code"
 _COMPARISONS = frozenset({"Equal", "Equivalent", "In", "Contains"})
 
 
-def check_codes(registry: Registry) -> Iterator[Problem]:
-    """Impossible codes in FHIRPath of definitions and in CQL of libraries."""
-    for element, names in expressions(registry):
+def check_codes(registry: Registry, written: Iterable[tuple[Element, Names]]) -> Iterator[Problem]:
+    """Impossible codes in FHIRPath of definitions, the expressions that are `written`, and in CQL of libraries."""
+    for element, names in written:
         text = element.text("expression")
         if text is None or element.text("language") != LANGUAGE or names.cql is None:
             continue

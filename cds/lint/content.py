@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cds.definitions.check import Inspection
+from cds.definitions.expressions import expressions
 from cds.definitions.snapshot import Snapshot
 from cds.errors import Problem
 from cds.lint.cards import check_cards
@@ -24,10 +25,11 @@ def lint(inspection: Inspection) -> list[Problem]:
 
 def _habits(inspection: Inspection) -> Iterator[Problem]:
     registry, terminology = inspection.registry, inspection.terminology
+    written = list(expressions(registry))
     yield from check_cards(registry)
     yield from check_rows(registry)
-    yield from check_codes(registry)
+    yield from check_codes(registry, written)
     yield from check_retrieves(registry)
     if all(problem.severity != "error" for problem in inspection.problems):
-        yield from check_unused(registry)  # an error elsewhere may be why something is not used
+        yield from check_unused(registry, written)  # an error elsewhere may be why something is not used
         yield from check_conditions(Snapshot(inspection.revision, registry, terminology))

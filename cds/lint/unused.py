@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cds import expr
 from cds.definitions.canonicals import references
 from cds.definitions.element import Element
-from cds.definitions.expressions import LANGUAGE, Names, expressions, value_set_literals
+from cds.definitions.expressions import LANGUAGE, Names, value_set_literals
 from cds.definitions.load import Document
 from cds.definitions.logic import CONTEXT
 from cds.definitions.registry import Registry
@@ -28,9 +28,10 @@ _UNTYPED = {"codeSystem": "codesystem", "codesystem": "codesystem", "code": "cod
 _KIND_OF = {reference: kind for kind, (_, classes) in DECLARATIONS.items() for reference in classes}
 
 
-def check_unused(registry: Registry) -> Iterator[Problem]:
-    """Definitions that nothing refers to, `%names` that no expression mentions, declarations that no CQL uses."""
-    uses = _Uses(registry)
+def check_unused(registry: Registry, written: Iterable[tuple[Element, Names]]) -> Iterator[Problem]:
+    """Definitions that nothing refers to, `%names` that no expression mentions, declarations that no CQL uses.
+    `written` are the expressions of the definitions."""
+    uses = _Uses(registry, written)
     for document in registry.documents:
         if document.kind in _REFERRED and document.url and document not in uses.documents:
             hint = "refer to it, or remove it; a mistyped reference elsewhere may have meant it"
@@ -62,8 +63,9 @@ def _remedy(name: str) -> str:
 class _Uses:
     """What a content folder refers to: documents, names by the definition that gives them, and declarations of CQL."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, written: Iterable[tuple[Element, Names]]) -> None:
         self._registry = registry
+        self._seen: dict[int, tuple[tuple[Resource, ...], tuple[Resource, ...]]] = {}
         self.documents: set[Document] = set()
         self.names: set[tuple[int, str]] = set()
         self.declared: set[Declared] = set()
@@ -74,7 +76,7 @@ class _Uses:
                 self._refer(canonical, "ValueSet")
         for library in texts(registry):
             self._read(library)
-        for element, names in expressions(registry):
+        for element, names in written:
             self._mention(element, names)
         for library_document in registry.documents:
             self._include(library_document)
@@ -154,12 +156,16 @@ class _Uses:
 
     def _use(self, name: str, definition: Resource) -> None:
         """The one meaning of a `%name` in a definition."""
-        for library in logic_of(definition, self._registry):
+        seen = self._seen.get(id(definition))
+        if seen is None:
+            reached = libraries_of(definition, self._registry)
+            seen = self._seen[id(definition)] = logic_of(definition, self._registry), reached
+        for library in seen[0]:
             compiled = self._registry.logic.compiled.get(id(library))
             if compiled is not None and name in self._registry.logic.names(library):
                 kind = "parameter" if name in compiled.parameters else "define"
                 self.declared.add((id(compiled), kind, name))
-        for owner in (definition, *libraries_of(definition, self._registry)):
+        for owner in (definition, *seen[1]):
             if name in library_names(owner):
                 self.names.add((id(owner), name))
 
