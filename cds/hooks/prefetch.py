@@ -81,12 +81,12 @@ def requirements(plan: CompiledPlan, hook: str, registry: Registry) -> tuple[Req
     searches = [
         Requirement(key_of(kind), kind, template, needed)
         for kind, needed in required.items()
-        if (template := patterns.get(kind) or _template(kind)) is not None
+        if (template := patterns.get(kind) or template_of(kind)) is not None
     ]
     return (PATIENT, *sorted(searches, key=lambda requirement: requirement.key))
 
 
-def _template(kind: str) -> str | None:
+def template_of(kind: str) -> str | None:
     """The search for what is of the patient; None where there is none, or it is the patient."""
     if kind in _BY_PATIENT:
         return f"{kind}?patient={{{{context.patientId}}}}"

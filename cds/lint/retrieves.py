@@ -10,42 +10,35 @@ from cds.errors import Problem
 from cds.expr.elm.code import Node
 from cds.expr.elm.facts import parts_of
 from cds.expr.elm.specifiers import fhir_name, named
+from cds.expr.types import model
+from cds.fhir import QUERY_PATTERN
+from cds.hooks.prefetch import template_of
 from cds.lint.libraries import texts
 
-#: The resource types with the search parameter `patient` (FHIR R4), and Patient, which is read.
-SEARCHED_BY_PATIENT = frozenset(
-    "Patient Account AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic BodyStructure "
-    "CarePlan CareTeam ChargeItem Claim ClaimResponse ClinicalImpression Communication CommunicationRequest "
-    "Composition Condition Consent Contract Coverage CoverageEligibilityRequest CoverageEligibilityResponse "
-    "DetectedIssue Device DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference "
-    "Encounter EnrollmentRequest EpisodeOfCare ExplanationOfBenefit FamilyMemberHistory Flag Goal "
-    "GuidanceResponse ImagingStudy Immunization ImmunizationEvaluation ImmunizationRecommendation Invoice List "
-    "MeasureReport Media MedicationAdministration MedicationDispense MedicationRequest MedicationStatement "
-    "MolecularSequence NutritionOrder Observation Person Procedure Provenance QuestionnaireResponse "
-    "RelatedPerson RequestGroup ResearchSubject RiskAssessment ServiceRequest Specimen SupplyDelivery Task "
-    "VisionPrescription".split()
-)
 _HINT = "retrieve what refers to it, as a MedicationRequest does to a Medication, and follow the reference"
 
 
 def check_retrieves(registry: Registry) -> Iterator[Problem]:
     """Retrieves of CQL and data requirements of Libraries that would never be answered."""
-    for document in registry.documents:
-        if document.kind == "Library":
-            for requirement in Element.root(document).each("dataRequirement"):
-                kind = requirement.text("type")
-                if kind and kind not in SEARCHED_BY_PATIENT:
-                    yield requirement.problem(
-                        "retrieve-unserved", _message(kind), "type", hint=_HINT, severity="warning"
-                    )
+    requirements = [
+        requirement
+        for document in registry.documents
+        if document.kind == "Library"
+        for requirement in Element.root(document).each("dataRequirement")
+    ]
+    said = {one.text("type") for one in requirements if any(one.extensions(QUERY_PATTERN))}
+    served = {kind for kind in model().resources if kind == "Patient" or kind in said or template_of(kind)}
+    for requirement in requirements:
+        kind = requirement.text("type")
+        if kind and kind not in served:
+            message = _message(kind)
+            yield requirement.problem("retrieve-unserved", message, "type", hint=_HINT, severity="warning")
     for library in texts(registry):
-        for definition in library.definitions():
-            for node in _retrieves(definition):
-                kind = fhir_name(named(node["dataType"])) or ""
-                if kind not in SEARCHED_BY_PATIENT:
-                    yield library.problem(
-                        Problem("retrieve-unserved", _message(kind), library.at(node), _HINT, "warning")
-                    )
+        for node in (node for definition in library.definitions() for node in _retrieves(definition)):
+            kind = fhir_name(named(node["dataType"])) or ""
+            if kind not in served:
+                at = library.at(node)
+                yield library.problem(Problem("retrieve-unserved", _message(kind), at, _HINT, "warning"))
 
 
 def _message(kind: str) -> str:

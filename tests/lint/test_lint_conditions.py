@@ -87,3 +87,12 @@ def test_data_that_is_not_searched_by_patient(tmp_path: Path) -> None:
     assert findings(tmp_path, logic_cql=text) == ["logic.cql:4 retrieve-unserved"]
     needs = LIBRARY + "dataRequirement: [{type: Practitioner}, {type: Condition}]\n"
     assert findings(tmp_path, library_yaml=needs) == ["library.yaml:7 retrieve-unserved"]
+
+
+def test_data_whose_search_the_content_says_itself(tmp_path: Path) -> None:
+    """The extension cqf-fhirQueryPattern is a template for a type that we do not know to be searched by patient."""
+    url = "http://hl7.org/fhir/StructureDefinition/cqf-fhirQueryPattern"
+    pattern = f"{{url: {url}, valueString: 'Group?patient={{{{context.patientId}}}}'}}"
+    needs = LIBRARY + f"dataRequirement: [{{type: Group, extension: [{pattern}]}}]\n"
+    text = CQL.replace("exists [Condition]", "exists [Group] and Patient.active")
+    assert findings(tmp_path, library_yaml=needs, logic_cql=text) == []
