@@ -143,6 +143,11 @@ class Settings(BaseSettings):
     offer_decisions: bool = Field(
         default=False, description="Offer each decision as a service of its own beside its pathway."
     )
+    distinct_ids: bool = Field(
+        default=True,
+        description="Give each hook of a pathway a service id of its own. Without, all share one, so that an EHR that "
+        "knows services by hook and id replaces the cards of an earlier hook by those of a later one.",
+    )
     max_info_cards: int = Field(
         default=5,
         ge=0,

@@ -109,8 +109,13 @@ class Engine:
             f"{settings.public_url}/fhir" if settings.public_url else CANONICAL_BASE,
         )
         self.services = discovery.services(
-            self.snapshot, plans, offer_decisions=settings.offer_decisions, changes=site.changes
+            self.snapshot,
+            plans,
+            offer_decisions=settings.offer_decisions,
+            distinct_ids=settings.distinct_ids,
+            changes=site.changes,
         )
+        self._offered = discovery.by_id(self.services)
         self._known_reasons: dict[str, list[dict[str, str]]] = {}
         self._discovery = discovery.discovery(self.services.values())
 
@@ -118,12 +123,18 @@ class Engine:
         """The body of `GET /cds-services` (A1-A9)."""
         return self._discovery
 
-    def service(self, service_id: str) -> Service:
-        """The service of that id. Raises NotFoundError."""
-        try:
-            return self.services[service_id]
-        except KeyError:
-            raise NotFoundError(f"no service '{service_id}'") from None
+    def service(self, service_id: str, hook: str | None = None) -> Service:
+        """The service of that id, and of that hook where several share the id (A12). Raises NotFoundError, and
+        RequestError 400 for a hook that it does not answer (L17)."""
+        offered = self._offered.get(service_id)
+        if offered is None:
+            raise NotFoundError(f"no service '{service_id}'")
+        if hook is None:
+            return next(iter(offered.values()))
+        if hook not in offered:
+            hooks = " and ".join(f"'{name}'" for name in offered)
+            raise RequestError(400, Issue("invalid", f"This service answers the hook {hooks}", "/hook"))
+        return offered[hook]
 
     def run_hook(self, service_id: str, body: bytes, caller: Caller) -> dict[str, Any]:
         """Answer a hook call: the JSON text of the request to the response object, for orjson to write: decimals of
@@ -147,7 +158,9 @@ class Engine:
         self._allow(caller, service_id)
         if self.storage is None:
             raise NotFoundError("feedback is not stored here")
-        self.storage.add_feedback(caller, service_id, feedback.parse(body, max_depth=self.settings.max_depth))
+        self.storage.add_feedback(
+            caller, self.service(service_id).id, feedback.parse(body, max_depth=self.settings.max_depth)
+        )
 
     def run_fhirpath(self, body: bytes, release: str) -> dict[str, Any]:
         """Answer a call of `$fhirpath`: a Parameters resource as JSON text to one for orjson to write.
@@ -228,12 +241,11 @@ class Engine:
         """As run_hook, with the applied tree. Without a caller no FHIR server is asked, and nothing told of what could
         not be read. `now` stands in for the clock, `parameters` (by name, as YAML or JSON writes them) for the site's
         values. Raises EvaluationError for one of another type."""
-        service = self.service(service_id)
+        self.service(service_id)  # that there is one comes first: the body of a call to nothing is not read
         request = parse(body, max_depth=self.settings.max_depth)
         # Hashed, for a client may make it of what is the patient's (security.md A2).
         bind_contextvars(instance=sha256(request.hook_instance.encode()).hexdigest()[:16])
-        if request.hook != service.hook:
-            raise RequestError(400, Issue("invalid", f"This service answers the hook '{service.hook}'", "/hook"))
+        service = self.service(service_id, request.hook)
         instance = request.hook_instance
         if caller is None:
             chart = chart_of_request(request, service.requirements)

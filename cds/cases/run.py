@@ -78,7 +78,7 @@ def _known(engine: Engine) -> Known:
         if document.kind == "CodeSystem" and document.url == fhir.DECISION_SYSTEM:
             codes.update(concept["code"] for concept in fhir.as_list(document.resource.get("concept")))
     logic = engine.snapshot.registry.logic
-    services = {service.id: service.hook for service in engine.services.values()}
+    services = {name: service.hook for name, service in engine.services.items()}
     display = engine.snapshot.terminology.display
     rows = frozenset(label for plan in plans for action in _actions(plan) for label in labels(action))
     return Known(frozenset(codes), services, engine.declared, display, frozenset(logic.defines()), rows)

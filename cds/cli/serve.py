@@ -60,7 +60,7 @@ def command(*, reload: bool, **flags: Any) -> None:
                 raise
             print(error, file=sys.stderr, flush=True)
             return Loaded(_no_content, None)
-        authenticator = _authenticator(settings, engine.services, storage)
+        authenticator = _authenticator(settings, {service.id for service in engine.services.values()}, storage)
         application = create_app(engine, settings, authenticator, metrics=metrics, status=status)
         return Loaded(application, engine.snapshot.revision)
 

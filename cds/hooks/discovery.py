@@ -21,8 +21,8 @@ CHANGED = "example.pathway-cds.site-parameters"
 @dataclass(frozen=True, slots=True, eq=False)
 class Service:
     """One CDS service: what discovery says of it and the plan it runs. `id` is the last segment of the plan's url and
-    the hook, so that clients which know a service by its URL alone can tell hooks apart. `changes` are the parameters
-    of its cards that the site has changed, `notes` what the cards say of that."""
+    the hook, so that clients which know a service by its URL alone can tell hooks apart; or that segment alone.
+    `changes` are the parameters of its cards that the site has changed, `notes` what the cards say of that."""
 
     id: str
     hook: str
@@ -48,10 +48,17 @@ class Service:
 
 
 def services(
-    snapshot: Snapshot, plans: Plans, *, offer_decisions: bool = False, changes: Mapping[str, Change] | None = None
+    snapshot: Snapshot,
+    plans: Plans,
+    *,
+    offer_decisions: bool = False,
+    distinct_ids: bool = True,
+    changes: Mapping[str, Change] | None = None,
 ) -> dict[str, Service]:
-    """The services of a snapshot by id, in order of id. With `offer_decisions` the plans that others refer to are
-    offered too, each on its own. `changes` are those of the site, by `Library.name`."""
+    """The services of a snapshot in order of their names, which are their ids where each has its own. Without
+    `distinct_ids` the hooks of a plan share one id: clients take the cards of a later hook for newer ones of an earlier
+    (A12). With `offer_decisions` the plans that others refer to are offered too, each on its own. `changes` are those
+    of the site, by `Library.name`."""
     documents = [document for document in snapshot.documents if document.kind == "PlanDefinition"]
     offered = documents if offer_decisions else root_plans(snapshot.registry)
     found = {}
@@ -63,11 +70,12 @@ def services(
         changed = changed_by(plan, changes or {})
         notes = {action: sentences(own) for action, own in changed.items()}
         for hook in plan.hooks():
-            service_id = f"{definition['url'].rstrip('/').rsplit('/', 1)[-1]}-{hook}"
+            plan_id = definition["url"].rstrip("/").rsplit("/", 1)[-1]
+            name = f"{plan_id}-{hook}"
             asked = [own for action, own in changed.items() if action.hooks is not None and hook in action.hooks]
             own_changes = {key: change for own in asked for key, change in sorted(own.items())}
-            found[service_id] = Service(
-                service_id,
+            found[name] = Service(
+                name if distinct_ids else plan_id,
                 hook,
                 plan,
                 requirements(plan, hook, snapshot.registry),
@@ -75,6 +83,16 @@ def services(
                 notes,
             )
     return dict(sorted(found.items()))
+
+
+def by_id(found: Mapping[str, Service]) -> dict[str, dict[str, Service]]:
+    """The services of each id by hook. One is also known by its own name, where it shares its id: a client that was set
+    up before goes on calling it."""
+    offered: dict[str, dict[str, Service]] = {}
+    for name, service in found.items():
+        offered.setdefault(service.id, {})[service.hook] = service
+        offered.setdefault(name, {})[service.hook] = service
+    return offered
 
 
 def discovery(found: Iterable[Service]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from cds.config import Settings
+from cds.errors import RequestError
 from cds.service import Engine
 
 #: The subset of searches that nearly every server supports (AP1-AP10).
@@ -30,6 +31,21 @@ def test_one_service_per_hook_of_the_pathway(engine: Engine) -> None:
         "back-pain-appointment-book": "appointment-book",
         "back-pain-encounter-discharge": "encounter-discharge",
     }
+
+
+def test_hooks_may_share_one_id() -> None:
+    """A12: then the id is listed once per hook, and the hook of a call decides which service answers; the names that
+    are ids by default are answered all the same. L17: 400 for a hook that none of them has."""
+    engine = Engine(Settings(demo=True, distinct_ids=False))
+    listed = engine.discovery()["services"]
+    assert {service["id"] for service in listed} == {"back-pain"}
+    assert len({service["hook"] for service in listed}) == len(listed) == 5
+    for service in listed:
+        assert engine.service("back-pain", service["hook"]).hook == service["hook"]
+        assert engine.service(f"back-pain-{service['hook']}", service["hook"]).id == "back-pain"
+    with pytest.raises(RequestError) as refusal:
+        engine.service("back-pain", "order-dispatch")
+    assert refusal.value.status == 400
 
 
 def test_prefetch_asks_for_what_the_hooks_rules_retrieve(engine: Engine) -> None:
