@@ -28,7 +28,7 @@ def run(*arguments: str | Path, **names: str) -> subprocess.CompletedProcess[str
 
 @dataclass
 class Serving:
-    """A running `cds serve`; its messages are in `messages`."""
+    """A running `cds serve`; what it writes to standard error is in `messages`, to standard output beside it."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -54,8 +54,8 @@ def start(messages: Path, *arguments: str, **names: str) -> Serving:
 def start_as(messages: Path, *arguments: str, **names: str) -> Serving:
     """Start `cds serve` with just these arguments and wait until it says that it is ready."""
     command = [sys.executable, "-m", "cds", "serve", *arguments]
-    with messages.open("wb") as stream:
-        process = subprocess.Popen(command, stderr=stream, stdout=subprocess.DEVNULL, env=environment(**names))
+    with messages.open("wb") as errors, messages.with_suffix(".out").open("wb") as output:
+        process = subprocess.Popen(command, stderr=errors, stdout=output, env=environment(**names))
     with messages.open() as lines:
         while process.poll() is None:
             if (line := lines.readline()).startswith("pathway-cds is ready at "):
