@@ -227,10 +227,11 @@ def test_a_crash_tells_where_and_not_what() -> None:
 
 def test_log_lines_for_people(tmp_path: Path) -> None:
     """`--log-format console` writes the same as text; the hook instance is a hash in both forms (security A2)."""
-    server = start(tmp_path / "messages", "--workers", "1", "--log-format", "console")
-    body = json.dumps(_call(prefetch={})).encode()
+    content = str(_content(tmp_path / "content"))
+    server = start(tmp_path / "messages", "--content", content, "--workers", "1", "--log-format", "console")
+    body = json.dumps(_call(prefetch={}, fhirServer=None, fhirAuthorization=None)).encode()
     try:
-        server.send(_sent("POST", "/cds-services/back-pain-patient-view", body, {}))
+        server.send(_sent("POST", "/cds-services/fails-patient-view", body, {}))
     finally:
         server.process.terminate()
         assert server.process.wait(30) == 0
