@@ -58,7 +58,7 @@ def reasons() -> dict[Key, str]:
 
 
 @cache
-def tests() -> dict[Key, list[tuple[str, str]]]:
+def named() -> dict[Key, list[tuple[str, str]]]:
     """For each number that a docstring names, the file and name of the tests."""
     found: dict[Key, list[tuple[str, str]]] = {}
     for path in sorted(TESTS.rglob("test_*.py")):
@@ -82,7 +82,7 @@ def references(docstring: str) -> Iterator[Key]:
 
 def open_numbers() -> list[str]:
     """The numbers that have neither a test nor a reason."""
-    return [_shown(key) for key in titles() if key not in tests() and key not in reasons()]
+    return [_shown(key) for key in titles() if key not in named() and key not in reasons()]
 
 
 def _shown(key: Key) -> str:
@@ -114,7 +114,7 @@ def page() -> str:
 
 def _row(key: Key, title: str) -> str:
     by_file: dict[str, list[str]] = {}
-    for file, test in tests().get(key, ()):
+    for file, test in named().get(key, ()):
         by_file.setdefault(file, []).append(f"`{test.removeprefix('test_')}`")
     shown = "<br>".join(f"[{file}](../tests/{file}): {', '.join(names)}" for file, names in by_file.items())
     return f"| {key[1]}{key[2]} | {title} | {shown or 'none: ' + reasons().get(key, 'not yet')} |"

@@ -83,7 +83,7 @@ def identify(value: object) -> str:
 
 @pytest.mark.parametrize(("file", "name"), listed(), ids=identify)
 def test_case(file: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scenario holds, and what its suggestions create or change is valid FHIR (C25, C26)."""
+    """The scenario holds, and what its suggestions create or change is valid FHIR (C25, C26, G2)."""
     monkeypatch.chdir(CONTENT.parent)
     found = result(file, name)
     assert found.passed, found.render()
@@ -181,3 +181,38 @@ def test_each_define_has_a_case() -> None:
     libraries = engine().snapshot.registry.logic.compiled.values()
     public = {define.name for library in libraries for define in library.defines.values() if define.public}
     assert public - {"Patient"} <= shown
+
+
+def test_every_card_of_every_case_can_be_read_by_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the schema cannot say of the cards of an answer: ids differ, each decision speaks once and under one topic,
+    addresses are absolute, a suggestion has something to do, said in words, and touches drafts of its call only (C4,
+    C9, C10, C12-C15, C17-C21, C23, C24, C27-C29, C37)."""
+    monkeypatch.chdir(CONTENT.parent)
+    ranks = {"critical": 0, "warning": 1, "info": 2}
+    for file, name in listed():
+        found = result(file, name)
+        drafts = {f"{draft['resourceType']}/{draft['id']}" for draft in found.case.drafts if "id" in draft}
+        uuids = [card["uuid"] for card in found.cards]
+        topics = [card["source"]["topic"]["code"] for card in found.cards]
+        assert len(topics) == len(set(topics))
+        order = [ranks[card["indicator"]] for card in found.cards]
+        assert order == sorted(order)
+        for card in found.cards:
+            assert card["source"]["label"]
+            addresses = [card["source"][key] for key in ("url", "icon") if key in card["source"]]
+            addresses += [link["url"] for link in card.get("links", ())]
+            assert all(address.startswith("https://") for address in addresses)
+            assert ("suggestions" in card) == ("selectionBehavior" in card)
+            suggestions = card.get("suggestions", [])
+            uuids += [suggestion["uuid"] for suggestion in suggestions]
+            recommended = sum(suggestion.get("isRecommended", False) for suggestion in suggestions)
+            assert recommended < 2 or card["selectionBehavior"] == "any"
+            for suggestion in suggestions:
+                assert suggestion["label"]
+                for action in suggestion["actions"]:
+                    assert action["description"]
+                    if action["type"] == "delete":
+                        assert action["resourceId"] in drafts
+                    elif action["type"] == "update":
+                        assert f"{action['resource']['resourceType']}/{action['resource']['id']}" in drafts
+        assert len(uuids) == len(set(uuids))

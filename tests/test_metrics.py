@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def test_each_thing_that_happens_is_counted_once() -> None:
         "cds_feedback_total{outcome=accepted,service=pain}": 2,
         "cds_authentication_refusals_total{reason=expired}": 1,
         "cds_storage_failures_total{operation=feedback}": 1,
+        "cds_decisions_lost_total{}": 0,
         "cds_content_loads_total{result=loaded}": 1,
         "cds_content_loads_total{result=refused}": 1,
     }
@@ -101,3 +103,11 @@ def test_workers_add_up_and_a_dead_one_takes_nothing_with_it(share: Share) -> No
     for slot in (1, 2):
         share.forget(slot)
     assert "cds_breaker_state{server=https://ehr.example/fhir}" not in samples(metrics)
+
+
+def test_the_page_for_operators_names_every_metric() -> None:
+    """docs/operations.md and the code know the same names."""
+    page = (Path(__file__).resolve().parents[1] / "docs" / "operations.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `(cds_\w+)` \|", page, re.MULTILINE))
+    counted = re.findall(r"^# HELP (\w+)", Metrics().exposition().decode(), re.MULTILINE)
+    assert named == {name for name in counted if not name.endswith("_created")}

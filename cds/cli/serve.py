@@ -52,17 +52,17 @@ def command(*, reload: bool, **flags: Any) -> None:
     watched = [path for path in files if path is not None]
 
     def load(metrics: Metrics, status: Status) -> Loaded:
+        storage = _storage(settings, metrics)
         try:
-            storage = _storage(settings, metrics)
             engine = Engine(settings, metrics=metrics, storage=storage)
         except DefinitionError as error:
             if not reload or status.load.revision:
                 raise
             print(error, file=sys.stderr, flush=True)
             return Loaded(_no_content, None)
-        authenticator = _authenticator(settings, {service.id for service in engine.services.values()}, storage)
-        application = create_app(engine, settings, authenticator, metrics=metrics, status=status)
-        return Loaded(application, engine.snapshot.revision)
+        known = _authenticator(settings, {service.id for service in engine.services.values()}, storage)
+        app = create_app(engine, settings, known, metrics=metrics, status=status, database=storage.problem)
+        return Loaded(app, engine.snapshot.revision)
 
     who = "registered clients may call" if settings.clients else "demo: anyone on this machine may call"
     Server(load, settings, listener, ready=lambda: _greet(address, who), watched=watched if reload else ()).run()

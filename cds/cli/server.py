@@ -143,6 +143,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         except DefinitionError as error:
             for problem in error.problems:
                 _log.error("content-problem", problem=problem.render())
+        except ConfigurationError as error:  # of the file of clients, say
+            _log.error("content-problem", problem=str(error))
         except Exception as error:  # whatever it is, what is served now goes on
             _log.error("content-problem", error=type(error).__qualname__, at=own_frames(error))
         else:

@@ -19,9 +19,11 @@ def create_app(
     *,
     metrics: Metrics | None = None,
     status: Status | None = None,
+    database: system.DatabaseCheck | None = None,
 ) -> Flask:
     """The WSGI application that answers for `engine`. Without an authenticator nobody may call, but in demo mode, where
-    anyone may. `metrics` and `status` are shared with the other processes of the service, when there are some."""
+    anyone may. `metrics` and `status` are shared with the other processes of the service, when there are some;
+    `database` tells readiness of the database."""
     metrics = metrics or Metrics()
     app = Flask("cds", static_folder=None)
     # A client that was given the base URL with a slash calls `//`; a redirect would lose its POST (cds-hooks.md J).
@@ -31,7 +33,7 @@ def create_app(
     app.register_blueprint(fhirpath.blueprint(engine, settings))
     app.register_blueprint(cql.blueprint(engine, settings))
     app.register_blueprint(fhir.blueprint(engine, settings))
-    app.register_blueprint(system.blueprint(engine, metrics, status or Status()))
+    app.register_blueprint(system.blueprint(engine, settings, metrics, status or Status(), database))
     app.register_blueprint(openapi.blueprint(app))
     errors.register(app)
     authenticator = authenticator or (guard.Demo() if settings.demo else guard.Nobody())

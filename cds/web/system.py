@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response
 
 from cds import __version__
+from cds.config import Settings
 from cds.errors import Issue, RequestError
 from cds.metrics import CONTENT_TYPE, Metrics
 from cds.web import calls
@@ -12,8 +15,13 @@ from cds.web.answers import json_response
 from cds.web.seam import HookEngine
 from cds.web.status import Status
 
+#: Says why the database cannot be used at this moment, None when it can.
+DatabaseCheck = Callable[[], str | None]
 
-def blueprint(engine: HookEngine, metrics: Metrics, status: Status) -> Blueprint:
+
+def blueprint(
+    engine: HookEngine, settings: Settings, metrics: Metrics, status: Status, database: DatabaseCheck | None
+) -> Blueprint:
     """/livez, /readyz (also /healthz), /version, /metrics and /admin/reload."""
     routes = Blueprint("system", __name__)
 
@@ -33,9 +41,15 @@ def blueprint(engine: HookEngine, metrics: Metrics, status: Status) -> Blueprint
             "loaded": load.at.isoformat(timespec="seconds"),
             "last_load": "succeeded" if load.succeeded else "failed",
         }
+        problem = database() if database else None
+        parts = {"content": content}
+        if database:
+            parts["database"] = {"status": "failed", "reason": problem} if problem else {"status": "ready"}
         if status.stopping:
-            return json_response({"status": "stopping", "content": content}, 503)
-        return json_response({"status": "ready", "content": content})
+            return json_response({"status": "stopping", **parts}, 503)
+        if problem and not settings.demo:  # a token that may have been used before opens nothing
+            return json_response({"status": "failed", **parts}, 503)
+        return json_response({"status": "degraded" if problem else "ready", **parts})
 
     @routes.get("/version")
     def versions() -> Response:

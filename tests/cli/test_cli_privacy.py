@@ -33,7 +33,7 @@ FAILING = {
     "numbers": "%patient.name.given + 1 = 2",
     "patterns": "'x'.matches(%patient.name.family + '(')",
     "several": "%patient.name.given.single() = 'x'",
-    "dates": "@2020-01-01 + %patient.multipleBirthInteger.toString() = today()",
+    "dates": "@2020-01-01 + %patient.name.family.first() = today()",
     "message": "Message(true, true, Patient.name.first().family.value, 'Error', Patient.name.first().family.value)",
     "moment": "Date(2020, Patient.multipleBirth as FHIR.integer) = Today()",
 }

@@ -210,18 +210,22 @@ def test_a_killed_worker_is_replaced_and_what_it_counted_stays(serve: Callable[.
     server = serve()
     for _ in range(10):
         once(server)
-    workers = _children(server.process.pid)
-    assert len(workers) == 2
+    workers = _workers(server, set())
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
-    end = time.monotonic() + 10
-    while len(set(_children(server.process.pid)) - set(workers)) < 2:
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    _workers(server, workers)
     once(server)
     counted = server.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").decode()
     assert 'cds_calls_total{service="pathway-patient-view",status="200"} 11.0' in counted
 
 
-def _children(process: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+def _workers(server: Serving, before: set[int]) -> set[int]:
+    """The two workers that run now, none of them one of `before`; waits for them."""
+    process = server.process.pid
+    end = time.monotonic() + 10
+    while True:
+        found = set(map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())) - before
+        if len(found) == 2:
+            return found
+        assert time.monotonic() < end
+        time.sleep(0.05)

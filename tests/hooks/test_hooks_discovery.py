@@ -12,7 +12,7 @@ from cds.config import Settings
 from cds.errors import RequestError
 from cds.service import Engine
 
-#: The subset of searches that nearly every server supports (AP1-AP10).
+#: The subset of searches that nearly every server supports, of CDS Hooks 2.0 only, without a value to encode.
 TEMPLATE = re.compile(r"([A-Z][A-Za-z]+)(/\{\{context\.patientId\}\}|\?patient=\{\{context\.patientId\}\})")
 
 
@@ -61,7 +61,7 @@ def test_prefetch_asks_for_what_the_hooks_rules_retrieve(engine: Engine) -> None
 
 
 def test_templates_stay_within_the_widely_supported_subset(engine: Engine) -> None:
-    """One read or one search by patient each, no modifiers, no host (AP1-AP10, AP13)."""
+    """One read or one search by patient each, no modifiers, no host, no newer token (AP1-AP16)."""
     for service in engine.services.values():
         for requirement in service.requirements:
             match = TEMPLATE.fullmatch(requirement.template)

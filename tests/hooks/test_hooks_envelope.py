@@ -37,7 +37,7 @@ def test_the_number_of_problems_is_bounded() -> None:
     ],
 )
 def test_an_answer_of_ours_is_judged(answer: Any, problem: str | None) -> None:
-    """The first fault of an answer is told in one line (C1-C35)."""
+    """The first fault of an answer is told in one line (C1, C5-C8, C34, C35)."""
     assert response_problem(answer) == problem
     assert response_valid(answer) is (problem is None)
 

@@ -53,6 +53,22 @@ def test_a_stopping_service_is_not_ready(engine: Any) -> None:
     assert client.get("/livez").status_code == client.get("/cds-services").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("demo", "problem", "status", "told"),
+    [(True, None, 200, "ready"), (True, "locked", 200, "degraded"), (False, "locked", 503, "failed")],
+)
+def test_readiness_tells_the_database_apart(
+    engine: Any, demo: bool, problem: str | None, status: int, told: str
+) -> None:
+    """Without the database cards are given but nothing is stored; where callers are asked who they are, their tokens
+    cannot be checked either (security P4)."""
+    client = create_app(engine, Settings(demo=demo), database=lambda: problem).test_client()
+    answer = client.get("/readyz")
+    body = answer.get_json()
+    assert (answer.status_code, body["status"], body["content"]["status"]) == (status, told, "ready")
+    assert body["database"] == ({"status": "failed", "reason": problem} if problem else {"status": "ready"})
+
+
 def test_metrics(engine: Any) -> None:
     """Calls are counted by service and status, what is not about a service under none; health checks are not (R1)."""
     client = create_app(engine, Settings(demo=True)).test_client()

@@ -1,0 +1,23 @@
+"""Every numbered requirement is shown by a test, or has a reason."""
+
+from __future__ import annotations
+
+from requirements_page import named, reasons, references, titles
+
+
+def test_every_number_that_a_test_names_exists() -> None:
+    """A misspelt number would show nothing."""
+    assert set(named()) <= set(titles())
+    assert set(reasons()) <= set(titles())
+
+
+def test_no_number_has_both_a_test_and_a_reason() -> None:
+    """A reason is for what no test can show."""
+    assert [key for key in reasons() if key in named()] == []
+
+
+def test_references_are_read() -> None:
+    """Ranges, both lists, and letters that only one of them has."""
+    found = set(references("Says so (C1-C3, security A2, J9, AP4; RS384, 2.0, R4, security R4, B.4)."))
+    hooks = {("cds-hooks", "C", 1), ("cds-hooks", "C", 2), ("cds-hooks", "C", 3), ("cds-hooks", "AP", 4)}
+    assert found == hooks | {("security", "A", 2), ("security", "J", 9)}
