@@ -17,7 +17,7 @@ import structlog
 from joserfc.util import urlsafe_b64decode
 
 from cds.clients import Caller, Client, Clients
-from cds.errors import Issue, RequestError, StorageError, UnauthenticatedError
+from cds.errors import Issue, RequestError, UnauthenticatedError
 from cds.keys import Verifier, decoy
 
 MAX_HEADER = 8192
@@ -86,7 +86,7 @@ class Authenticator:
         """The client and tenant whose token comes with a call of the address at `path`.
 
         Raises UnauthenticatedError (401), and RequestError: 403 for a tenant that the client is not registered for, 503
-        when the client's keys cannot be had."""
+        when the client's keys cannot be had. What the store raises when it cannot tell comes through."""
         token = self._parse(_bearer(authorization))
         client = self._clients.get(_text(token.claims, "iss") or "")
         if client is None:
@@ -97,11 +97,7 @@ class Authenticator:
         if reason:
             raise UnauthenticatedError(reason, **known)
         caller = _caller(client, token.claims, known)
-        try:
-            first = self._replays.first_use(client.issuer, token.claims["jti"], token.claims["exp"] + LEEWAY)
-        except StorageError:
-            raise RequestError(503, Issue("transient", "The token cannot be checked at the moment")) from None
-        if not first:
+        if not self._replays.first_use(client.issuer, token.claims["jti"], token.claims["exp"] + LEEWAY):
             raise UnauthenticatedError("replayed", **known)
         return caller
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +13,7 @@ from cds.auth import Authenticator
 from cds.cli.options import settings_flags
 from cds.cli.server import Loaded, Server, bind, is_loopback
 from cds.client_file import load_clients
-from cds.clients import is_local
+from cds.clients import Clients, is_local
 from cds.config import Settings, load_settings
 from cds.errors import ConfigurationError, DefinitionError, Issue, operation_outcome
 from cds.key_sets import KeySets
@@ -52,6 +52,7 @@ def command(*, reload: bool, **flags: Any) -> None:
     watched = [path for path in files if path is not None]
 
     def load(metrics: Metrics, status: Status) -> Loaded:
+        clients = load_clients(settings.clients) if settings.clients else None
         storage = _storage(settings, metrics)
         try:
             engine = Engine(settings, metrics=metrics, storage=storage)
@@ -60,7 +61,7 @@ def command(*, reload: bool, **flags: Any) -> None:
                 raise
             print(error, file=sys.stderr, flush=True)
             return Loaded(_no_content, None)
-        known = _authenticator(settings, {service.id for service in engine.services.values()}, storage)
+        known = _authenticator(clients, engine, storage) if clients else None
         app = create_app(engine, settings, known, metrics=metrics, status=status, database=storage.problem)
         return Loaded(app, engine.snapshot.revision)
 
@@ -105,15 +106,13 @@ def _check_who_may_call(settings: Settings) -> None:
         )
 
 
-def _authenticator(settings: Settings, services: Collection[str], storage: Storage) -> Authenticator | None:
-    """What tells clients by their tokens, where some are registered. Raises DefinitionError."""
-    if settings.clients is None or settings.public_url is None:
-        return None
-    clients = load_clients(settings.clients)
+def _authenticator(clients: Clients, engine: Engine, storage: Storage) -> Authenticator:
+    """What tells clients by their tokens."""
+    offered = {service.id for service in engine.services.values()}
     for client in clients.by_issuer.values():
-        for service in sorted(client.services - set(services)):
+        for service in sorted(client.services - offered):
             _log.warning("client-service-unknown", client=client.id, service=service)
-    return Authenticator(clients, settings.public_url, KeySets(clients, Outbound()), storage)
+    return Authenticator(clients, engine.settings.public_url or "", KeySets(clients, Outbound()), storage)
 
 
 def _greet(address: str, who: str) -> None:

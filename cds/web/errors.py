@@ -21,7 +21,7 @@ _TEXTS = {
     415: Issue("not-supported", "The body must be application/json"),
     503: Issue("transient", "The database cannot be used at the moment, and nothing was stored; send it again"),
 }
-#: Seconds until a client may try again what was not stored (security.md P3).
+#: Seconds until a client may try again what cannot be done for now (security.md P3).
 _RETRY_AFTER = "5"
 _log = structlog.get_logger("cds.web")
 
@@ -37,7 +37,10 @@ def register(app: Flask) -> None:
 
 
 def _refused(error: RequestError) -> Response:
-    return json_response(error.as_fhir(), error.status)
+    response = json_response(error.as_fhir(), error.status)
+    if error.status == 503:
+        response.headers["Retry-After"] = _RETRY_AFTER
+    return response
 
 
 def _unauthenticated(error: UnauthenticatedError) -> Response:

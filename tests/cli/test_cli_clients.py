@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,35 +29,19 @@ clients:
 """
 
 
-@pytest.fixture
-def registered(cds: Run, tmp_path: Path) -> Path:
-    """A file of clients with one EHR, whose private key is beside it in `ehr.json`."""
-    made = cds("key", tmp_path / "ehr.json")
-    assert made.returncode == 0
-    (tmp_path / "ehr.jwks.json").write_text(made.stdout)
-    (tmp_path / "clients.yaml").write_text(FILE)
-    return tmp_path / "clients.yaml"
-
-
-def tokens(folder: Path, url: str) -> str:
-    """A token for one call of an address, as `cds token` makes it."""
-    arguments = [url, "--key", str(folder / "ehr.json"), "--issuer", ISSUER]
-    made = CliRunner().invoke(token.command, arguments, catch_exceptions=False)
-    return made.stdout.strip()
-
-
 class Site:
     """`cds serve` with registered clients, on a port of its own that outlives a restart."""
 
-    def __init__(self, folder: Path, clients: Path, *arguments: str) -> None:
+    def __init__(self, clients: Path, *arguments: str) -> None:
+        self.folder = clients.parent
         self.port = closed_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._messages = folder / "messages"
+        self._messages = self.folder / "messages"
         self._arguments = [
             *("--clients", str(clients), "--public-url", self.url, "--port", str(self.port)),
             *arguments,
         ]
-        self._database = f"sqlite:///{folder}/cds.sqlite3"
+        self._database = f"sqlite:///{self.folder}/cds.sqlite3"
         self.server = self.begin()
 
     def begin(self) -> Serving:
@@ -80,63 +65,73 @@ class Site:
         return self.server.send("\r\n".join([*lines, "", ""]).encode() + CALL)
 
 
+@pytest.fixture(scope="module")
+def registered(cds: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of clients with one EHR, whose private key is beside it in `ehr.json`."""
+    folder = tmp_path_factory.mktemp("clients")
+    made = cds("key", folder / "ehr.json")
+    assert made.returncode == 0
+    (folder / "ehr.jwks.json").write_text(made.stdout)
+    (folder / "clients.yaml").write_text(FILE)
+    return folder / "clients.yaml"
+
+
+@pytest.fixture(scope="module")
+def site(registered: Path) -> Iterator[Site]:
+    """A service that other machines may call, with four workers."""
+    running = Site(registered, "--workers", "4", "--host", "0.0.0.0")  # noqa: S104 - registered clients may (J14)
+    yield running
+    running.end()
+
+
+def tokens(site: Site, path: str) -> str:
+    """A token for one call of an address, as `cds token` makes it."""
+    arguments = [site.url + path, "--key", str(site.folder / "ehr.json"), "--issuer", ISSUER]
+    made = CliRunner().invoke(token.command, arguments, catch_exceptions=False)
+    return made.stdout.strip()
+
+
 def status(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1])
 
 
-def test_a_token_counts_once_on_four_workers_and_after_a_restart(registered: Path, tmp_path: Path) -> None:
-    """One token sent 50 times at once to four workers: one call is answered, 49 are 401, and after a restart it is 401
-    still (J9, F11)."""
-    site = Site(tmp_path, registered, "--workers", "4")
-    try:
-        for _ in range(3):
-            once = tokens(tmp_path, site.url + SERVICE)
-            with ThreadPoolExecutor(50) as pool:
-                answers = list(pool.map(lambda _: status(site.call(once)), range(50)))  # noqa: B023 - done at once
-            assert sorted(answers) == [*[401] * 49, 412]
-        site.end()
-        site.begin()
-        assert status(site.call(once)) == 401
-    finally:
-        site.server.process.terminate()
-        site.server.process.wait(30)
-
-
-def test_a_registered_client_calls(registered: Path, tmp_path: Path) -> None:
+def test_a_registered_client_calls(site: Site) -> None:
     """The whole way: discovery is open, a call needs a token for its own address, a service that the client is not
     registered for is 403, a preflight needs nothing, every answer has its CORS headers (F3, F7, F14, D2)."""
-    site = Site(tmp_path, registered, "--workers", "1")
-    try:
-        page = "Origin: https://ehr.example"
-        assert status(site.server.send(b"GET /cds-services HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) == 200
-        good = site.call(tokens(tmp_path, site.url + SERVICE), page)
-        assert (status(good), b"Access-Control-Allow-Origin: https://ehr.example" in good) == (412, True)
-        other = "/cds-services/back-pain-order-sign"
-        wrong = site.call(tokens(tmp_path, site.url + SERVICE), page, path=other)
-        assert (status(wrong), b"WWW-Authenticate: Bearer" in wrong) == (401, True)
-        assert b"Access-Control-Allow-Origin: https://ehr.example" in wrong
-        assert status(site.call(tokens(tmp_path, site.url + other), path=other)) == 403
-        assert status(site.call(None)) == 401
-        host = site.call(tokens(tmp_path, "http://evil.example" + SERVICE), "X-Forwarded-Host: evil.example")
-        assert status(host) == 401
-        preflight = f"OPTIONS {SERVICE} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{page}\r\n\r\n"
-        assert status(site.server.send(preflight.encode())) == 200
-    finally:
-        site.end()
-    lines = [json.loads(line) for line in site.server.messages.read_text().splitlines() if line.startswith("{")]
-    reasons = [line["reason"] for line in lines if line["event"] == "unauthenticated"]
-    assert reasons == ["audience", "no-token", "audience"]
-    assert "client-service-unknown" in {line["event"] for line in lines}
-    calls = [line for line in lines if line["event"] == "call" and line["status"] == 412]
-    assert (calls[0]["iss"], calls[0]["tenant"], len(calls[0]["jti"])) == (ISSUER, "ehr", 36)
-    assert "eyJ" not in site.server.messages.read_text()
+    page = "Origin: https://ehr.example"
+    assert status(site.server.send(b"GET /cds-services HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) == 200
+    good = site.call(tokens(site, SERVICE), page)
+    assert (status(good), b"Access-Control-Allow-Origin: https://ehr.example" in good) == (412, True)
+    other = "/cds-services/back-pain-order-sign"
+    wrong = site.call(tokens(site, SERVICE), page, path=other)
+    assert (status(wrong), b"WWW-Authenticate: Bearer" in wrong) == (401, True)
+    assert b"Access-Control-Allow-Origin: https://ehr.example" in wrong
+    assert status(site.call(tokens(site, other), path=other)) == 403
+    assert status(site.call(None)) == 401
+    preflight = f"OPTIONS {SERVICE} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{page}\r\n\r\n"
+    assert status(site.server.send(preflight.encode())) == 200
+
+    text = site.server.messages.read_text()
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert [line["reason"] for line in lines if line["event"] == "unauthenticated"] == ["audience", "no-token"]
+    assert [line["service"] for line in lines if line["event"] == "client-service-unknown"] == ["gone"]
+    [call] = [line for line in lines if line["event"] == "call" and line["status"] == 412]
+    assert (call["iss"], call["tenant"], len(call["jti"])) == (ISSUER, "ehr", 36)
+    assert "eyJ" not in text
 
 
-def test_clients_open_any_address(registered: Path, tmp_path: Path) -> None:
-    """With registered clients the service may listen for other machines (J14)."""
-    site = Site(tmp_path, registered, "--workers", "1", "--host", "0.0.0.0")  # noqa: S104 - what is tested
+def test_a_token_counts_once_on_four_workers_and_after_a_restart(site: Site) -> None:
+    """One token sent 50 times at once to four workers: one call is answered, 49 are 401, and after a restart it is 401
+    still (J9, F11)."""
+    for _ in range(3):
+        once = tokens(site, SERVICE)
+        with ThreadPoolExecutor(50) as pool:
+            answers = list(pool.map(status, pool.map(site.call, [once] * 50)))
+        assert sorted(answers) == [*[401] * 49, 412]
     site.end()
-    assert "registered clients may call" in site.server.messages.read_text()
+    site.begin()
+    assert status(site.call(once)) == 401
+    assert status(site.call(tokens(site, SERVICE))) == 412
 
 
 @pytest.mark.parametrize(
@@ -154,11 +149,12 @@ def test_contradictions_are_told(cds: Run, registered: Path, arguments: tuple[st
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_a_broken_file_of_clients_is_told(cds: Run, registered: Path) -> None:
+def test_a_broken_file_of_clients_is_told(cds: Run, registered: Path, tmp_path: Path) -> None:
     """Each problem is printed with its place, and the service does not start; exit status 2."""
-    registered.write_text(FILE.replace("issuer", "isuer"))
+    broken = tmp_path / "clients.yaml"
+    broken.write_text(FILE.replace("issuer", "isuer").replace("ehr.jwks", f"{registered.parent}/ehr.jwks"))
     for verb in (("serve", "--public-url", "https://cds.example", "--clients"), ("clients",)):
-        ended = cds(*verb, registered)
+        ended = cds(*verb, broken)
         assert ended.returncode == 2
         assert "clients.yaml:3:5: client-unknown: 'isuer' is not known here" in ended.stderr
         assert "did you mean 'issuer'?" in ended.stderr
