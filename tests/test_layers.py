@@ -22,7 +22,7 @@ LAYERS = (
     ("cds.config", "cds.data", "cds.clients", "cds.metrics", "cds.outbound", "cds.access", "cds.storage", *_TOKENS),
     ("cds.service",),
     ("cds.cases", "cds.trace"),
-    ("cds.booklet",),
+    ("cds.booklet", "cds.editor"),
     ("cds.web", "cds.cli", "cds", "cds.__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -23,6 +23,7 @@ VERBS = {
     "check": "Check the definitions in a content folder.",
     "test": "Run the case files of a content folder.",
     "docs": "Write the booklet of a content folder for clinicians.",
+    "schema": "Print the JSON Schema of definition or case files for editors.",
     "cql": "Evaluate the expressions of a CQL library.",
     "fhirpath": "Evaluate a FHIRPath expression on a resource.",
     "apply": "Apply a plan to a patient's data and print the FHIR resources.",

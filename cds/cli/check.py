@@ -42,14 +42,17 @@ def command(path: Path | None, strict: bool, form: str) -> None:
     if not content.exists():
         raise ConfigurationError(f"there is no folder {content}")
     gc.disable()  # what is made lives until the end, which is soon
-    inspection = inspect(content, settings.overlay, prefer_elm=settings.prefer_elm)
-    problems = [*lint(inspection), *_of_parameters(settings, inspection)]
+    try:
+        inspection = inspect(content, settings.overlay, prefer_elm=settings.prefer_elm)
+        problems = [*lint(inspection), *_of_parameters(settings, inspection)]
+    finally:
+        gc.enable()
     if form == "json":
         records = [problem.as_dict() for problem in problems]
         sys.stdout.buffer.write(orjson.dumps(records, option=orjson.OPT_INDENT_2) + b"\n")
     else:
         for problem in problems:
-            click.echo(_annotation(problem) if form == "github" else _coloured(problem))
+            click.echo(annotation(problem) if form == "github" else _coloured(problem))
     counts = Counter(problem.severity for problem in problems)
     click.echo(f"{content}: {counts['error']} errors, {counts['warning']} warnings", err=True)
     sys.exit(1 if counts["error"] or (strict and counts["warning"]) else 0)
@@ -71,7 +74,7 @@ _COMMANDS = {"error": "error", "warning": "warning", "information": "notice"}
 _ESCAPES = (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"))
 
 
-def _annotation(problem: Problem) -> str:
+def annotation(problem: Problem) -> str:
     """The problem as a workflow command, which GitHub shows at its line of the changed file."""
     place = problem.location
     properties = [("file", place.file), *([("line", place.line), ("col", place.column)] if place.line else [])]

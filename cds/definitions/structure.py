@@ -36,8 +36,9 @@ _WRITTEN = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
-    """What a model says of one element. `target` is the abstract type of an object, the annotation of a primitive."""
+class Rule:
+    """What a model says of one element. `target` is the abstract type of an object, the annotation of a primitive;
+    `title` what FHIR calls it in a few words."""
 
     name: str
     many: bool
@@ -47,12 +48,13 @@ class _Rule:
     codes: tuple[str, ...]
     choice: str | None
     choice_required: bool
+    title: str = ""
 
 
 def check_structure(document: Document) -> Iterator[Problem]:
     """Every departure of a definition from FHIR R4: unknown, missing or repeated elements, types, formats, codes."""
     found = False
-    for problem in _object(Element.root(document), _model(document.kind)):
+    for problem in _object(Element.root(document), model_of(document.kind)):
         found = True
         yield problem
     if not found:
@@ -62,7 +64,7 @@ def check_structure(document: Document) -> Iterator[Problem]:
 def codes_of_element(kind: str, name: str) -> tuple[str, ...]:
     """The codes that an element of a FHIR type (`TimingRepeat`) may hold; none where FHIR does not close the list."""
     try:
-        rule = _rules(_model(kind)).get(name)
+        rule = rules_of(model_of(kind)).get(name)
     except (KeyError, ValueError):
         return ()
     return rule.codes if rule else ()
@@ -73,21 +75,22 @@ def _refused(document: Document) -> Iterator[Problem]:
     from pydantic import ValidationError
 
     try:
-        _model(document.kind).model_validate(document.resource)
+        model_of(document.kind).model_validate(document.resource)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
             place = tuple(step for step in detail["loc"] if isinstance(step, (str, int)))
             yield document.problem("fhir-invalid", detail["msg"], place)
 
 
-def _model(kind: str) -> Any:
+def model_of(kind: str) -> Any:
+    """The model of a FHIR type, by its name. Raises KeyError or ValueError when there is none."""
     from fhir.resources.R4B import get_fhir_model_class
 
     return get_fhir_model_class(kind)
 
 
 def _object(element: Element, model: Any) -> Iterator[Problem]:
-    rules = _rules(model)
+    rules = rules_of(model)
     for name in element.value:
         if name == "resourceType" and model.has_resource_base():
             continue
@@ -109,13 +112,13 @@ def _object(element: Element, model: Any) -> Iterator[Problem]:
 COMMON = frozenset({"id", "extension", "modifierExtension", "contained", "implicitRules", "meta", "text", "language"})
 
 
-def _absent(element: Element, model: Any, rules: Mapping[str, _Rule]) -> Iterator[Problem]:
+def _absent(element: Element, model: Any, rules: Mapping[str, Rule]) -> Iterator[Problem]:
     present = {name.removeprefix("_") for name in element.value}
     for rule in rules.values():
         if rule.required and rule.name not in present:
             hint = f"add `{rule.name}:`" + (f" with one of {', '.join(rule.codes)}" if rule.codes else "")
             yield element.problem("fhir-missing", f"{_shown(model)} needs the element '{rule.name}'", hint=hint)
-    for choice, rule_names in _choices(model).items():
+    for choice, rule_names in choices_of(model).items():
         given = [name for name in rule_names if name in present]
         if len(given) > 1:
             message = f"only one of {', '.join(given)} may be given"
@@ -125,7 +128,7 @@ def _absent(element: Element, model: Any, rules: Mapping[str, _Rule]) -> Iterato
             yield element.problem("fhir-missing", f"{_shown(model)} needs the element '{choice}[x]'", hint=hint)
 
 
-def _member(element: Element, rule: _Rule) -> Iterator[Problem]:
+def _member(element: Element, rule: Rule) -> Iterator[Problem]:
     value = element.value[rule.name]
     if value is None or value == []:
         hint = "give it a value or remove the line"
@@ -142,7 +145,7 @@ def _member(element: Element, rule: _Rule) -> Iterator[Problem]:
         yield from _value(element, rule, value, (rule.name,))
 
 
-def _value(element: Element, rule: _Rule, value: Any, at: tuple[str | int, ...]) -> Iterator[Problem]:
+def _value(element: Element, rule: Rule, value: Any, at: tuple[str | int, ...]) -> Iterator[Problem]:
     if rule.primitive:
         yield from _primitive(element, rule, value, at)
     elif not isinstance(value, dict):
@@ -170,7 +173,7 @@ def _contained(element: Element) -> Iterator[Problem]:
 def _resource_model(kind: str) -> Any:
     """The model of a resource type, or None when FHIR has no such resource."""
     try:
-        model = _model(kind)
+        model = model_of(kind)
     except (KeyError, ValueError):
         return None
     return model if model.has_resource_base() else None
@@ -183,9 +186,9 @@ def _resource_types() -> tuple[str, ...]:
     return tuple(name.removesuffix("Type") for name in vars(fhirtypes) if name.endswith("Type"))
 
 
-def _primitive(element: Element, rule: _Rule, value: Any, at: tuple[str | int, ...]) -> Iterator[Problem]:
-    fhir_type = _type_name(rule.target)
-    expected = _json_type(rule.target)
+def _primitive(element: Element, rule: Rule, value: Any, at: tuple[str | int, ...]) -> Iterator[Problem]:
+    fhir_type = type_name(rule.target)
+    expected = json_kinds(rule.target)
     if _kind(value) not in expected:
         message = f"'{rule.name}' is {expected[0]} ({fhir_type}), not {_kind(value)}"
         yield element.problem("fhir-type", message, *at, hint=_type_hint(expected[0], value))
@@ -225,7 +228,8 @@ _ADAPTERS: dict[str, Any] = {}
 
 
 @cache
-def _rules(model: Any) -> dict[str, _Rule]:
+def rules_of(model: Any) -> dict[str, Rule]:
+    """What a model says of each of its elements, by JSON name."""
     rules = {}
     for field_name, field in model.model_fields.items():
         name = field.alias or field_name
@@ -236,12 +240,12 @@ def _rules(model: Any) -> dict[str, _Rule]:
     return rules
 
 
-def _rule(name: str, field: Any) -> _Rule:
+def _rule(name: str, field: Any) -> Rule:
     extra = field.json_schema_extra or {}
     target, many = _unwrapped(field.annotation)
     codes = tuple(extra.get("enum_values") or ())
     closed = not any(" " in code or code in ("etc.", "+") for code in codes)
-    return _Rule(
+    return Rule(
         name,
         many,
         primitive=not hasattr(target, "get_model_klass"),
@@ -250,13 +254,15 @@ def _rule(name: str, field: Any) -> _Rule:
         codes=codes if closed else (),
         choice=extra.get("one_of_many"),
         choice_required=bool(extra.get("one_of_many_required")),
+        title=field.title or "",
     )
 
 
 @cache
-def _choices(model: Any) -> dict[str, list[str]]:
+def choices_of(model: Any) -> dict[str, list[str]]:
+    """The choice elements of a model, each with the JSON names of its forms."""
     found: dict[str, list[str]] = {}
-    for rule in _rules(model).values():
+    for rule in rules_of(model).values():
         if rule.choice:
             found.setdefault(rule.choice, []).append(rule.name)
     return found
@@ -272,7 +278,7 @@ def _unwrapped(annotation: Any) -> tuple[Any, bool]:
     return annotation, many
 
 
-def _type_name(annotation: Any) -> str:
+def type_name(annotation: Any) -> str:
     """The FHIR name of a primitive type: `dateTime` for Annotated[datetime, DateTime()]."""
     if get_origin(annotation) is not Annotated:
         return "boolean" if annotation is bool else str(annotation.__name__)
@@ -282,9 +288,9 @@ def _type_name(annotation: Any) -> str:
     return name[:1].lower() + name[1:]
 
 
-def _json_type(annotation: Any) -> tuple[str, ...]:
+def json_kinds(annotation: Any) -> tuple[str, ...]:
     """The kinds of JSON value (as `_kind` names them) that a primitive type is written as."""
-    name = _type_name(annotation)
+    name = type_name(annotation)
     if name == "boolean":
         return ("true or false",)
     if name in ("integer", "unsignedInt", "positiveInt", "integer64"):
