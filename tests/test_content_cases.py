@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from fhir.resources.R4B import get_fhir_model_class
+from r4_support import draft_faults, faults
 
 from cds.cases import Case, Result, find, load, run_case
 from cds.cases.compare import decision_of
@@ -83,7 +85,8 @@ def identify(value: object) -> str:
 
 @pytest.mark.parametrize(("file", "name"), listed(), ids=identify)
 def test_case(file: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scenario holds, and what its suggestions create or change is valid FHIR (C25, C26, G2)."""
+    """The scenario holds, and what its suggestions create or change is valid FHIR (C25, C26, G2), also as a strict R4
+    reader has it: required elements, bindings with required strength, invariants."""
     monkeypatch.chdir(CONTENT.parent)
     found = result(file, name)
     assert found.passed, found.render()
@@ -93,6 +96,7 @@ def test_case(file: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 if "resource" in action:
                     resource = action["resource"]
                     get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+                    assert strict_faults(action, found.case) == []
 
 
 def test_each_decision_has_its_own_override_reasons_and_a_text_for_its_reviewer() -> None:
@@ -104,6 +108,15 @@ def test_each_decision_has_its_own_override_reasons_and_a_text_for_its_reviewer(
         named = set(re.findall(r"ValueSet/(override-[a-z-]+)", plan.read_text()))
         assert named == {f"override-{decision}"}
         assert "No clinician has reviewed" in (plan.parent / "README.md").read_text()
+
+
+def strict_faults(action: dict[str, Any], case: Case) -> list[str]:
+    """What a strict reader refuses of a created order; of a changed one what it did not refuse before."""
+    resource = action["resource"]
+    if action["type"] == "create":
+        return draft_faults(resource, case.patient["id"])
+    draft = next(draft for draft in case.drafts if draft["id"] == resource["id"])
+    return [fault for fault in faults(resource) if fault not in faults(draft)]
 
 
 def test_each_decision_has_cases_that_speak_and_cases_that_stay_silent() -> None:

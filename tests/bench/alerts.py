@@ -1,7 +1,8 @@
 """The alert burden of the bundled content: how many cards the patients of the case files get by hook and indicator, and
 what is said twice in one answer.
 
-Run as a program; prints one table. Each case is called as it stands, and its patient's chart is opened as well.
+Run as a program; prints one table: cards per call, of each indicator too. Each case is called as it stands, and its
+patient's chart is opened as well.
 """
 
 from __future__ import annotations
@@ -93,26 +94,29 @@ def _doing(action: dict[str, Any]) -> str:
     return f"{action['type']} {resource['resourceType']} {about}"
 
 
+def most_infos(found: Sequence[Call]) -> int:
+    """The most info cards that one patient gets when the chart is opened."""
+    return max(call.count("info") for call in found if call.hook == OPENED)
+
+
 def _row(name: str, found: Sequence[Call]) -> str:
     total = sum(len(call.cards) for call in found)
     most = max((len(call.cards) for call in found), default=0)
     silent = sum(not call.cards for call in found)
-    each = "".join(f"{sum(call.count(indicator) for call in found):>10}" for indicator in INDICATORS)
-    return f"{name:24}{len(found):>6}{silent:>8}{total / len(found):>11.2f}{most:>6}{each}"
+    each = "".join(f"{sum(call.count(indicator) for call in found) / len(found):>10.2f}" for indicator in INDICATORS)
+    return f"{name:24}{len(found):>6}{silent:>8}{total / len(found):>11.2f}{each}{most:>6}"
 
 
 def main() -> None:
     """Print the table."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     found = calls(Settings(content=CONTENT))
-    print(f"{'hook':24}{'calls':>6}{'silent':>8}{'cards/call':>11}{'most':>6}{'':3}critical   warning      info")
+    print(f"{'hook':24}{'calls':>6}{'silent':>8}{'cards/call':>11}{''.join(f'{i:>10}' for i in INDICATORS)}{'most':>6}")
     for hook in sorted({call.hook for call in found}):
         print(_row(hook, [call for call in found if call.hook == hook and not call.opened]))
     print(_row("chart of any patient", [call for call in found if call.hook == OPENED]))
     whole = calls(Settings(content=CONTENT, max_info_cards=99))
-    infos = max(call.count("info") for call in found if call.hook == OPENED)
-    unlimited = max(call.count("info") for call in whole if call.hook == OPENED)
-    print(f"\nmost infos when a chart is opened: {infos}; without the limit: {unlimited}")
+    print(f"\nmost infos when a chart is opened: {most_infos(found)}; without the limit: {most_infos(whole)}")
     print(f"answers that advise something twice: {sum(bool(repeated(call.cards)) for call in found)}")
 
 
