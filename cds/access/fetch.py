@@ -14,6 +14,7 @@ import structlog
 
 from cds.access.breaker import Breaker, State
 from cds.access.budget import Allowance
+from cds.access.medications import include, references
 from cds.access.scopes import Scopes
 from cds.access.server import AccessError, Found, Lack, Server, next_link
 from cds.clients import Client, FhirServer
@@ -28,6 +29,11 @@ from cds.outbound import Outbound, origin_of, parse_url
 _AT_ONCE = 8
 #: Seconds in which requests that ran out of time bring the pages they have.
 _GRACE = 0.1
+
+#: Medications read for one call.
+_MOST_MEDICATIONS = 40
+#: Why a key stays as if the server had never been there.
+_UNASKED: frozenset[Lack | None] = frozenset({"scope", "no-value"})
 
 _log = structlog.get_logger(__name__)
 
@@ -79,8 +85,10 @@ class Access:
     def complete(self, request: HookRequest, client: Client, needs: Sequence[Requirement]) -> Fetched:
         """The request with all that its FHIR server adds to its prefetch, within the time that is allowed. When the
         prefetch answers every key, or the server may not be asked, it comes back as it was."""
+        if request.fhir_server is None:
+            return Fetched(request, {})
         wanted = unanswered(request.prefetch, needs)
-        if not wanted or request.fhir_server is None:
+        if not wanted and not references(request, needs):
             return Fetched(request, {})
         registered = client.fhir_server(request.fhir_server)
         if registered is None:
@@ -88,15 +96,14 @@ class Access:
         if not _may_ask(request, client, registered):
             return self._unasked(request, client, wanted, "no-token")
         scopes = Scopes.parse(request.authorization.scope if request.authorization else None)
-        permitted = [need for need in wanted if scopes.permits(need.resource_type, need.interaction)]
         server = self._server(request, registered)
-        results = _together({need.key: partial(_ask, server, need, request, scopes) for need in permitted}, server)
-        lacking = {need.key: results[need.key].lacking if need in permitted else "scope" for need in wanted}
-        found = {key: result.value for key, result in results.items()}
-        missing = {key: lack for key, lack in lacking.items() if lack is not None}
+        found = _together({need.key: partial(_ask, server, need, request, scopes) for need in wanted}, server)
+        request = _with(request, {key: one for key, one in found.items() if one.lacking not in _UNASKED})
+        request, missing = include(request, _medications(references(request, needs), server, scopes))
+        missing.update({key: one.lacking for key, one in found.items() if one.lacking is not None})
         for key, lack in missing.items():
             _log.warning("fhir-data-missing", client=client.id, key=key, reason=lack)
-        return Fetched(replace(request, prefetch={**request.prefetch, **found}), missing)
+        return Fetched(request, missing)
 
     def _unasked(self, request: HookRequest, client: Client, wanted: Sequence[Requirement], lack: Lack) -> Fetched:
         _log.warning("fhir-server-not-asked", client=client.id, reason=lack)
@@ -155,20 +162,39 @@ def _together(works: Mapping[str, Callable[[], Found]], server: Server) -> dict[
     }
 
 
+def _with(request: HookRequest, found: Mapping[str, Found]) -> HookRequest:
+    return replace(request, prefetch={**request.prefetch, **{key: one.value for key, one in found.items()}})
+
+
+def _medications(wanted: Mapping[str, Sequence[str]], server: Server, scopes: Scopes) -> dict[str, list[Found]]:
+    """The Medications behind references, each read once."""
+    every = list(dict.fromkeys(reference for named in wanted.values() for reference in named))
+    if not scopes.permits("Medication", "read"):
+        return {key: [Found.nothing("scope") for _ in named] for key, named in wanted.items()}
+    found = _together({one: partial(_read, server, one) for one in every[:_MOST_MEDICATIONS]}, server)
+    return {key: [found.get(one) or Found.nothing("limit") for one in named] for key, named in wanted.items()}
+
+
+def _read(server: Server, reference: str) -> Found:
+    try:
+        return server.read(reference)
+    except AccessError as error:
+        return Found.nothing(error.lack)
+
+
 def _ask(server: Server, need: Requirement, request: HookRequest, scopes: Scopes) -> Found:
     prefetched = request.prefetch.get(need.key)
     query = need.query(request)
+    if not scopes.permits(need.resource_type, need.interaction):
+        return Found.nothing("scope")
+    if query is None:
+        return Found.nothing("no-value")
+    if need.interaction == "read":
+        read = _read(server, query)
+        return Found(None) if read.lacking == "not-found" and not need.required else read
     try:
-        if prefetched is not None:
-            return server.rest(prefetched)
-        if query is None:
-            return Found.nothing("no-value")
-        if need.interaction == "read":
-            return server.read(query)
-        found = server.search(query)
+        found = server.search(query) if prefetched is None else server.rest(prefetched)
     except AccessError as error:
-        if error.lack == "not-found" and need.interaction == "read" and not need.required:
-            return Found(None)
         return Found.nothing(error.lack)
     narrow = found.lacking is None and scopes.narrows(need.resource_type, "search")
-    return found.cut("scope") if narrow else found
+    return found.cut("narrow-scope") if narrow else found

@@ -156,3 +156,24 @@ def test_other_patients_data_is_dropped(engine: Engine, record: Record, server: 
     with capture_logs() as logs:
         assert cards(engine, body(f"{server.url}/fhir")) == []
     assert [(line["event"], line["count"]) for line in logs] == [("foreign-resources-dropped", 1)]
+
+
+def test_a_draft_that_only_refers_to_its_medicine_is_judged(
+    engine: Engine, record: Record, server: ScriptedServer
+) -> None:
+    """P13: EHRs that write no code in a prescription: the Medication behind it is read."""
+    rxnorm = "http://www.nlm.nih.gov/research/umls/rxnorm"
+    draft = {
+        "resourceType": "MedicationRequest",
+        "id": "m1",
+        "status": "draft",
+        "intent": "order",
+        "subject": SUBJECT,
+        "medicationReference": {"reference": "Medication/diazepam"},
+        "reasonCode": [BACK_PAIN["code"]],
+    }
+    coded = {"coding": [{"system": rxnorm, "code": "197591"}]}
+    record.resources.append({"resourceType": "Medication", "id": "diazepam", "code": coded})
+    assert "muscle-relaxant" in topics(
+        cards(engine, body(f"{server.url}/fhir", draft, hook="order-sign"), "order-sign")
+    )

@@ -27,7 +27,7 @@ from structlog.testing import capture_logs
 
 from cds.access.budget import Allowance
 from cds.access.fetch import Access, Fetched
-from cds.chart import read_answer
+from cds.chart import Completeness, read_answer
 from cds.clients import Client, Clients, FhirServer
 from cds.hooks.prefetch import PATIENT, Requirement
 from cds.hooks.request import parse
@@ -65,6 +65,8 @@ class Site:
     open: bool = False
     patient: str = "p1"
     authorization: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[Requirement, ...] = NEEDS
 
     @property
     def base(self) -> str:
@@ -82,7 +84,7 @@ class Site:
             "hook": "patient-view",
             "hookInstance": "1",
             "fhirServer": server,
-            "context": {"patientId": self.patient, "userId": "Practitioner/u1"},
+            "context": {"patientId": self.patient, "userId": "Practitioner/u1", **self.context},
             "prefetch": prefetch or {},
         }
         if self.token is not None:
@@ -94,7 +96,7 @@ class Site:
                 **({"scope": self.scope} if self.scope is not None else {}),
                 **self.authorization,
             }
-        return self.access.complete(parse(orjson.dumps(body)), client or self.client(), NEEDS)
+        return self.access.complete(parse(orjson.dumps(body)), client or self.client(), self.needs)
 
     def client(self, name: str = "ehr") -> Client:
         servers = (FhirServer(self.base, open=self.open, networks=LOOPBACK),)
@@ -383,6 +385,52 @@ def test_a_later_page_that_fails_makes_the_rest_unknown(site: Site) -> None:
     fetched = site.call()
     assert states(fetched) == {**WHOLE, "conditions": "partial c0 c1"}
     assert fetched.lacking == {"conditions": "failed"}
+
+
+# --- Medications
+
+
+def prescription(identifier: str, reference: str, kind: str = "MedicationRequest") -> dict[str, Any]:
+    return {**one(kind, identifier), "medicationReference": {"reference": reference}}
+
+
+def test_medications_that_are_only_referred_to_are_read(site: Site) -> None:
+    """P13: more may be fetched than was listed; each once, also those of prefetched prescriptions and of drafts, and
+    not those that are there, contained, or no Medications."""
+    site.needs = (*NEEDS, Requirement("medicationRequests", "MedicationRequest", "MedicationRequest?patient=x", False))
+    medications = [{"resourceType": "Medication", "id": f"m{number}"} for number in range(3)]
+    site.record.resources += medications
+    site.context = {"draftOrders": searchset(prescription("d1", "Medication/m2"), prescription("d2", "#m"))}
+    prescribed = [
+        prescription("r0", "Medication/m0"),
+        prescription("r1", f"{site.base}/Medication/m0"),
+        prescription("r2", "Medication/m1"),
+        prescription("r3", "urn:uuid:1"),
+        prescription("r4", "Medication/.."),
+        prescription("r5", "Substance/m0"),
+    ]
+    fetched = site.call({"medicationRequests": searchset(*prescribed, medications[1])})
+    assert fetched.lacking == {}
+    assert [name for name in site.asked if name.startswith("Medication")] == ["Medication/m0", "Medication/m2"]
+    entries = fetched.request.prefetch["medicationRequests"]
+    answer = read_answer("medicationRequests", "MedicationRequest", fetched.request.prefetch)
+    assert answer.completeness is Completeness.COMPLETE
+    assert entries is not None
+    assert [entry["resource"]["id"] for entry in entries["entry"]][-2:] == ["m1", "m0"]
+    assert [entry["resource"]["id"] for entry in fetched.request.context["draftOrders"]["entry"]] == ["d1", "d2", "m2"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "lack"), [("patient/*.read", "not-found"), ("patient/MedicationRequest.rs", "scope")]
+)
+def test_a_medication_that_cannot_be_had_makes_its_prescriptions_doubtful(site: Site, scope: str, lack: str) -> None:
+    """Who has not seen what was prescribed cannot say that a medicine was not."""
+    site.scope = scope
+    site.needs = (Requirement("medicationRequests", "MedicationRequest", "MedicationRequest?patient=x", False),)
+    fetched = site.call({"medicationRequests": searchset(prescription("r0", "Medication/m0"))})
+    answer = read_answer("medicationRequests", "MedicationRequest", fetched.request.prefetch)
+    assert answer.completeness is Completeness.PARTIAL
+    assert fetched.lacking == {"medicationRequests": lack}
 
 
 # --- what goes wrong
