@@ -38,7 +38,7 @@ from cds.hooks.decimals import with_written_decimals
 from cds.hooks.discovery import Service
 from cds.hooks.envelope import response_problem
 from cds.hooks.notice import notices
-from cds.hooks.request import parse
+from cds.hooks.request import HookRequest, parse
 from cds.metrics import Metrics
 from cds.operations import apply as applying
 from cds.operations import definitions, requirements, terminology
@@ -46,7 +46,7 @@ from cds.operations.capability import capability_statement
 from cds.operations.content import Contents
 from cds.operations.package import package
 from cds.storage import Storage
-from cds.storage.decision import decide
+from cds.storage.decision import Kept, decide
 
 _log = structlog.get_logger(__name__)
 
@@ -54,8 +54,9 @@ _log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One evaluated call: the cards, the applied tree behind them, the chart they were drawn from, and the evaluation
-    that computed CQL. `origins` tells for each id of a card or suggestion the id of the action it stands for; `seconds`
-    is how long the rules took, `instance` the hookInstance of the call."""
+    that computed CQL. `origins` tells for each id of a card or suggestion the id of the action it stands for, `now` is
+    the moment of the call, `seconds` how long the rules took, `instance` the hookInstance of the call, and `request`
+    the call with what was fetched for it."""
 
     service: Service
     chart: Chart
@@ -63,8 +64,10 @@ class Answer:
     cards: list[Card]
     evaluation: Evaluation
     origins: Mapping[str, str]
+    now: datetime
     seconds: float
     instance: str
+    request: HookRequest | None
 
     @property
     def body(self) -> dict[str, Any]:
@@ -162,6 +165,13 @@ class Engine:
             caller, self.service(service_id).id, feedback.parse(body, max_depth=self.settings.max_depth)
         )
 
+    def run_statistics(self, days: int, tenant: str | None) -> dict[str, Any]:
+        """What became of the cards of the last days, of one tenant or of all. Raises NotFoundError where nothing is
+        stored, StorageError."""
+        if self.storage is None:
+            raise NotFoundError("nothing is stored here")
+        return self.storage.statistics(days, tenant).as_dict()
+
     def run_fhirpath(self, body: bytes, release: str) -> dict[str, Any]:
         """Answer a call of `$fhirpath`: a Parameters resource as JSON text to one for orjson to write.
 
@@ -252,7 +262,7 @@ class Engine:
             return self.evaluate(service, chart, instance, now=now, parameters=parameters)
         fetched = self.access.complete(request, caller.client, service.requirements)
         chart = chart_of_request(fetched.request, service.requirements, fetched.lacking)
-        answer = self.evaluate(service, chart, instance, now=now, parameters=parameters)
+        answer = self.evaluate(service, chart, instance, request=fetched.request, now=now, parameters=parameters)
         told = notices(service, chart, answer.applied, f"{instance}|{service.id}")
         return replace(answer, cards=answer.cards + told) if told else answer
 
@@ -262,16 +272,18 @@ class Engine:
         chart: Chart,
         instance: str,
         *,
+        request: HookRequest | None = None,
         now: datetime | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> Answer:
         """Apply the service's plan to a chart and render the cards. `instance` tells this call of the service from
         others: the ids of cards derive from it."""
         began = perf_counter()
+        now = now or self._now()
         session = Session(
             chart,
             self.snapshot.terminology,
-            now=now or self._now(),
+            now=now,
             zone=self._zone,
             hook=service.hook,
             parameters={**self._parameters, **self.declared.typed(parameters)} if parameters else self._parameters,
@@ -284,7 +296,7 @@ class Engine:
             _log.warning("foreign-resources-dropped", service=service.id, count=chart.dropped)
             self.metrics.foreign_dropped(service.id, chart.dropped)
         seconds = perf_counter() - began
-        return Answer(service, chart, applied, cards, session.root, renderer.origins, seconds, instance)
+        return Answer(service, chart, applied, cards, session.root, renderer.origins, now, seconds, instance, request)
 
     def _allow(self, caller: Caller, service_id: str) -> None:
         """Raises NotFoundError for an unknown service, RequestError for one that the client is not registered for."""
@@ -304,9 +316,22 @@ class Engine:
                 answer.cards,
                 answer.origins,
                 (seconds - answer.seconds, answer.seconds),
-                body if storage.keeper.keeps else None,
+                self._kept(answer, body) if storage.keeper.keeps else None,
             )
         )
+
+    def _kept(self, answer: Answer, body: bytes) -> Kept | None:
+        request = answer.request
+        if request is None:
+            return None
+        kept = {
+            "hook": request.hook,
+            "hookInstance": request.hook_instance,
+            "context": request.context,
+            "prefetch": request.prefetch,
+            "extension": request.extension,
+        }
+        return Kept(len(body), kept, answer.now, answer.cards)
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(self._now(), self._zone, self.snapshot.terminology)

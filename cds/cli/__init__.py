@@ -27,6 +27,8 @@ VERBS = {
     "cql": "Evaluate the expressions of a CQL library.",
     "fhirpath": "Evaluate a FHIRPath expression on a resource.",
     "apply": "Apply a plan to a patient's data and print the FHIR resources.",
+    "stats": "Count what became of the cards of each rule.",
+    "replay": "Answer a logged call again with today's content, and compare.",
     "eval": "Evaluate one request or patient Bundle and print the cards.",
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -17,12 +18,22 @@ from cds.clients import Caller
 from cds.fhir import is_id
 
 
+class Kept(NamedTuple):
+    """What a site keeps of a call to answer it again: the request, with what was fetched for it, the moment that
+    rules took for now, and the cards, of which digests are kept. `size` is about the bytes they take."""
+
+    size: int
+    request: dict[str, Any]
+    now: datetime
+    cards: Sequence[Mapping[str, Any]]
+
+
 class Decision(NamedTuple):
-    """Rows of the tables `decisions` and `cards`, in the order of their columns, and the request where it is kept."""
+    """Rows of the tables `decisions` and `cards`, in the order of their columns, and what else is kept."""
 
     row: tuple[Any, ...]
     cards: list[tuple[str, ...]]
-    body: bytes | None
+    kept: Kept | None
 
 
 def decide(
@@ -35,7 +46,7 @@ def decide(
     given: Iterable[Mapping[str, Any]],
     origins: Mapping[str, str],
     seconds: tuple[float, float],
-    body: bytes | None,
+    kept: Kept | None,
 ) -> Decision:
     """What a call came to. `given` are its cards and `origins` tells for each id of a card or suggestion the id of the
     action it stands for; `seconds` were spent on getting the data, and on the rules."""
@@ -56,7 +67,7 @@ def decide(
         int(seconds[0] * 1e6),
         int(seconds[1] * 1e6),
     )
-    return Decision(row, [_card(card, identity, tenant, service, origins) for card in given], body)
+    return Decision(row, [_card(card, identity, tenant, service, origins) for card in given], kept)
 
 
 def _collect(applied: Iterable[AppliedAction], found: dict[str, list[str]]) -> None:

@@ -1,11 +1,12 @@
-"""The request of a call in the form a site keeps it in: not at all, with members taken out (masked), or encrypted.
-Access tokens are taken out in any case (cds-hooks.md B10).
+"""The request of a call in the form a site keeps it in: not at all, with members taken out (masked), or encrypted. Of
+the cards only digests are kept with it.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -13,8 +14,8 @@ import orjson
 
 from cds.errors import ConfigurationError
 from cds.fhir import written
+from cds.storage.decision import Kept
 
-_AUTHORIZATION = "fhirAuthorization"
 _ANYTHING, _ANYWHERE = "*", "**"
 
 
@@ -33,18 +34,21 @@ class Keeper:
         """Whether requests are kept."""
         return self.form != "no"
 
-    def unreadable(self, body: bytes) -> bytes:
-        """The JSON text of a request as it is kept."""
-        request = orjson.loads(body)
-        request.pop(_AUTHORIZATION, None)
+    def unreadable(self, kept: Kept) -> bytes:
+        """What is kept of a call, as it is kept."""
+        request: Any = kept.request
         if self.form == "masked":
+            request = orjson.loads(orjson.dumps(request, default=written))  # the call's own data stays whole
             for path in self._mask:
                 _remove(request, path)
-        packed = zlib.compress(orjson.dumps(request), 1)
+        digests = {card["uuid"]: digest(card, self.form) for card in kept.cards}
+        whole = {"request": request, "now": kept.now.isoformat(), "cards": digests}
+        packed = zlib.compress(orjson.dumps(whole, default=written), 1)
         return self._fernet.encrypt(packed) if self._fernet and self.form == "encrypted" else packed
 
-    def readable(self, form: str, kept: bytes) -> bytes:
-        """The JSON text of a request that was kept in a form. Raises ConfigurationError without the right key."""
+    def readable(self, form: str, kept: bytes) -> tuple[dict[str, Any], datetime, dict[str, str]]:
+        """What was kept of a call in a form: the request, its moment, and the digest of each card by its id. Raises
+        ConfigurationError without the right key."""
         if form == "encrypted":
             from cryptography.fernet import InvalidToken
 
@@ -54,12 +58,19 @@ class Keeper:
                 kept = self._fernet.decrypt(kept)
             except InvalidToken:
                 raise ConfigurationError("CDS_INPUT_KEY is not the key that the request was kept with") from None
-        return zlib.decompress(kept)
+        found = orjson.loads(zlib.decompress(kept))
+        return found["request"], datetime.fromisoformat(found["now"]), found["cards"]
 
 
-def digest(card: dict[str, Any]) -> str:
-    """Tells whether two cards say the same, without saying what."""
-    return sha256(orjson.dumps(card, default=written, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+def digest(card: Mapping[str, Any], form: str) -> str:
+    """Tells whether two cards say the same, without saying what. A masked request gives other resources than the whole
+    one did, so of its cards the resources do not count."""
+    plain = orjson.loads(orjson.dumps(card, default=written))  # decimals with their digits are numbers now
+    if form == "masked":
+        for suggestion in plain.get("suggestions", ()):
+            for action in suggestion.get("actions", ()):
+                action.pop("resource", None)
+    return sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
 def _fernet(keys: Sequence[str]) -> Any:

@@ -49,7 +49,7 @@ class DecisionLog:
 
     def add(self, decision: Decision) -> None:
         """Hand a decision over. It is in the database soon, or counted as lost."""
-        size = len(decision.body or b"")
+        size = decision.kept.size if decision.kept else 0
         if len(self._waiting) >= _MOST or self._bytes + size > _MOST_BYTES:
             self._metrics.decisions_lost(1)
             self._lost += 1
@@ -118,9 +118,9 @@ class DecisionLog:
         with self._writing:
             batch = [self._waiting[index] for index in range(min(_BATCH, len(self._waiting)))]
             kept = [
-                (decision.row[0], self._keeper.form, self._keeper.unreadable(decision.body))
+                (decision.row[0], self._keeper.form, self._keeper.unreadable(decision.kept))
                 for decision in batch
-                if decision.body is not None
+                if decision.kept is not None
             ]
             self._database.run_many(
                 [
@@ -131,7 +131,8 @@ class DecisionLog:
             )
             size = 0
             for _ in batch:
-                size += len(self._waiting.popleft().body or b"")
+                decision = self._waiting.popleft()
+                size += decision.kept.size if decision.kept else 0
             with self._counting:
                 self._bytes -= size
 

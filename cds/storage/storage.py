@@ -17,10 +17,12 @@ from cds.metrics import Metrics
 from cds.storage.database import Database
 from cds.storage.decision import Decision
 from cds.storage.feedback import store_feedback
+from cds.storage.find import Logged, find
 from cds.storage.inputs import Keeper
 from cds.storage.log import DecisionLog
 from cds.storage.place import check_place
 from cds.storage.prune import prune, prune_tokens
+from cds.storage.stats import Statistics, statistics
 from cds.storage.tables import tokens
 
 #: Seconds between two prunings by one process: of used tokens, and of all that is older than the site keeps.
@@ -103,6 +105,16 @@ class Storage:
                 self._metrics.feedback(service, outcome, count)
         if unknown:
             self._metrics.feedback(service, "unknown-card", unknown)
+
+    def find(self, decision: str) -> Logged:
+        """A decision by its id. Raises NotFoundError when it is not in the log, StorageError."""
+        self.flush()
+        return find(self.database, decision)
+
+    def statistics(self, days: int, tenant: str | None = None) -> Statistics:
+        """What became of the cards of the last days. Raises StorageError."""
+        self.flush()
+        return statistics(self.database, days, tenant=tenant)
 
     def close(self) -> None:
         """Write what waits, and close what this process has opened."""

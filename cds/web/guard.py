@@ -51,6 +51,7 @@ ACCESS = {
     "system.ready": Access.ANYONE,
     "system.versions": Access.CLIENT,
     "system.counted": Access.OPERATOR,
+    "system.statistics": Access.OPERATOR,
     "system.reload": Access.OPERATOR,
 }
 

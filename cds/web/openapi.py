@@ -40,6 +40,7 @@ SUMMARIES = {
     "/version": "The versions of software and content",
     "/metrics": "What was counted, for Prometheus",
     "/admin/reload": "Load the content anew; what does not load changes nothing",
+    "/stats.json": "What became of the cards of each rule",
     "/openapi.json": "This document",
 }
 _VARIABLE = re.compile(r"<(?:any\((?P<values>[^)]*)\):)?(?P<name>\w+)>")

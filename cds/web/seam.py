@@ -112,5 +112,18 @@ class FhirEngine(Protocol):
         ...
 
 
-class WebEngine(HookEngine, FhirPathEngine, CqlEngine, FhirEngine, Protocol):
+class SystemEngine(Protocol):
+    """Tells of itself."""
+
+    @property
+    def snapshot(self) -> Revisioned:
+        """The content calls are answered from."""
+        ...
+
+    def run_statistics(self, days: int, tenant: str | None) -> dict[str, Any]:
+        """What became of the cards of the last days. Raises NotFoundError where nothing is stored, StorageError."""
+        ...
+
+
+class WebEngine(SystemEngine, HookEngine, FhirPathEngine, CqlEngine, FhirEngine, Protocol):
     """All that the routes need."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from cds import __version__
 from cds.config import Settings
@@ -12,17 +12,19 @@ from cds.errors import Issue, RequestError
 from cds.metrics import CONTENT_TYPE, Metrics
 from cds.web import calls
 from cds.web.answers import json_response
-from cds.web.seam import HookEngine
+from cds.web.seam import SystemEngine
 from cds.web.status import Status
 
+#: The longest time that statistics tell of.
+_MOST_DAYS = 3660
 #: Says why the database cannot be used at this moment, None when it can.
 DatabaseCheck = Callable[[], str | None]
 
 
 def blueprint(
-    engine: HookEngine, settings: Settings, metrics: Metrics, status: Status, database: DatabaseCheck | None
+    engine: SystemEngine, settings: Settings, metrics: Metrics, status: Status, database: DatabaseCheck | None
 ) -> Blueprint:
-    """/livez, /readyz (also /healthz), /version, /metrics and /admin/reload."""
+    """/livez, /readyz (also /healthz), /version, /metrics, /stats.json and /admin/reload."""
     routes = Blueprint("system", __name__)
 
     @routes.get("/livez")
@@ -59,6 +61,13 @@ def blueprint(
     def counted() -> Response:
         calls.current().quiet = True
         return Response(metrics.exposition(), content_type=CONTENT_TYPE)
+
+    @routes.get("/stats.json")
+    def statistics() -> Response:
+        days = request.args.get("days", "30")
+        if not (days.isascii() and days.isdigit() and len(days) <= 4 and 1 <= int(days) <= _MOST_DAYS):
+            raise RequestError(400, Issue("value", f"'days' must be a number from 1 to {_MOST_DAYS}", "days"))
+        return json_response(engine.run_statistics(int(days), request.args.get("tenant")))
 
     @routes.post("/admin/reload")
     def reload() -> Response:

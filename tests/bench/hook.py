@@ -116,6 +116,9 @@ class Floor:
     def run_feedback(self, service_id: str, body: bytes, caller: Caller) -> None:
         orjson.loads(body)
 
+    def run_statistics(self, days: int, tenant: str | None) -> dict[str, Any]:
+        return {}
+
     def run_hook(self, service_id: str, body: bytes, caller: Caller) -> dict[str, Any]:
         orjson.loads(body)
         return self._cards

@@ -9,7 +9,7 @@ from typing import Any
 from cds.apply.tree import AppliedAction, Outcome
 from cds.clients import Caller, Client
 from cds.hooks.feedback import Feedback
-from cds.storage.decision import Decision, decide
+from cds.storage.decision import Decision, Kept, decide
 
 CARD = "4e0a3a1e-3283-4575-ab82-028d55fe2719"
 MOMENT = datetime(2026, 3, 2, 10, 5, 31, tzinfo=UTC)
@@ -39,10 +39,10 @@ def card(uuid: str, rule: str = "rest") -> dict[str, Any]:
 
 
 def decision(
-    who: Caller, service: str = "pain", *, cards: Iterable[str] = (), rule: str = "rest", body: bytes | None = None
+    who: Caller, service: str = "pain", *, cards: Iterable[str] = (), rule: str = "rest", kept: Kept | None = None
 ) -> Decision:
     """The decision of a call in which the action `rest` fired and gave cards."""
     given = [card(uuid, rule) for uuid in cards]
     applied = [AppliedAction("rest", {}, Outcome.FIRED)]
     origins = dict.fromkeys((one["uuid"] for one in given), "rest")
-    return decide(who, service, "order-sign", "h-1", "rev", applied, given, origins, (0.001, 0.002), body)
+    return decide(who, service, "order-sign", "h-1", "rev", applied, given, origins, (0.001, 0.002), kept)

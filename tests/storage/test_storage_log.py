@@ -10,14 +10,14 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import func, select
-from storage_support import CARD, caller, card, decision
+from storage_support import CARD, MOMENT, caller, card, decision
 
 from cds.apply.tree import AppliedAction, Outcome
 from cds.config import Settings
 from cds.errors import StorageError
 from cds.metrics import Metrics
 from cds.storage import Storage, log
-from cds.storage.decision import decide
+from cds.storage.decision import Kept, decide
 from cds.storage.tables import cards, decisions
 
 SUGGESTION = "e56e1945-20b3-4393-8503-a1a20fd73152"
@@ -141,7 +141,7 @@ def test_kept_requests_are_held_up_to_a_number_of_bytes(database_url: str, monke
     storage = Storage(Settings(database_url=database_url, keep_input="masked"), metrics)
     monkeypatch.setattr(storage._log, "_begin", lambda: None)
     for _ in range(3):
-        storage.add(decision(A, body=b'{"a": "0123456789012345678901234567890123"}'))
+        storage.add(decision(A, kept=Kept(40, {}, MOMENT, [])))
     assert b"cds_decisions_lost_total 1.0" in metrics.exposition()
     storage.close()
     assert count(storage) == 2

@@ -47,6 +47,9 @@ class SmallEngine:
     def run_feedback(self, service_id: str, body: bytes, caller: Caller) -> None:
         feedback.parse(body)
 
+    def run_statistics(self, days: int, tenant: str | None) -> dict[str, Any]:
+        return {"days": days, "tenant": tenant}
+
     def run_fhirpath(self, body: bytes, release: str) -> dict[str, Any]:
         return operation.answer(body, Surroundings(datetime(2026, 3, 3, tzinfo=UTC), UTC), release=release)
 

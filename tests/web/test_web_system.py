@@ -43,6 +43,15 @@ def test_readyz(engine: Any, path: str) -> None:
         status.end(None)
 
 
+def test_statistics(engine: Any) -> None:
+    """Operators may ask for a number of days, and for one tenant."""
+    client = create_app(engine, Settings(demo=True)).test_client()
+    assert client.get("/stats.json").json == {"days": 30, "tenant": None}
+    assert client.get("/stats.json?days=7&tenant=a").json == {"days": 7, "tenant": "a"}
+    for days in ("0", "-1", "3661", "x", "²", "9" * 5000):
+        assert client.get("/stats.json", query_string={"days": days}).status_code == 400
+
+
 def test_a_stopping_service_is_not_ready(engine: Any) -> None:
     """From the signal to stop on it says 503, and goes on answering calls (R4)."""
     status = Status()

@@ -1,0 +1,57 @@
+"""`cds replay`: whether today's content answers a logged call as it was answered."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import click
+import orjson
+
+from cds.cli.options import author_settings, output_format
+from cds.errors import ConfigurationError, NotFoundError, RequestError, StorageError
+from cds.replay import Replay, replay
+from cds.service import Engine
+from cds.storage import Storage
+
+_COLOURS = {"same": "green", "changed": "yellow", "gone": "red", "new": "red"}
+
+
+@click.command("replay")
+@click.argument("decision")
+@click.option("--content", default=None, help="Folder of definitions. [CDS_CONTENT]")
+@output_format
+def command(*, decision: str, content: str | None, form: str) -> None:
+    """Answer the call of a logged DECISION again with today's content and settings, at the moment it was made, and say
+    of each card whether it is the same.
+
+    The database is that of CDS_DATABASE_URL; requests are kept where CDS_KEEP_INPUT says so. Exit status 1 when the
+    answer is another."""
+    settings = author_settings(content=content)
+    storage = Storage(settings)
+    try:
+        found = replay(Engine(settings), storage, decision)
+    except (NotFoundError, RequestError, StorageError) as error:
+        raise ConfigurationError(str(error)) from None
+    finally:
+        storage.close()
+    if form == "json":
+        sys.stdout.buffer.write(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2) + b"\n")
+    else:
+        click.echo("\n".join(_lines(found)))
+    sys.exit(0 if found.same else 1)
+
+
+def _lines(found: Replay) -> Iterator[str]:
+    logged = found.logged
+    yield f"decision {logged.id} of {logged.at:%Y-%m-%d %H:%M:%S} UTC by {logged.service}"
+    content = "the same" if logged.revision == found.revision else f"{logged.revision} then, {found.revision} now"
+    yield f"content: {content}"
+    for card in found.cards:
+        yield f"  {click.style(f'{card.verdict:8}', fg=_COLOURS[card.verdict])} {card.decision}  {card.action}"
+    if not found.cards:
+        yield "  no cards, then or now"
+    for change in found.actions:
+        yield f"  {change.action}: {change.before or 'not asked'} -> {change.after or 'not asked'}"
+    if found.masked and not found.same:
+        yield "the request was kept without some of its parts, which may be why"
