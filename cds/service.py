@@ -15,6 +15,7 @@ from structlog.contextvars import bind_contextvars
 
 from cds.access.fetch import Access
 from cds.apply.plan import Plans
+from cds.apply.reason import Watch
 from cds.apply.scope import Session
 from cds.apply.tree import AppliedAction, path_of
 from cds.chart import Chart
@@ -247,10 +248,11 @@ class Engine:
         caller: Caller | None = None,
         now: datetime | None = None,
         parameters: Mapping[str, Any] | None = None,
+        watch: Watch | None = None,
     ) -> Answer:
         """As run_hook, with the applied tree. Without a caller no FHIR server is asked, and nothing told of what could
         not be read. `now` stands in for the clock, `parameters` (by name, as YAML or JSON writes them) for the site's
-        values. Raises EvaluationError for one of another type."""
+        values. Raises EvaluationError for one of another type. `watch` as for evaluate()."""
         self.service(service_id)  # that there is one comes first: the body of a call to nothing is not read
         request = parse(body, max_depth=self.settings.max_depth)
         # Hashed, for a client may make it of what is the patient's (security.md A2).
@@ -259,7 +261,7 @@ class Engine:
         instance = request.hook_instance
         if caller is None:
             chart = chart_of_request(request, service.requirements)
-            return self.evaluate(service, chart, instance, now=now, parameters=parameters)
+            return self.evaluate(service, chart, instance, now=now, parameters=parameters, watch=watch)
         fetched = self.access.complete(request, caller.client, service.requirements)
         chart = chart_of_request(fetched.request, service.requirements, fetched.lacking)
         answer = self.evaluate(service, chart, instance, request=fetched.request, now=now, parameters=parameters)
@@ -275,9 +277,10 @@ class Engine:
         request: HookRequest | None = None,
         now: datetime | None = None,
         parameters: Mapping[str, Any] | None = None,
+        watch: Watch | None = None,
     ) -> Answer:
         """Apply the service's plan to a chart and render the cards. `instance` tells this call of the service from
-        others: the ids of cards derive from it."""
+        others: the ids of cards derive from it. `watch` is asked why each condition came to its value."""
         began = perf_counter()
         now = now or self._now()
         session = Session(
@@ -288,6 +291,7 @@ class Engine:
             hook=service.hook,
             parameters={**self._parameters, **self.declared.typed(parameters)} if parameters else self._parameters,
         )
+        session.watch = watch
         applied = service.plan.apply(session)
         renderer = Renderer(f"{instance}|{service.id}", self._reasons, service.notes)
         cards = self._few_infos(service.hook, self._sound(service, renderer.cards(applied)))

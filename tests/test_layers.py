@@ -21,7 +21,7 @@ LAYERS = (
     ("cds.lint",),
     ("cds.config", "cds.data", "cds.clients", "cds.metrics", "cds.outbound", "cds.access", "cds.storage", *_TOKENS),
     ("cds.service",),
-    ("cds.cases", "cds.trace", "cds.plot", "cds.replay"),
+    ("cds.cases", "cds.explain", "cds.trace", "cds.plot", "cds.replay"),
     ("cds.booklet", "cds.editor"),
     ("cds.web", "cds.cli", "cds", "cds.__main__"),
 )

@@ -13,6 +13,7 @@ from typing import Any
 
 from cds import expr, fhir
 from cds.apply.activity import NOBODY
+from cds.apply.reason import Watch
 from cds.apply.tree import AppliedAction
 from cds.apply.unusable import Unusable
 from cds.chart import Chart, Retrieves
@@ -152,6 +153,8 @@ class Session:
         }
         #: True when everything asked for was fully obtained, so that no absence is in doubt
         self.certain = chart.complete or all(answer.completeness.known for answer in chart.answers.values())
+        #: asked why each condition came to its value
+        self.watch: Watch | None = None
         #: the actions that failed while plans were applied
         self.failed: list[AppliedAction] = []
         #: who else the call is about, and the reference to its subject where that is no Patient of this chart

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from cds.apply.reason import Why
 from cds.errors import Location
 from cds.fhir import Resource
 
@@ -25,14 +26,15 @@ class Outcome(Enum):
 
 @dataclass(slots=True)
 class ConditionResult:
-    """One applicability condition: its text, its place, its three-valued value, the error that stopped it, and where
-    the define stands that it names in CQL."""
+    """One applicability condition: its text, its place, its three-valued value, the error that stopped it, where the
+    define stands that it names in CQL, and why it came to that value where somebody asked."""
 
     expression: str
     location: Location
     value: bool | None
     error: str | None = None
     defined: Location | None = None
+    why: Why | None = None
 
 
 @dataclass(slots=True)

@@ -122,8 +122,12 @@ class Walk:
                 value = expression.truth(evaluation)
             except ExpressionError as error:
                 results.append(_result(condition, None, str(error)))
+                if session.watch is not None:
+                    results[-1].why = session.watch(action, condition, evaluation)
                 return Outcome.FAILED, tuple(results)
             results.append(_result(condition, value))
+            if session.watch is not None:
+                results[-1].why = session.watch(action, condition, evaluation)
             if value is False:
                 return Outcome.NOT_APPLICABLE, tuple(results)
             if value is None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from cds import fhir
+from cds.apply.reason import Watch
 from cds.apply.tree import AppliedAction, Outcome
 from cds.cases.compare import differences
 from cds.cases.defines import compare_defines
@@ -21,6 +22,7 @@ from cds.cases.rows import labels, near_misses
 from cds.config import Settings
 from cds.definitions.files import CASES_FOLDER
 from cds.errors import DefinitionError, Location, Problem, RequestError
+from cds.explain import Watcher, decision_lines, decisions
 from cds.hooks.envelope import response_problem
 from cds.service import Answer, Engine
 from cds.trace import render_trace
@@ -110,15 +112,30 @@ def run_case(engine: Engine, case: Case) -> Result:
     found = [*_sound(first, second), *_judged(case, first)]
     found += near_misses(case, first.applied)
     found += compare_defines(case, engine.snapshot.registry.logic.defines(), first.evaluation)
-    trace = render_trace(first.applied, decision=case.decision) if found else ""
+    trace = _explained(engine, case) if found else ""
     return Result(case, tuple(found), trace, tuple(first.cards), service.plan.url, tuple(first.applied))
 
 
-def answer_of(engine: Engine, case: Case, settings: Mapping[str, Any] | None = None) -> Answer:
-    """The answer to the call of a case, under its own settings or under `settings` as well. Raises RequestError."""
+def _explained(engine: Engine, case: Case) -> str:
+    """Why the decisions that the case judges came to what they did."""
+    answer = answer_of(engine, case, watch=Watcher(engine.snapshot.registry.logic))
+    judged = (case.decision, *case.silent, *(card.decision for card in case.expect))
+    told = [decision for decision in decisions(answer) if decision.code in judged]
+    lines: list[str] = []
+    for decision in told:
+        lines += [f"{decision.code}: {decision.outcome.value if decision.outcome else 'not asked at this hook'}"]
+        lines += decision_lines(decision)
+    return "\n".join(lines) if told else render_trace(answer.applied)
+
+
+def answer_of(
+    engine: Engine, case: Case, settings: Mapping[str, Any] | None = None, watch: Watch | None = None
+) -> Answer:
+    """The answer to the call of a case, under its own settings or under `settings` as well; `watch` as for
+    Engine.evaluate(). Raises RequestError."""
     body = request_body(case, engine.service(case.service).requirements)
     now = datetime.combine(case.today, time(12), ZoneInfo(engine.settings.timezone))
-    return engine.answer(case.service, body, now=now, parameters={**case.settings, **(settings or {})})
+    return engine.answer(case.service, body, now=now, parameters={**case.settings, **(settings or {})}, watch=watch)
 
 
 def _refused(case: Case, refusal: RequestError) -> Result:

@@ -30,6 +30,7 @@ VERBS = {
     "stats": "Count what became of the cards of each rule.",
     "replay": "Answer a logged call again with today's content, and compare.",
     "eval": "Evaluate one request or patient Bundle and print the cards.",
+    "explain": "Tell why each decision did, or did not, fire for one request.",
 }
 
 

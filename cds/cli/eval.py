@@ -11,12 +11,10 @@ import click
 import orjson
 
 from cds.apply.tree import AppliedAction
-from cds.body import decode
+from cds.cli.calls import answer_for, service_for
 from cds.cli.cards import render_cards
 from cds.cli.options import author_settings, output_format
-from cds.data import chart_of_bundle
-from cds.errors import ConfigurationError, RequestError, did_you_mean
-from cds.hooks.discovery import Service
+from cds.errors import RequestError
 from cds.service import Answer, Engine
 from cds.trace import render_trace
 
@@ -37,9 +35,9 @@ from cds.trace import render_trace
 def command(hook: str, file: Path, service_id: str | None, content: str | None, form: str, explain: bool) -> None:
     """Evaluate one request or patient Bundle and print the cards."""
     engine = Engine(author_settings(content=content))
-    service = _service(engine, hook, service_id)
+    service = service_for(engine, hook, service_id)
     try:
-        answer = _answer(engine, service, file.read_bytes())
+        answer = answer_for(engine, service, file.read_bytes())
     except RequestError as error:
         for issue in error.issues:
             click.echo(f"cds: {file}: {issue.expression or '/'}: {issue.text}", err=True)
@@ -50,27 +48,6 @@ def command(hook: str, file: Path, service_id: str | None, content: str | None, 
     click.echo(render_cards(answer.cards))
     if explain:
         click.echo("\n" + render_trace(answer.applied))
-
-
-def _service(engine: Engine, hook: str, service_id: str | None) -> Service:
-    """The one service of that hook, or the one of several that is named. Raises ConfigurationError."""
-    candidates = {key: service for key, service in engine.services.items() if service.hook == hook}
-    if not candidates:
-        hooks = sorted({service.hook for service in engine.services.values()})
-        hint = did_you_mean(hook, hooks) or f"there are {', '.join(hooks)}"
-        raise ConfigurationError(f"no service answers the hook '{hook}': {hint}")
-    if service_id is None and len(candidates) == 1:
-        return next(iter(candidates.values()))
-    if service_id not in candidates:
-        raise ConfigurationError(f"name one of the services for '{hook}' with --service: {', '.join(candidates)}")
-    return candidates[service_id]
-
-
-def _answer(engine: Engine, service: Service, body: bytes) -> Answer:
-    sent = decode(body, max_depth=engine.settings.max_depth)
-    if isinstance(sent, dict) and sent.get("resourceType") == "Bundle":
-        return engine.evaluate(service, chart_of_bundle(sent), "eval")
-    return engine.answer(service.id, body)
 
 
 def _record(answer: Answer, explain: bool) -> dict[str, Any]:

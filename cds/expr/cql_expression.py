@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from cds.errors import EvaluationError, ExpressionSemanticError, did_you_mean
@@ -196,15 +196,18 @@ class CqlScope:
             at = problem.location
             raise ExpressionSemanticError(problem.message, line=at.line, column=at.column, hint=problem.hint)
         mentioned = _operands(node)
+        reporting = cache(lambda: Compiler(self._view, trace=True).reporting(function))
         slots = [(slot, name[1:]) for slot, name in enumerate(names) if name in mentioned]
         size, run, place = function.slots, function.run, Place("").of(node)
 
         def value(ev: Evaluation) -> Any:
-            frame: list[Any] = [None] * size
+            root = ev.root or ev
+            here, needed = (run, size) if root.trace is None else reporting()
+            frame: list[Any] = [None] * needed
             try:
                 for slot, name in slots:
                     frame[slot] = _constant(ev, name)
-                return run(ev.root or ev, frame)
+                return here(root, frame)
             except Exception as error:
                 raise located(error, place) from error
 
