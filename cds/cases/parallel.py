@@ -11,7 +11,7 @@ from cds.cases.run import run_case
 from cds.service import Engine
 
 #: So few cases are run sooner than a process is started.
-_FEW = 64
+_FEW = 32
 _TURNS = 8  # pieces of work for each process, so that none waits long for another
 
 

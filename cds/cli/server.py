@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import ipaddress
 import shutil
@@ -19,6 +18,7 @@ from gunicorn.app.base import BaseApplication
 
 from cds.cli.arbiter import Arbiter, hooks
 from cds.cli.server_log import ServerLog
+from cds.cli.watched import fingerprint
 from cds.cli.worker import Worker
 from cds.config import Settings
 from cds.errors import ConfigurationError, DefinitionError
@@ -110,7 +110,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             **hooks(share),
         }
         self._application: WSGIApplication
-        self._seen = _fingerprint(watched)
+        self._seen = fingerprint(watched)
         try:
             self._take(load(self._metrics, self.status))
         except BaseException:
@@ -136,7 +136,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def refresh(self) -> bool:
         """Load anew. What does not load is told in the log and changes nothing (security.md D3)."""
-        self._seen = _fingerprint(self._watched)
+        self._seen = fingerprint(self._watched)
         self.status.begin()
         try:
             loaded = self._load(self._metrics, self.status)
@@ -156,7 +156,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def changed(self) -> bool:
         """Whether a watched file came, went or was written since the last load."""
-        return bool(self._watched) and _fingerprint(self._watched) != self._seen
+        return bool(self._watched) and fingerprint(self._watched) != self._seen
 
     def _take(self, loaded: Loaded) -> None:
         gc.unfreeze()  # the old content may go
@@ -169,14 +169,3 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def _clean(self) -> None:
         shutil.rmtree(self._counted, ignore_errors=True)
-
-
-def _fingerprint(watched: Sequence[Path]) -> frozenset[tuple[str, int, int]]:
-    """Name, time and size of every file: of those named, and of those in the folders that are."""
-    found = set()
-    for root in watched:
-        for path in (root, *root.rglob("*")):
-            with contextlib.suppress(OSError):  # gone meanwhile
-                state = path.stat()
-                found.add((str(path), state.st_mtime_ns, state.st_size))
-    return frozenset(found)

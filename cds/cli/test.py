@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +17,49 @@ import orjson
 
 from cds import cases
 from cds.cases.coverage import Coverage, DecisionCoverage, percent
+from cds.cases.parallel import run_cases
 from cds.cli.coverage import coverage_record, render_coverage
-from cds.cli.options import author_settings, output_format
-from cds.errors import ConfigurationError
+from cds.cli.junit import junit
+from cds.cli.options import author_settings
+from cds.cli.watched import fingerprint
+from cds.config import Settings
+from cds.errors import ConfigurationError, DefinitionError
+from cds.service import Engine
+
+#: Seconds between two looks at the files, with --watch.
+_PAUSE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the command line asks for. `chosen` is the regular expression of --run."""
+
+    path: Path
+    chosen: re.Pattern[str] | None
+    coverage: bool
+    fail_under: int | None
+    site: bool
+    jobs: int
+    form: str
+
+
+def _pattern(_: click.Context, __: click.Parameter, text: str | None) -> re.Pattern[str] | None:
+    try:
+        return None if text is None else re.compile(text)
+    except re.error as error:
+        raise click.BadParameter(f"not a regular expression: {error}") from None
 
 
 @click.command("test")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--run",
+    "chosen",
+    metavar="REGEX",
+    callback=_pattern,
+    help="Run only cases in whose `decision: name` the regular expression is found.",
+)
+@click.option("--watch", is_flag=True, help="Run again whenever a file of the content changes, until interrupted.")
 @click.option("--coverage", is_flag=True, help="Show what of the definitions the cases show, and what they do not.")
 @click.option(
     "--fail-under",
@@ -26,32 +68,81 @@ from cds.errors import ConfigurationError
     help="Exit with status 1 when the coverage is below this; implies --coverage.",
 )
 @click.option("--site", is_flag=True, help="Run with the site's own values of parameters instead of those shipped.")
-@output_format
-def command(*, path: Path | None, coverage: bool, fail_under: int | None, site: bool, form: str) -> None:
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    metavar="N",
+    help="Processes that run cases at once. Default: one per core; with --coverage always one.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit"]),
+    default="text",
+    show_default=True,
+    help="Form of the result.",
+)
+def command(*, path: Path | None, watch: bool, **options: Any) -> None:
     """Run every case file at or below PATH (default: the content of the settings).
 
-    For each case that fails: what was expected, what came, and the trace of its decision. Exit status 1 when one
-    failed. docs/cases.md explains --coverage."""
+    For each case that fails: what was expected, what came, why its decision came to that, and the command that runs it
+    again. Exit status 1 when one failed. docs/cases.md explains --coverage."""
     settings = author_settings()
-    path = path or settings.content
-    if not path.exists():
-        raise ConfigurationError(f"there is no file or folder {path}")
-    engine = cases.engine_for(path, settings, site=site)
-    results = [cases.run_case(engine, case) for case in cases.load(engine, path)]
-    failed = [result for result in results if not result.passed]
-    decisions = _covered(Coverage(engine), path, results) if coverage or fail_under is not None else None
-    if form == "json":
-        _write(results, decisions)
-    else:
-        for result in failed:
-            click.echo(result.render())
-        if decisions is not None:
-            click.echo(render_coverage(decisions))
-    click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed", err=True)
-    short = decisions is not None and fail_under is not None and percent(decisions) < fail_under
+    asked = _Asked(path or settings.content, **options)
+    if not asked.path.exists():
+        raise ConfigurationError(f"there is no file or folder {asked.path}")
+    if watch:
+        _watch(asked, settings)
+    sys.exit(0 if _run(asked, settings) else 1)
+
+
+def _watch(asked: _Asked, settings: Settings) -> None:
+    """Run, and again whenever a file changes. Content that does not load is told, and waited for."""
+    roots = {asked.path, settings.content, *(root for root in (settings.overlay, settings.parameters) if root)}
+    while True:
+        seen = fingerprint(roots)
+        try:
+            _run(asked, settings)
+        except DefinitionError as error:
+            for problem in error.problems:
+                click.echo(problem.render(), err=True)
+        click.echo("waiting for a change", err=True)
+        while fingerprint(roots) == seen:
+            time.sleep(_PAUSE)
+
+
+def _run(asked: _Asked, settings: Settings) -> bool:
+    """Run the cases once and print what came of them; whether all is as asked for."""
+    engine = cases.engine_for(asked.path, settings, site=asked.site)
+    found = [case for case in cases.load(engine, asked.path) if _is_chosen(case, asked)]
+    if not found:
+        raise ConfigurationError("no case fits --run")
+    covers = asked.coverage or asked.fail_under is not None
+    results = list(_progress(engine, found, 1 if covers else asked.jobs))
+    decisions = _covered(Coverage(engine), asked.path, results) if covers else None
+    inside = asked.path.resolve().is_relative_to(settings.content.resolve())
+    _write(results, decisions, asked.form, None if inside else asked.path)
+    failed = sum(not result.passed for result in results)
+    click.echo(f"{len(results) - failed} passed, {failed} failed", err=True)
+    short = decisions is not None and asked.fail_under is not None and percent(decisions) < asked.fail_under
     if short:
-        click.echo(f"{percent(decisions or ())} % covered, {fail_under} % asked for", err=True)
-    sys.exit(1 if failed or short else 0)
+        click.echo(f"{percent(decisions or ())} % covered, {asked.fail_under} % asked for", err=True)
+    return not failed and not short
+
+
+def _is_chosen(case: cases.Case, asked: _Asked) -> bool:
+    return asked.chosen is None or asked.chosen.search(f"{case.decision}: {case.name}") is not None
+
+
+def _progress(engine: Engine, found: list[cases.Case], jobs: int) -> Iterator[cases.Result]:
+    """The results, with a bar on a terminal."""
+    results = run_cases(engine, found, jobs)
+    if not sys.stderr.isatty():
+        yield from results
+        return
+    with click.progressbar(results, length=len(found), label="cases", file=sys.stderr) as bar:
+        yield from bar
 
 
 def _covered(coverage: Coverage, path: Path, results: list[cases.Result]) -> list[DecisionCoverage]:
@@ -60,9 +151,28 @@ def _covered(coverage: Coverage, path: Path, results: list[cases.Result]) -> lis
     return coverage.below(path, (result.case for result in results))
 
 
-def _write(results: list[cases.Result], decisions: list[DecisionCoverage] | None) -> None:
-    """A list of records; with coverage, an object that has it beside them."""
-    records: Any = [result.as_dict() for result in results]
-    if decisions is not None:
-        records = {"cases": records, "coverage": coverage_record(decisions)}
-    sys.stdout.buffer.write(orjson.dumps(records, option=orjson.OPT_INDENT_2) + b"\n")
+def _write(
+    results: list[cases.Result], decisions: list[DecisionCoverage] | None, form: str, content: Path | None
+) -> None:
+    """As text the cases that failed; as JSON a list of records, with coverage an object that has it beside them.
+    `content` is what ran where that is not the content of the settings."""
+    if form == "text":
+        for result in results:
+            if not result.passed:
+                click.echo(result.render())
+                click.echo(f"  again: {_again(result.case, content)}\n")
+        if decisions is not None:
+            click.echo(render_coverage(decisions))
+    elif form == "junit":
+        sys.stdout.buffer.write(junit(results))
+    else:
+        records: Any = [result.as_dict() for result in results]
+        if decisions is not None:
+            records = {"cases": records, "coverage": coverage_record(decisions)}
+        sys.stdout.buffer.write(orjson.dumps(records, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def _again(case: cases.Case, content: Path | None) -> str:
+    """The command that runs this case alone."""
+    name = re.escape(f"{case.decision}: {case.name}").replace(r"\ ", " ")
+    return shlex.join(["cds", "test", str(content or case.location.file), "--run", f"^{name}$"])

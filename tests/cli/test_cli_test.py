@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from xml.etree import ElementTree as Xml
 
-from cli_process import ROOT, Run
+from cli_process import ROOT, Run, environment
 
 CASES = ROOT / "plandefinitions" / "back-pain" / "bed-rest" / "cases"
 
@@ -37,6 +41,74 @@ def test_a_case_that_fails_is_status_1(cds: Run, tmp_path: Path) -> None:
     assert "critical" in difference
     assert any("bed-rest/plandefinition.yaml:" in line for line in trace)
     assert ", 1 failed" in ended.stderr
+
+
+def test_a_failure_names_every_part_of_the_condition_and_runs_again(cds: Run, tmp_path: Path) -> None:
+    """The values of the sub-expressions stand below the condition, with their places; the last line is a command that
+    runs this case alone."""
+    content = shutil.copytree(ROOT / "plandefinitions", tmp_path / "content")
+    cases = content / "back-pain" / "bed-rest" / "cases" / "length.yaml"
+    cases.write_text(cases.read_text().replace("indicator: warning", "indicator: critical", 1))
+    ended = cds("test", content)
+    assert ended.returncode == 1
+    assert "O.isForBackPain: true" in ended.stdout
+    assert "back-pain/logic.cql:" in ended.stdout
+    again = next(line for line in ended.stdout.splitlines() if line.startswith("  again: cds test "))
+    alone = cds(*shlex.split(again)[2:])
+    assert (alone.returncode, alone.stderr) == (1, "0 passed, 1 failed\n")
+
+
+def test_cases_are_chosen_by_a_regular_expression(cds: Run) -> None:
+    """`--run` searches `decision: name`; nothing found and no regular expression are usage errors."""
+    records = json.loads(cds("test", CASES, "--run", "^bed-rest: .*days", "--format", "json").stdout)
+    assert records
+    assert all("days" in record["name"] for record in records)
+    assert cds("test", CASES, "--run", "no such case").returncode == 2
+    ended = cds("test", CASES, "--run", "(")
+    assert (ended.returncode, "not a regular expression" in ended.stderr) == (2, True)
+
+
+def test_several_processes_give_the_same_results(cds: Run) -> None:
+    """`--jobs` changes neither results nor their order."""
+    folder = CASES.parent.parent / "nsaid-caution"
+    one, two = (cds("test", folder, "--format", "json", "--jobs", jobs).stdout for jobs in ("1", "2"))
+    assert one == two
+    assert len(json.loads(one)) > 32
+
+
+def test_results_for_build_servers(cds: Run, tmp_path: Path) -> None:
+    """`--format junit` has a testcase per case, with a failure where it failed."""
+    content = shutil.copytree(ROOT / "plandefinitions", tmp_path / "content")
+    cases = content / "back-pain" / "bed-rest" / "cases" / "length.yaml"
+    cases.write_text(cases.read_text().replace("indicator: warning", "indicator: critical", 1))
+    ended = cds("test", cases, "--format", "junit", CDS_CONTENT=str(content))
+    suite = Xml.fromstring(ended.stdout)  # noqa: S314 - our own
+    assert (suite.get("failures"), suite.get("tests")) == ("1", str(len(suite)))
+    (failure,) = suite.iter("failure")
+    assert "indicator: expected critical, got warning" in str(failure.get("message"))
+
+
+def test_watching_runs_again_when_a_file_changes(tmp_path: Path) -> None:
+    """`--watch` tells of content that does not load, and goes on."""
+    content = shutil.copytree(ROOT / "plandefinitions", tmp_path / "content")
+    cases = content / "back-pain" / "bed-rest" / "cases" / "length.yaml"
+    command = [sys.executable, "-m", "cds", "test", str(cases), "--watch"]
+    watching = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(CDS_CONTENT=str(content)))
+    assert watching.stderr is not None
+    try:
+        told = iter(watching.stderr)
+        assert next(told).endswith(" passed, 0 failed\n")
+        assert next(told) == "waiting for a change\n"
+        good = cases.read_text()
+        cases.write_text("nonsense: [")
+        assert "length.yaml:1" in next(told)
+        while next(told) != "waiting for a change\n":
+            pass
+        cases.write_text(good)
+        assert next(told).endswith(" passed, 0 failed\n")
+    finally:
+        watching.kill()
+        watching.communicate()
 
 
 def test_nothing_to_run_is_status_2(cds: Run, tmp_path: Path) -> None:
