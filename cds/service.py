@@ -46,6 +46,7 @@ from cds.operations import definitions, requirements, terminology
 from cds.operations.capability import capability_statement
 from cds.operations.content import Contents
 from cds.operations.package import package
+from cds.operations.search import search
 from cds.storage import Storage
 from cds.storage.decision import Kept, decide
 
@@ -201,11 +202,11 @@ class Engine:
         return run(sent, self._operations, definition_id)
 
     def run_requirements(
-        self, plan_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
+        self, kind: str, definition_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
     ) -> dict[str, Any]:
-        """Answer a call of `PlanDefinition/$data-requirements`, as run_apply()."""
+        """Answer a call of `$data-requirements` of a PlanDefinition or Library, as run_apply()."""
         sent = read_query(query) if body is None else read_body(body, self.settings.max_depth, exact=False)
-        return requirements.data_requirements(sent, self._operations, plan_id)
+        return requirements.data_requirements(sent, self._operations, kind, definition_id)
 
     def run_package(
         self, kind: str, definition_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
@@ -228,17 +229,21 @@ class Engine:
             return terminology.expand(sent, self.snapshot, self._now(), value_set_id)
         return terminology.validate_code(sent, self.snapshot, value_set_id)
 
-    def read(self, kind: str, definition_id: str) -> dict[str, Any]:
-        """A loaded definition by its type and id. Raises RequestError."""
-        return definitions.read(self.snapshot, kind, definition_id)
+    def read(self, kind: str, definition_id: str, query: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        """A loaded definition by its type and id, or what the query asks for of it. Raises RequestError."""
+        return definitions.read(self.snapshot, kind, definition_id, query)
 
-    def search(self, kind: str, query: Sequence[tuple[str, str]]) -> dict[str, Any]:
-        """The loaded definitions of a type that fit a query. Raises RequestError for parameters there are not."""
-        return definitions.search(self.snapshot, kind, query, self._operations.base)
+    def search(
+        self, kind: str, query: Sequence[tuple[str, str]], base: str = CANONICAL_BASE, *, lenient: bool = False
+    ) -> dict[str, Any]:
+        """The loaded definitions of a type that fit a query; links begin with `base`. Raises RequestError for
+        parameters there are not, unless `lenient`."""
+        return search(self.snapshot, kind, query, base, lenient=lenient)
 
     def capabilities(self) -> dict[str, Any]:
         """The CapabilityStatement."""
-        return capability_statement(self._started, self._operations.base)
+        url = self.settings.public_url
+        return capability_statement(self._started, f"{url}/fhir" if url else None, is_open=self.settings.demo)
 
     def answer(
         self,

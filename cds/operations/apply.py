@@ -19,6 +19,7 @@ from cds.fhir import Resource, derived_id
 from cds.operations.content import CallContent, Contents
 from cds.operations.definitions import find_by_id
 from cds.operations.subject import chart_of, parameters_of, people_of, reference, value_of, values_of
+from cds.terminology import meant_canonical
 
 #: Parameters of the standard that change nothing here: language and setting of who asks.
 _UNUSED = ("userType", "userLanguage", "userTaskContext", "setting", "settingContext", "useServerData", "mode")
@@ -199,6 +200,7 @@ def _named(call: Call, content: CallContent, kind: str, identifier: str | None) 
     canonical = call.text("url", required=True) or ""
     document = content.snapshot.registry.find(canonical, kind)
     if document is None:
-        hint = content.snapshot.registry.hint(canonical, kind)
+        known = content.snapshot.registry.urls(kind)
+        hint = meant_canonical(canonical, known) or f"bring it in 'content', or as '{kind[0].lower()}{kind[1:]}'"
         raise RequestError(404, Issue("not-found", f"There is no such {kind}", call.pointer("url"), hint))
     return document.resource

@@ -22,18 +22,22 @@ from cds.operations.dependencies import reached
 _TYPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/library-type", "code": "module-definition"}]}
 
 
-def data_requirements(sent: Sequence[Sent], service: Service, identifier: str | None = None) -> Resource:
-    """Answer `PlanDefinition/$data-requirements`, of the loaded plan with that id where one is given. Raises
-    RequestError as `$apply`."""
-    call = Call(refuse_unbuilt(sent), (*COMMON, "planDefinition"), ("content", "subject"))
-    content, definition = definition_of(call, service, "PlanDefinition", identifier)
-    plan = content.plan(definition)
+def data_requirements(sent: Sequence[Sent], service: Service, kind: str, identifier: str | None = None) -> Resource:
+    """Answer `$data-requirements` of a PlanDefinition or Library, of the loaded one with that id where one is given.
+    Raises RequestError as `$apply`."""
+    call = Call(refuse_unbuilt(sent), (*COMMON, kind[0].lower() + kind[1:]), ("content", "subject"))
+    content, definition = definition_of(call, service, kind, identifier)
     registry = content.snapshot.registry
-    owners = _once(_definitions(plan))
+    owners, found = [definition], list[dict[str, Any]]()
+    if kind == "PlanDefinition":
+        plan = content.plan(definition)
+        owners = _once(_definitions(plan))
+        found = [*_asked(plan), *_inputs(plan)]
     libraries = _once(one for owner in owners for one in reached(owner, registry) if one["resourceType"] == "Library")
-    requirements = _distinct([*_asked(plan), *_inputs(plan), *_of_libraries(libraries, registry.logic)])
+    requirements = _distinct([*found, *_of_libraries(libraries, registry.logic)])
     declared = (url for library in libraries for url in registry.logic.depends_on(library)[0])
-    related = [*_canonicals(owners), *map(_canonical, libraries), *_value_sets(requirements), *declared]
+    named = (_canonical(library) for library in libraries if library is not definition)
+    related = [*_canonicals(owners), *named, *_value_sets(requirements), *declared]
     made: Resource = {"resourceType": "Library", "status": "active", "type": _TYPE}
     if related:
         made["relatedArtifact"] = [{"type": "depends-on", "resource": url} for url in dict.fromkeys(related) if url]

@@ -16,14 +16,29 @@ from cds.terminology import ValueSet
 
 _WHICH = ("url", "valueSetVersion")
 _ABOUT = ("id", "url", "version", "name", "title", "status")
-_EXPAND = (*_WHICH, "filter", "offset", "count")
-_VALIDATE = (*_WHICH, "code", "system", "display", "coding", "codeableConcept")
+#: Parameters of the standard that change nothing here: sets are flat lists of codes with one display each.
+_UNUSED = (
+    "includeDesignations",
+    "includeDefinition",
+    "activeOnly",
+    "excludeNested",
+    "excludeNotForUI",
+    "excludePostCoordinated",
+    "displayLanguage",
+    "abstract",
+)
+_UNBUILT = frozenset(
+    "valueSet context contextDirection date designation exclude-system system-version check-system-version"
+    " force-system-version systemVersion".split()
+)
+_EXPAND = (*_WHICH, *_UNUSED, "filter", "offset", "count")
+_VALIDATE = (*_WHICH, *_UNUSED, "code", "system", "display", "coding", "codeableConcept")
 
 
 def expand(sent: Sequence[Sent], snapshot: Snapshot, now: datetime, identifier: str | None = None) -> Resource:
     """Answer `$expand`: the value set with its members, as far as `filter` (part of a display or code), `offset` and
-    `count` ask for them. Raises RequestError 400, and 404 for one that is not loaded."""
-    call = Call(sent, _EXPAND)
+    `count` ask for them. Raises RequestError 400, 404 for one that is not loaded, 501 for what is not built."""
+    call = Call(_built(sent), _EXPAND)
     resource, value_set = _chosen(call, snapshot, identifier)
     text = (call.text("filter") or "").lower()
     members = [
@@ -44,7 +59,7 @@ def expand(sent: Sequence[Sent], snapshot: Snapshot, now: datetime, identifier: 
 
 def validate_code(sent: Sequence[Sent], snapshot: Snapshot, identifier: str | None = None) -> Resource:
     """Answer `$validate-code`: whether the code, or one of the concept's, is in the value set. Raises as expand()."""
-    call = Call(sent, _VALIDATE)
+    call = Call(_built(sent), _VALIDATE)
     _, value_set = _chosen(call, snapshot, identifier)
     codings = _codings(call)
     member = next((one for one in codings if one in value_set.codes), None)
@@ -56,6 +71,13 @@ def validate_code(sent: Sequence[Sent], snapshot: Snapshot, identifier: str | No
     if given and display and given.casefold() != display.casefold():
         return _answer(result=False, message="The display is not the one of the code", display=display)
     return _answer(result=True, display=display)
+
+
+def _built(sent: Sequence[Sent]) -> Sequence[Sent]:
+    for one in sent:
+        if (name := one.parameter["name"]) in _UNBUILT:
+            raise RequestError(501, Issue("not-supported", f"'{name}' is not supported", one.pointer))
+    return sent
 
 
 def _answer(*, result: bool, message: str | None = None, display: str | None = None) -> Resource:

@@ -6,6 +6,7 @@ Werkzeug cuts a chunked body at its limit without a word, so the stream is read 
 from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from cds.errors import Issue, RequestError
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _JSON = frozenset({"application/json", "application/fhir+json"})
+_FORM = frozenset({"application/x-www-form-urlencoded"})
+_FIELDS = 100
 
 
 def read_json_body(environ: WSGIEnvironment, limit: int) -> bytes:
@@ -20,8 +23,21 @@ def read_json_body(environ: WSGIEnvironment, limit: int) -> bytes:
 
     Raises RequestError: 415 for another media type or an encoding, 413 over the limit, 400 when the body is not as long
     as its header says."""
-    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() not in _JSON:
-        raise _refused(415, "not-supported", "The body must be application/json")
+    return _read_body(environ, limit, _JSON)
+
+
+def read_form(environ: WSGIEnvironment, limit: int) -> list[tuple[str, str]]:
+    """The fields of a form of at most `limit` bytes. Raises RequestError as read_json_body()."""
+    body = _read_body(environ, limit, _FORM)
+    try:
+        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
+    except ValueError:
+        raise _refused(400, "invalid", "The form cannot be read") from None
+
+
+def _read_body(environ: WSGIEnvironment, limit: int, kinds: frozenset[str]) -> bytes:
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() not in kinds:
+        raise _refused(415, "not-supported", f"The body must be {max(kinds)}")
     if environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in ("", "identity"):
         raise _refused(415, "not-supported", "The body must not be compressed")
     length = _length(environ)

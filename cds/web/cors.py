@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, If-None-Match, Prefer",
     "Access-Control-Max-Age": "600",
 }
 
@@ -46,6 +46,6 @@ class Policy:
         if not (self.everyone or origin in self.origins or origin in of_clients):
             return
         headers["Access-Control-Allow-Origin"] = "*" if self.everyone else origin
-        headers["Access-Control-Expose-Headers"] = "X-Request-Id"
+        headers["Access-Control-Expose-Headers"] = "X-Request-Id, ETag"
         if environ["REQUEST_METHOD"] == "OPTIONS":
             headers.update(_PREFLIGHT)

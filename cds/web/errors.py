@@ -3,8 +3,10 @@ and nothing of our insides goes out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
-from flask import Flask
+from flask import Flask, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
@@ -21,6 +23,7 @@ _TEXTS = {
     415: Issue("not-supported", "The body must be application/json"),
     503: Issue("transient", "The database cannot be used at the moment, and nothing was stored; send it again"),
 }
+_NO_RESOURCE = Issue("not-found", "There is nothing at this address; GET /fhir/metadata says what there is")
 #: Seconds until a client may try again what cannot be done for now (security.md P3).
 _RETRY_AFTER = "5"
 _log = structlog.get_logger("cds.web")
@@ -36,8 +39,14 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _failed)
 
 
+def _told(issues: Sequence[Issue], status: int) -> Response:
+    """An OperationOutcome; below /fhir it is of FHIR's media type."""
+    kind = "application/fhir+json" if request.path.startswith("/fhir") else "application/json"
+    return json_response(operation_outcome(issues), status, content_type=kind)
+
+
 def _refused(error: RequestError) -> Response:
-    response = json_response(error.as_fhir(), error.status)
+    response = _told(error.issues, error.status)
     if error.status == 503:
         response.headers["Retry-After"] = _RETRY_AFTER
     return response
@@ -52,11 +61,11 @@ def _unauthenticated(error: UnauthenticatedError) -> Response:
 
 def _not_found(_error: NotFoundError) -> Response:
     calls.current().service = None  # what the caller made up is not logged
-    return json_response(operation_outcome([_TEXTS[404]]), 404)
+    return _told([_TEXTS[404]], 404)
 
 
 def _unavailable(_error: StorageError) -> Response:
-    response = json_response(operation_outcome([_TEXTS[503]]), 503)
+    response = _told([_TEXTS[503]], 503)
     response.headers["Retry-After"] = _RETRY_AFTER
     return response
 
@@ -64,7 +73,9 @@ def _unavailable(_error: StorageError) -> Response:
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
     issue = _TEXTS.get(status, Issue("processing", "The request cannot be answered"))
-    response = json_response(operation_outcome([issue]), status)
+    if status == 404 and request.path.startswith("/fhir"):
+        issue = _NO_RESOURCE
+    response = _told([issue], status)
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))
@@ -75,4 +86,4 @@ def _failed(error: Exception) -> Response:
     call = calls.current()
     _log.error("failed", id=call.id, service=call.service, error=type(error).__qualname__, at=own_frames(error))
     issue = Issue("exception", "The service failed; its log has the reason under this id", diagnostics=call.id)
-    return json_response(operation_outcome([issue]), 500)
+    return _told([issue], 500)

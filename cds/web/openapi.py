@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Flask, Response
@@ -10,41 +11,11 @@ from werkzeug.routing import Rule
 
 from cds import __version__
 from cds.web.answers import json_response
+from cds.web.described import DESCRIBED, PARAMETERS, schemas
+from cds.web.guard import ACCESS, Access
 
-#: What each address is for.
-SUMMARIES = {
-    "/cds-services": "Discovery: the decision support services (CDS Hooks)",
-    "/cds-services/{service_id}": "Call a service with a hook request and get cards (CDS Hooks)",
-    "/cds-services/{service_id}/feedback": "Say what became of cards (CDS Hooks)",
-    "/fhir/$fhirpath": "Evaluate a FHIRPath expression on a resource, R4 unless fhirVersion says otherwise",
-    "/fhir/$fhirpath-r5": "Evaluate a FHIRPath expression on an R5 resource",
-    "/fhir/$cql": "Evaluate a CQL expression",
-    "/fhir/Library/$evaluate": "Evaluate the CQL library that the call names or carries",
-    "/fhir/Library/{library_id}/$evaluate": "Evaluate a CQL library of the content",
-    "/fhir/metadata": "The CapabilityStatement",
-    "/fhir/{kind}/$apply": "Apply the definition that the call names or carries",
-    "/fhir/{kind}/{identifier}/$apply": "Apply a definition of the content",
-    "/fhir/PlanDefinition/$data-requirements": "What the plan that the call names or carries asks for",
-    "/fhir/PlanDefinition/{identifier}/$data-requirements": "What a plan of the content asks for",
-    "/fhir/{kind}/$package": "The definition that the call names, with all it depends on",
-    "/fhir/{kind}/{identifier}/$package": "A definition of the content with all it depends on",
-    "/fhir/{kind}/{operation}": "Operations of the standard that are not built: 501",
-    "/fhir/{kind}/{identifier}/{operation}": "Operations of the standard that are not built: 501",
-    "/fhir/ValueSet/{operation}": "Expand a value set, or ask whether a code is in it",
-    "/fhir/ValueSet/{identifier}/{operation}": "Expand a value set by its id, or ask whether a code is in it",
-    "/fhir/{kind}": "Search the definitions of a type",
-    "/fhir/{kind}/{identifier}": "Read a definition",
-    "/livez": "Whether the process lives",
-    "/readyz": "Whether it can answer",
-    "/healthz": "As /readyz",
-    "/version": "The versions of software and content",
-    "/metrics": "What was counted, for Prometheus",
-    "/admin/reload": "Load the content anew; what does not load changes nothing",
-    "/stats.json": "What became of the cards of each rule",
-    "/openapi.json": "This document",
-}
 _VARIABLE = re.compile(r"<(?:any\((?P<values>[^)]*)\):)?(?P<name>\w+)>")
-_FHIR, _JSON = "application/fhir+json", "application/json"
+_FHIR, _JSON, _FORM = "application/fhir+json", "application/json", "application/x-www-form-urlencoded"
 
 
 def blueprint(app: Flask) -> Blueprint:
@@ -59,36 +30,60 @@ def blueprint(app: Flask) -> Blueprint:
 
 
 def document(app: Flask) -> dict[str, Any]:
-    """The OpenAPI document of the routes of `app`. Raises KeyError for a route that SUMMARIES does not know."""
+    """The OpenAPI document of the routes of `app`. Raises LookupError for a route that nobody described."""
     paths: dict[str, dict[str, Any]] = {}
     for rule in app.url_map.iter_rules():
         path = _VARIABLE.sub(r"{\g<name>}", rule.rule)
+        if path not in DESCRIBED:
+            raise LookupError(f"{path} is served and not described: add a row to DESCRIBED in cds/web/described.py")
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             paths.setdefault(path, {})[method.lower()] = _operation(rule, path, method)
     return {
         "openapi": "3.1.0",
         "info": {"title": "pathway-cds", "version": __version__, "license": {"name": "Apache-2.0"}},
         "paths": dict(sorted(paths.items())),
+        "components": {"schemas": schemas(), "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
 
 
 def _operation(rule: Rule, path: str, method: str) -> dict[str, Any]:
+    described = DESCRIBED[path]
     kind = _FHIR if path.startswith("/fhir/") else _JSON
     name = re.sub(r"\W+", "-", path).strip("-")
-    found: dict[str, Any] = {"operationId": f"{method.lower()}-{name}", "summary": SUMMARIES[path]}
-    if parameters := [_parameter(part) for part in _VARIABLE.finditer(rule.rule)]:
+    found: dict[str, Any] = {"operationId": f"{method.lower()}-{name}", "summary": described.summary}
+    parameters = [_in_path(part) for part in _VARIABLE.finditer(rule.rule)]
+    if method == "GET":
+        parameters += [_in_query(one) for one in (*described.query, *(("_format",) if kind == _FHIR else ()))]
+    if parameters:
         found["parameters"] = parameters
-    if method == "POST":
-        wanted = (kind,) if kind == _JSON else (_FHIR, _JSON)
-        content = {one: {"schema": {"type": "object"}} for one in wanted}
-        found["requestBody"] = {"required": True, "content": content}
-    answer = {"description": "The answer", "content": {kind: {"schema": {"type": "object"}}}}
-    refusal = {"description": "An OperationOutcome", "content": {_JSON: {"schema": {"type": "object"}}}}
-    return {**found, "responses": {"200": answer, "default": refusal}}
+    sends = method == "POST" and described.body is not None
+    if sends:
+        medias = {"Form": (_FORM,)}.get(str(described.body), (_FHIR, _JSON) if kind == _FHIR else (_JSON,))
+        found["requestBody"] = {"required": True, "content": {one: _schema(str(described.body)) for one in medias}}
+    answer = {"description": "The answer", "content": {described.media or kind: _schema(described.answer)}}
+    needs_token = ACCESS.get(rule.endpoint) not in (Access.ANYONE, Access.DISCOVERY)
+    if needs_token:
+        found["security"] = [{"token": []}]
+    statuses = {400, 413, 415} if sends else {400} if described.query and method == "GET" else set[int]()
+    statuses |= {*described.errors, *((401,) if needs_token else ()), *((406,) if kind == _FHIR else ())}
+    refusals = {str(status): _refusal(kind, HTTPStatus(status).phrase) for status in sorted(statuses)}
+    return {**found, "responses": {"200": answer, **refusals, "default": _refusal(kind, "Any other failure")}}
 
 
-def _parameter(part: re.Match[str]) -> dict[str, Any]:
+def _schema(name: str) -> dict[str, Any]:
+    return {"schema": {"$ref": f"#/components/schemas/{name}"}}
+
+
+def _refusal(kind: str, text: str) -> dict[str, Any]:
+    return {"description": text, "content": {kind: _schema("OperationOutcome")}}
+
+
+def _in_path(part: re.Match[str]) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
     if part["values"]:
         schema["enum"] = [value.strip().strip("'") for value in part["values"].split(",")]
     return {"name": part["name"], "in": "path", "required": True, "schema": schema}
+
+
+def _in_query(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": PARAMETERS.get(name, {"type": "string"})}

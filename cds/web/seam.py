@@ -77,7 +77,7 @@ class FhirEngine(Protocol):
         ...
 
     def run_requirements(
-        self, plan_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
+        self, kind: str, definition_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
     ) -> dict[str, Any]:
         """What `$data-requirements` finds."""
         ...
@@ -99,12 +99,14 @@ class FhirEngine(Protocol):
         """What `expand` or `validate-code` finds."""
         ...
 
-    def read(self, kind: str, definition_id: str) -> dict[str, Any]:
-        """A definition."""
+    def read(self, kind: str, definition_id: str, query: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        """A definition, or the part of it that a query asks for."""
         ...
 
-    def search(self, kind: str, query: Sequence[tuple[str, str]]) -> dict[str, Any]:
-        """A searchset of definitions."""
+    def search(
+        self, kind: str, query: Sequence[tuple[str, str]], base: str, *, lenient: bool = False
+    ) -> dict[str, Any]:
+        """A searchset of definitions, its links below `base`; `lenient` passes over parameters that there are not."""
         ...
 
     def capabilities(self) -> dict[str, Any]:

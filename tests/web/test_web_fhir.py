@@ -155,6 +155,20 @@ def test_value_sets_are_expanded_and_asked(client: FlaskClient) -> None:
     assert post(client, "/fhir/ValueSet/$validate-code", given("url", url)).status_code == 400
 
 
+def test_what_other_servers_take_is_taken_or_refused(client: FlaskClient) -> None:
+    """Parameters of the standard that change nothing here are passed over; those that would are 501."""
+    (entry,) = client.get("/fhir/ValueSet?_count=1").get_json()["entry"]
+    url = f"/fhir/ValueSet/{entry['resource']['id']}/$expand"
+    plain = client.get(f"{url}?count=2").get_json()
+    asked = client.get(f"{url}?count=2&includeDesignations=false&excludeNested=true&displayLanguage=en").get_json()
+    assert asked == plain
+    for query in ("system-version=http://loinc.org|2.7", "context=Patient.gender", "date=2020-01-01"):
+        assert client.get(f"{url}?{query}").status_code == 501
+    assert client.get(f"{url}?colour=red").status_code == 400
+    assert client.get(f"{url}?count=many").status_code == 400
+    assert client.post("/fhir/CodeSystem/$validate-code", data=b"{}", headers=FHIR).status_code == 501
+
+
 def test_a_package_holds_what_a_definition_depends_on(client: FlaskClient) -> None:
     """The definition first, then plans, activities, libraries and value sets that it reaches, each once."""
     answer = client.get(f"{PLAN}/$package").get_json()
@@ -221,10 +235,122 @@ def test_bodies_that_are_refused(client: FlaskClient, body: bytes, headers: dict
 
 
 def test_other_formats_and_methods_are_refused(client: FlaskClient) -> None:
-    """JSON only; the type level of $apply takes no GET, as it needs no address to be about."""
+    """JSON only, by `_format` before Accept; nothing is written; refusals are FHIR too."""
     assert client.get(f"{PLAN}?_format=xml").status_code == 406
-    assert client.get("/fhir/PlanDefinition/$apply").status_code in (404, 405)
-    assert client.delete(PLAN).status_code == 405
+    assert client.get(PLAN, headers={"Accept": "application/fhir+xml"}).status_code == 406
+    for accept in ("application/fhir+json", "application/json;q=0.9", "text/html,*/*;q=0.8", ""):
+        assert client.get(PLAN, headers={"Accept": accept}).status_code == 200
+    for text in ("json", "application/fhir%2Bjson", "application/fhir+json"):
+        assert client.get(f"{PLAN}?_format={text}", headers={"Accept": "text/xml"}).status_code == 200
+    for method in ("put", "delete", "patch"):
+        refused = getattr(client, method)(PLAN)
+        assert (refused.status_code, refused.content_type) == (405, "application/fhir+json")
+        assert "GET" in refused.headers["Allow"]
+    for url in ("/fhir", "/fhir/Patient", f"{PLAN}/_history", f"{PLAN}/$nothing", "/fhir/PlanDefinition/$nothing"):
+        refused = client.get(url)
+        assert (refused.status_code, refused.content_type) == (404, "application/fhir+json")
+        assert "/fhir/metadata" in refused.get_json()["issue"][0]["details"]["text"]
+
+
+def test_every_get_takes_head(client: FlaskClient) -> None:
+    """Status and headers of the GET, without its body."""
+    for url in ("/fhir/metadata", PLAN, "/fhir/PlanDefinition?_count=1", f"{PLAN}/$apply?subject=p&output=bundle"):
+        got, asked = client.get(url), client.head(url)
+        assert (asked.status_code, asked.data) == (200, b"")
+        assert asked.headers["Content-Length"] == got.headers["Content-Length"]
+
+
+def test_apply_by_get_without_an_id(client: FlaskClient) -> None:
+    """All it needs are simple parameters: the canonical and the subject."""
+    url = client.get(PLAN).get_json()["url"]
+    answer = client.get(f"/fhir/PlanDefinition/$apply?subject=p&output=requestgroup&url={url}")
+    assert answer.get_json() == client.get(f"{PLAN}/$apply?subject=p&output=requestgroup").get_json()
+    assert client.get("/fhir/PlanDefinition/$apply?subject=p").status_code == 400
+    wrong = client.get(f"/fhir/PlanDefinition/$apply?subject=p&url={url[:-1]}")
+    assert wrong.status_code == 404
+    assert "did you mean" in wrong.get_json()["issue"][0]["diagnostics"]
+
+
+def test_pages_of_a_search_follow_each_other(client: FlaskClient) -> None:
+    """`next` leads to the rest, in the order asked for; the last page has none. Both are addresses of this server."""
+    url: str | None = "/fhir/PlanDefinition?_count=9&_sort=-title&status=active"
+    titles: list[str] = []
+    while url:
+        page = client.get(url).get_json()
+        assert not faults(page)
+        titles += [entry["resource"]["title"] for entry in page["entry"]]
+        links = {link["relation"]: link["url"] for link in page["link"]}
+        assert client.get(links["self"]).get_json()["entry"] == page["entry"]
+        url = links.get("next")
+    assert len(titles) == page["total"] > 18
+    assert titles == sorted(titles, reverse=True)
+    assert client.get("/fhir/PlanDefinition?_count=0").get_json().keys() == {"resourceType", "type", "total", "link"}
+
+
+@pytest.mark.parametrize(
+    "query", ["titel=x", "_count=x", "_count=-1", "_sort=colour", "title:missing=true", "_summary=some", "_has=x"]
+)
+def test_searches_that_are_refused(client: FlaskClient, query: str) -> None:
+    """400 with what is wrong; nothing is silently without effect."""
+    refused = client.get(f"/fhir/PlanDefinition?{query}")
+    assert refused.status_code == 400
+    assert refused.get_json()["issue"][0]["severity"] == "error"
+
+
+def test_a_lenient_search_passes_over_what_is_not_known(client: FlaskClient) -> None:
+    """Prefer: handling=lenient; `self` says what was taken into account."""
+    lenient = {"Prefer": "return=minimal; handling=lenient"}
+    page = client.get("/fhir/PlanDefinition?colour=red&_id=back-pain", headers=lenient).get_json()
+    assert page["total"] == 1
+    assert page["link"][0]["url"].endswith("/fhir/PlanDefinition?_id=back-pain")
+    assert client.get("/fhir/PlanDefinition?colour=red", headers={"Prefer": "handling=strict"}).status_code == 400
+
+
+def test_a_search_by_form(client: FlaskClient) -> None:
+    """POST .../_search, with the address's query besides."""
+    found = client.post("/fhir/PlanDefinition/_search?_count=1", data={"status": "active", "_id": "back-pain"})
+    assert [entry["resource"]["id"] for entry in found.get_json()["entry"]] == ["back-pain"]
+    assert client.post("/fhir/PlanDefinition/_search", data=b"{}", headers=FHIR).status_code == 415
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert client.post("/fhir/PlanDefinition/_search", data=b"title=%ff", headers=form).status_code == 400
+
+
+def test_parts_of_resources(client: FlaskClient) -> None:
+    """_summary and _elements, on reads and searches; what may lack something is tagged and still valid."""
+
+    def read(query: str) -> dict[str, Any]:
+        (entry,) = client.get(f"/fhir/PlanDefinition?_id=back-pain&{query}").get_json()["entry"]
+        found: dict[str, Any] = client.get(f"{PLAN}?{query}").get_json()
+        assert entry["resource"] == found
+        assert not faults(found)
+        return found
+
+    whole = read("_summary=false")
+    assert whole == client.get(PLAN).get_json()
+    short = read("_summary=true")
+    assert "action" not in short
+    assert short["meta"]["tag"][0]["code"] == "SUBSETTED"
+    assert {name: short[name] for name in ("url", "title")} == {name: whole[name] for name in ("url", "title")}
+    elements = read("_elements=url,action")
+    assert elements.keys() == {"resourceType", "id", "meta", "url", "action", "status", "type"}
+    assert "entry" not in client.get("/fhir/PlanDefinition?_summary=count").get_json()
+    assert "content" not in client.get("/fhir/Library/back-pain-logic?_summary=true").get_json()
+
+
+def test_a_canonical_with_its_version_is_found(client: FlaskClient) -> None:
+    """url=...|version names that version."""
+    plan = client.get(PLAN).get_json()
+    for version, total in ((plan["version"], 1), ("none", 0)):
+        found = client.get("/fhir/PlanDefinition", query_string={"url": f"{plan['url']}|{version}"}).get_json()
+        assert found["total"] == total
+
+
+def test_data_requirements_of_a_library(client: FlaskClient) -> None:
+    """What its CQL and that of its includes asks for."""
+    made = client.get("/fhir/Library/back-pain-logic/$data-requirements").get_json()
+    assert not faults(made)
+    assert {"Condition", "CarePlan"} <= {requirement["type"] for requirement in made["dataRequirement"]}
+    assert any("/ValueSet/" in related["resource"] for related in made["relatedArtifact"])
 
 
 def test_no_call_changes_what_is_loaded(client: FlaskClient) -> None:

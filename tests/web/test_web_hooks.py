@@ -274,7 +274,9 @@ def test_preflight(client: FlaskClient, path: str) -> None:
     assert response.status_code == 200
     assert response.headers["Access-Control-Allow-Origin"] == "https://ehr.example"
     assert response.headers["Access-Control-Allow-Methods"] == "GET, POST, OPTIONS"
-    assert response.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type, Accept"
+    assert (
+        response.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type, Accept, If-None-Match, Prefer"
+    )
     assert "Origin" in response.headers["Vary"]
 
 

@@ -3,33 +3,73 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
+import jsonschema_rs
+import pytest
 from flask.testing import FlaskClient
 
-from cds.web.openapi import SUMMARIES
+from cds.web.described import DESCRIBED, schemas
+from cds.web.openapi import document
+
+
+def operations(client: FlaskClient) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and operation of each entry."""
+    for path, item in client.get("/openapi.json").get_json()["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
 
 
 def test_the_document_covers_every_route(client: FlaskClient) -> None:
-    """Each rule and method of the application is in it; each summary is of an address that is there."""
-    response = client.get("/openapi.json")
-    assert response.status_code == 200
-    paths = response.get_json()["paths"]
+    """Each rule and method of the application is in it; each description is of an address that is there."""
     served = {
         (re.sub(r"<(?:[^<>]*:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in client.application.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert {(path, method) for path, item in paths.items() for method in item} == served
-    assert set(paths) == set(SUMMARIES)
+    assert {(path, method) for path, method, _ in operations(client)} == served
+    gone = set(DESCRIBED) - {path for path, _ in served}
+    assert not gone, f"remove these rows from DESCRIBED in cds/web/described.py: {gone}"
+
+
+def test_a_route_that_nobody_described_says_what_to_do(client: FlaskClient) -> None:
+    """Whoever adds one is told where its row belongs."""
+    client.application.add_url_rule("/new/<name>", "new", lambda name: name)
+    with pytest.raises(LookupError, match=re.escape("/new/{name} is served and not described: add a row to DESCRIBED")):
+        document(client.application)
 
 
 def test_operations_are_told_apart_and_their_variables_named(client: FlaskClient) -> None:
     """OpenAPI: operationId is unique, and each {variable} of a path is a required parameter."""
-    paths = client.get("/openapi.json").get_json()["paths"]
-    operations = [(path, operation) for path, item in paths.items() for operation in item.values()]
-    assert len({operation["operationId"] for _, operation in operations}) == len(operations)
-    for path, operation in operations:
-        named = [parameter["name"] for parameter in operation.get("parameters", ())]
+    found = list(operations(client))
+    assert len({operation["operationId"] for _, _, operation in found}) == len(found)
+    for path, _, operation in found:
+        named = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
         assert named == re.findall(r"{(\w+)}", path)
-    (kinds,) = paths["/fhir/{kind}/$apply"]["post"]["parameters"]
-    assert kinds["schema"]["enum"] == ["PlanDefinition", "ActivityDefinition"]
+    (apply,) = [one for path, method, one in found if (path, method) == ("/fhir/{kind}/$apply", "post")]
+    assert apply["parameters"][0]["schema"]["enum"] == ["PlanDefinition", "ActivityDefinition"]
+    assert {"400", "403", "404", "413", "415", "422", "501"} <= set(apply["responses"])
+
+
+def test_every_body_and_answer_has_a_schema(client: FlaskClient) -> None:
+    """Each reference leads to a schema that is sound JSON Schema; a refusal is an OperationOutcome."""
+    known = schemas()
+    for path, _, operation in operations(client):
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        for content in (content for body in bodies for content in body.get("content", {}).values()):
+            assert content["schema"]["$ref"].removeprefix("#/components/schemas/") in known, path
+        refusal = next(iter(operation["responses"]["default"]["content"].values()))
+        assert refusal["schema"]["$ref"].endswith("/OperationOutcome")
+    for name, schema in known.items():
+        assert jsonschema_rs.meta.is_valid(schema), name
+
+
+def test_the_schema_of_a_hook_call_is_the_one_it_is_judged_by(client: FlaskClient) -> None:
+    """A body that the document allows is answered with what it says."""
+    body = {"hook": "patient-view", "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"}
+    body |= {"context": {"userId": "Practitioner/1", "patientId": "1"}}
+    assert jsonschema_rs.validator_for(schemas()["HookRequest"]).is_valid(body)
+    answer = client.post("/cds-services/pain", json=body)
+    assert answer.status_code == 200
+    assert jsonschema_rs.validator_for(schemas()["Cards"]).is_valid(answer.get_json())
