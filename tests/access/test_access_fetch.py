@@ -7,7 +7,8 @@ import itertools
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import orjson
 import pytest
@@ -27,6 +28,7 @@ from structlog.testing import capture_logs
 
 from cds.access.budget import Allowance
 from cds.access.fetch import Access, Fetched
+from cds.access.server import Lack
 from cds.chart import Completeness, read_answer
 from cds.clients import Client, Clients, FhirServer
 from cds.hooks.prefetch import PATIENT, Requirement
@@ -633,3 +635,10 @@ def test_the_token_and_the_patient_are_in_no_log_and_no_text(site: Site, caplog:
     assert len(logs) == 3
     assert "canary" not in said
     assert base64.b64encode(TOKEN.encode()).decode() not in said
+
+
+def test_every_reason_is_explained_to_those_who_connect_an_ehr() -> None:
+    """Issue 7: what stands in a log line as `reason` is in docs/integration.md."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "integration.md").read_text(encoding="utf-8")
+    table = page.partition("## Data: prefetch and the FHIR server")[2]
+    assert [reason for reason in get_args(Lack) if f"`{reason}`" not in table] == []
