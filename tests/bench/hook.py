@@ -2,6 +2,7 @@
 the body and answers three fixed cards.
 
 Run as a program; prints one table. Both sides are measured in turns within one run, so that the ratio means something.
+With `--served` also what tokens and the database cost, and how long calls take under load.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import io
 import logging
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import orjson
+import served
 import structlog
 from flask import Flask
 
@@ -124,8 +128,8 @@ class Floor:
         return self._cards
 
 
-def caller(app: Flask, hook: str, payload: bytes) -> Callable[[], bytes]:
-    """One POST through the WSGI interface."""
+def caller(app: Flask, hook: str, payload: bytes, tokens: Iterator[str] | None = None) -> Callable[[], bytes]:
+    """One POST through the WSGI interface, with the next of the tokens if there are some."""
     environ = {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": f"/cds-services/back-pain-{hook}",
@@ -141,9 +145,10 @@ def caller(app: Flask, hook: str, payload: bytes) -> Callable[[], bytes]:
 
     def call() -> bytes:
         status.clear()
-        chunks: Iterator[bytes] = app.wsgi_app(
-            {**environ, "wsgi.input": io.BytesIO(payload)}, lambda line, headers, *_: status.append(line)
-        )
+        sent = {**environ, "wsgi.input": io.BytesIO(payload)}
+        if tokens is not None:
+            sent["HTTP_AUTHORIZATION"] = f"Bearer {next(tokens)}"
+        chunks: Iterator[bytes] = app.wsgi_app(sent, lambda line, headers, *_: status.append(line))
         answer = b"".join(chunks)
         if not status[0].startswith("200"):
             raise SystemExit(f"{status[0]}: {answer!r}")
@@ -187,6 +192,19 @@ def main() -> None:
     print("resources     body  call                          cards      floor       call  ratio")
     for size in (50, 1000):
         measure(size, engine, app, floor)
+    if "--served" in sys.argv:
+        name, hook, drafts = CALLS[2]
+        keys = [need.key for need in engine.service(f"back-pain-{hook}").requirements]
+        payloads = {size: body(size, hook, drafts, keys) for size in (50, 1000)}
+        print(f"\n{name}, with a token (RS384) for each call and the decision log on SQLite")
+        print("resources     floor       call   with all  ratio")
+        for size, payload in payloads.items():
+            served.measure(
+                size, f"/cds-services/back-pain-{hook}", partial(caller, hook=hook, payload=payload), (app, floor)
+            )
+        print(f"\n{name}, {served.CONNECTIONS} connections, `cds serve` with {served.WORKERS} workers and all of that")
+        print("what                      calls  a second     median         99%     slowest  CPU each")
+        served.measure_load(f"/cds-services/back-pain-{hook}", payloads[50])
 
 
 if __name__ == "__main__":
