@@ -46,7 +46,7 @@ OUTCOME = {"resourceType": "OperationOutcome", "issue": []}
     ],
 )
 def test_each_answer_of_a_prefetch_key_is_told_apart(prefetch: dict[str, Any], expected: Completeness) -> None:
-    """Absent, null, empty, failed, cut short and complete are six different things (P2, P3, P4, P8, P9, L3, L4)."""
+    """Absent, null, empty, failed, cut short and complete are six different things (P1-P4, P8, P9, L3, L4)."""
     assert read_answer("conditions", "Condition", prefetch).completeness is expected
 
 

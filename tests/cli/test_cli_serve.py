@@ -183,7 +183,7 @@ def test_other_machines_are_kept_out(cds: Run, host: str, arguments: tuple[str, 
 
 
 def test_without_clients_and_demo_it_refuses(cds: Run) -> None:
-    """Nobody could call, so it says what to do; exit status 2."""
+    """Nobody could call, so it says what to do; exit status 2 (F2)."""
     ended = cds("serve")
     assert (ended.returncode, "add --demo" in ended.stderr) == (2, True)
 
