@@ -62,12 +62,16 @@ def silenced(problems: Sequence[Problem], registry: Registry) -> list[Problem]:
             silence.used = True
         if not covering:
             found.append(problem)
-    found += [_unused(silence, problems) for silence in silences if not silence.used]
+    found += [told for silence in silences if not silence.used and (told := _unused(silence, problems))]
     return sorted(found, key=lambda problem: (problem.location, problem.code, problem.message))
 
 
-def _unused(silence: _Silence, problems: Sequence[Problem]) -> Problem:
-    is_error = any(problem.severity == "error" and silence.covers(problem) for problem in problems)
+def _unused(silence: _Silence, problems: Sequence[Problem]) -> Problem | None:
+    """None while there are errors elsewhere: some checks wait until they are gone."""
+    errors = [problem for problem in problems if problem.severity == "error"]
+    is_error = any(silence.covers(problem) for problem in errors)
+    if errors and not is_error:
+        return None
     message = f"{silence.code} is an error here" if is_error else f"there is no {silence.code} here to ignore"
     hint = "correct it: the content does not load" if is_error else "remove it, or move it to the line that it is about"
     return Problem("ignore-unused", message, silence.location, hint, "warning", silence.source)

@@ -81,6 +81,12 @@ def test_a_silence_needs_a_known_code_and_a_reason(tmp_path: Path, words: str) -
     assert findings(tmp_path, logic_cql=text) == ["logic.cql:5 define-unused", "logic.cql:5 ignore-invalid"]
 
 
+def test_an_error_elsewhere_makes_no_silence_look_unused(tmp_path: Path) -> None:
+    """What is unused is not asked while something does not compile."""
+    text = CQL + f"define Later: 1 // {REASON}\ndefine Wrong: Painz\n"
+    assert findings(tmp_path, logic_cql=text) == ["logic.cql:6 expression-semantic"]
+
+
 def test_an_error_cannot_be_silenced(tmp_path: Path) -> None:
     """With an error the content does not load, whatever a comment says."""
     text = CQL + "define Later: Painz // cds: ignore expression-semantic: not now\n"
