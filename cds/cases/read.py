@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a case file can name: decisions, services (id -> hook), parameters that a site sets, defines of CQL, rows
-    that actions cite; and where displays are found."""
+    that actions cite, the decisions of each service; and where displays are found."""
 
     decisions: Collection[str]
     services: Mapping[str, str]
@@ -45,6 +45,7 @@ class Known:
     display: Display
     defines: Collection[str] = ()
     rows: Collection[str] = ()
+    decided: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 def read_cases(path: Path, known: Known) -> tuple[list[Case], list[Problem]]:
@@ -203,6 +204,9 @@ class _File:
         if node is not None:
             return node.one_of(self._known.services, "service")
         found = [service for service, offered in self._known.services.items() if offered == hook]
+        decided = [service for service in found if self._decision in self._known.decided.get(service, ())]
+        if len(decided) == 1:
+            return decided[0]
         if len(found) > 1:
             hint = f"add `service:`, one of {', '.join(found)}"
             members["hook"].report("case-missing", f"several services answer '{hook}'", hint)

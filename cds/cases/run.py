@@ -23,6 +23,7 @@ from cds.config import Settings
 from cds.definitions.files import CASES_FOLDER
 from cds.errors import DefinitionError, Location, Problem, RequestError
 from cds.explain import Watcher, decision_lines, decisions
+from cds.hooks.discovery import Service
 from cds.hooks.envelope import response_problem
 from cds.service import Answer, Engine
 from cds.trace import render_trace
@@ -83,7 +84,19 @@ def _known(engine: Engine) -> Known:
     services = {name: service.hook for name, service in engine.services.items()}
     display = engine.snapshot.terminology.display
     rows = frozenset(label for plan in plans for action in _actions(plan) for label in labels(action))
-    return Known(frozenset(codes), services, engine.declared, display, frozenset(logic.defines()), rows)
+    decided = {name: _decided(service) for name, service in engine.services.items()}
+    return Known(frozenset(codes), services, engine.declared, display, frozenset(logic.defines()), rows, decided)
+
+
+def _decided(service: Service) -> frozenset[str]:
+    """The decisions that a service may have cards of."""
+    actions = (action.element for action in service.plan.walk())
+    return frozenset(
+        code
+        for element in actions
+        for system, code in fhir.codings(element.get("code"))
+        if system == fhir.DECISION_SYSTEM
+    )
 
 
 def _decisions(plan: fhir.Resource) -> Iterator[str]:

@@ -20,6 +20,7 @@ VERBS = {
     "clients": "Check a file of registered clients and show what each may do.",
     "key": "Make a key pair for trying a registration out.",
     "token": "Make a token for trying a registration out.",
+    "new": "Write a decision to start from.",
     "check": "Check the definitions in a content folder.",
     "test": "Run the case files of a content folder.",
     "docs": "Write the booklet of a content folder for clinicians.",
