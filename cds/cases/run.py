@@ -90,13 +90,8 @@ def _known(engine: Engine) -> Known:
 
 def _decided(service: Service) -> frozenset[str]:
     """The decisions that a service may have cards of."""
-    actions = (action.element for action in service.plan.walk())
-    return frozenset(
-        code
-        for element in actions
-        for system, code in fhir.codings(element.get("code"))
-        if system == fhir.DECISION_SYSTEM
-    )
+    codings = (coding for action in service.plan.walk() for coding in fhir.codings(action.element.get("code")))
+    return frozenset(code for system, code in codings if system == fhir.DECISION_SYSTEM)
 
 
 def _decisions(plan: fhir.Resource) -> Iterator[str]:

@@ -31,11 +31,11 @@ def command() -> None:
 )
 @click.option("--title", help="What people call it. Default: the name, in words.")
 @click.option(
-    "--base", default="https://example.org/fhir", show_default=True, help="Where its canonical urls are below."
+    "--base", default="https://example.org/fhir", show_default=True, help="What its canonical urls begin with."
 )
 def decision(*, name: str, content: Path, title: str | None, base: str) -> None:
-    """Write a decision of that NAME, such as bed-rest: definition, logic in CQL, activity, codes, cases and a README. It
-    passes `cds check` and `cds test` as it is."""
+    """Write a decision of that NAME, such as bed-rest: definition, logic in CQL, activity, codes, cases and a README.
+    It passes `cds check` and `cds test` as it is."""
     if _ID.fullmatch(name) is None or len(name) > _LONGEST:
         raise ConfigurationError(
             f"'{name}' cannot be the id of a decision: write small letters and digits with hyphens, such as bed-rest"
