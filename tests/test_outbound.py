@@ -6,6 +6,7 @@ import datetime
 import ipaddress
 import itertools
 import os
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -270,6 +271,13 @@ def test_certificates_are_verified_for_the_name_that_was_asked_for(tmp_path: Pat
         assert trusting.get(url, networks=LOOPBACK).body == b"fine"
         trusting.close()
     assert names == ["fhir.example.org", "other.example.org", "fhir.example.org"]
+
+
+def test_a_handshake_that_never_ends_is_given_up() -> None:
+    """security F1: a server that takes the connection and says nothing of TLS."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
+        assert timed(lambda: refused(Outbound(), url, networks=LOOPBACK)) < 3
 
 
 # --- how long, how large

@@ -106,7 +106,9 @@ class Access:
         return Fetched(request, missing)
 
     def _unasked(self, request: HookRequest, client: Client, wanted: Sequence[Requirement], lack: Lack) -> Fetched:
-        _log.warning("fhir-server-not-asked", client=client.id, reason=lack)
+        # A client for which no server is registered prefetches all that it wants to tell: nothing is amiss.
+        log = _log.warning if client.fhir_servers else _log.debug
+        log("fhir-server-not-asked", client=client.id, reason=lack)
         return Fetched(request, {need.key: lack for need in wanted})
 
     def _server(self, request: HookRequest, registered: FhirServer) -> Server:

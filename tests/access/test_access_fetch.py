@@ -176,6 +176,15 @@ def test_when_everything_is_prefetched_the_request_comes_back_as_it_is(site: Sit
     assert site.server.hits == []
 
 
+@pytest.mark.parametrize("code", ["http://loinc.org|8302-2,http://loinc.org|3137-7", "http%3A%2F%2Floinc.org%7C8302-2"])
+def test_codes_of_a_template_reach_the_server_encoded_once(site: Site, code: str) -> None:
+    """AP12: whether the template has them encoded or not."""
+    template = f"Observation?patient={{{{context.patientId}}}}&code={code}"
+    site.needs = (Requirement("observations", "Observation", template, False),)
+    assert states(site.call())["observations"] == "complete o1"
+    assert site.server.hits[0].query["code"].startswith("http://loinc.org|8302-2")
+
+
 # --- who may be asked
 
 
@@ -201,8 +210,10 @@ def test_only_the_clients_registered_servers_are_asked(site: Site, url: str) -> 
 def test_the_server_of_another_client_is_not_asked(site: Site) -> None:
     """security S1, P14: the list belongs to the client that calls."""
     other = Client(id="other", issuer="https://other.example.org", tenant="other")
-    assert set(site.call(client=other).lacking.values()) == {"not-registered"}
+    with capture_logs() as logs:
+        assert set(site.call(client=other).lacking.values()) == {"not-registered"}
     assert site.server.hits == []
+    assert [line["log_level"] for line in logs] == ["debug"]  # it has none, so that nothing is amiss
 
 
 def test_a_registered_name_that_leads_to_a_private_network_is_not_connected(site: Site) -> None:
