@@ -55,6 +55,7 @@ class Call:
         (_log.debug if self.quiet else _log.info)(
             "call",
             id=self.id,
+            client=self.caller.client.id if self.caller else None,
             service=self.service,
             route=request.url_rule.rule if request.url_rule else None,
             status=response.status_code,

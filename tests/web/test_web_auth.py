@@ -119,7 +119,8 @@ def test_every_refusal_is_logged_and_counted_with_its_reason(site: FlaskClient, 
 
 
 def test_nothing_of_a_token_is_logged(site: FlaskClient, log: Log) -> None:
-    """Of good and bad tokens logs hold `iss`, `tenant` and `jti`; no token, no other claim, no part of it (F13, A2)."""
+    """Of good and bad tokens logs hold `iss`, `tenant` and `jti`; no token, no other claim, no part of it (F13,
+    security A2)."""
     secret = {"fhirUser": "Zebra-1", "sub": "Zebra-2"}
     texts = [token(**secret), token(rsa("rsa-2"), **secret), token(aud="Zebra-3"), token(head={"kid": "Zebra-4"})]
     for text in texts:

@@ -182,7 +182,7 @@ def test_a_failure_of_ours_tells_only_an_id(client: FlaskClient, engine: Any, lo
 
 
 def test_one_log_line_per_call(client: FlaskClient, log: Log) -> None:
-    """A call is logged with correlation id, service, route, status, time and number of cards, and nothing else
+    """A call is logged with correlation id, client, service, route, status, time and number of cards, and no more
     (security A2)."""
     client.post(URL, json=CALL, headers={"X-Request-Id": "abc-12345"})
     client.post("/cds-services/Zebra", json=CALL)
@@ -191,6 +191,7 @@ def test_one_log_line_per_call(client: FlaskClient, log: Log) -> None:
     assert called.pop("ms") >= 0
     assert called == {
         "id": "abc-12345",
+        "client": "demo",
         "service": "pain",
         "route": "/cds-services/<service_id>",
         "status": 200,
