@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from content_support import CATALOGUE, CONTENT, cases, engine, listed, plans, result
 from fhir.resources.R4B import get_fhir_model_class
 from r4_support import draft_faults, faults
 
-from cds.cases import Case, Result, find, load, run_case
+from cds.cases import Case
 from cds.cases.compare import decision_of
 from cds.cases.coverage import Coverage
 from cds.cli.coverage import render_coverage
-from cds.config import Settings
-from cds.service import Engine
-
-CONTENT = Path(__file__).resolve().parents[1] / "plandefinitions"
-CATALOGUE = CONTENT.parents[1] / "shared" / "knowledge" / "catalogue.yaml"
 
 #: The conflicts of the catalogue: decision, a case of the scenario, and its indicator under nhs, spine and both.
 CONFLICTS = {
@@ -51,32 +46,6 @@ CONFLICTS = {
     ],
     "C11": [("escalate-care", "The guideline setting changes nothing (nhs)", ("info", "info", "info"))],
 }
-
-
-def listed() -> list[tuple[Path, str]]:
-    """(file, name) of every case, read without the content so that a broken definition fails tests, not collection."""
-    return [
-        (file, str(case.get("name"))) for file in find(CONTENT) for case in yaml.safe_load(file.read_text())["cases"]
-    ]
-
-
-def plans() -> list[Path]:
-    return sorted(CONTENT.glob("back-pain/*/plandefinition.yaml"))
-
-
-@cache
-def engine() -> Engine:
-    return Engine(Settings(content=CONTENT))
-
-
-@cache
-def cases() -> dict[tuple[Path, str], Case]:
-    return {(CONTENT.parent / case.location.file, case.name): case for case in load(engine(), CONTENT)}
-
-
-@cache
-def result(file: Path, name: str) -> Result:
-    return run_case(engine(), cases()[file, name])
 
 
 def identify(value: object) -> str:
