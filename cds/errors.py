@@ -62,8 +62,9 @@ class Problem:
     source: str | None = None
 
     def render(self) -> str:
-        """`file:line:column: code: message`, then the line with a caret, then the hint."""
-        lines = [f"{self.location}: {self.code}: {self.message}"]
+        """`file:line:column: code: message`, then the line with a caret, then the hint. What is no error says so before
+        its message."""
+        lines = [f"{self.location}: {self.code}: {_SAID[self.severity]}{self.message}"]
         if self.source is not None and self.location.column:
             lines.append(f"    {self.source}")
             lines.append("    " + " " * (self.location.column - 1) + "^")
@@ -80,6 +81,9 @@ class Problem:
         if self.hint:
             record["hint"] = self.hint
         return record
+
+
+_SAID: dict[Severity, str] = {"error": "", "warning": "warning: ", "information": "note: "}
 
 
 class CdsError(Exception):

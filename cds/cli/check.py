@@ -54,7 +54,8 @@ def command(path: Path | None, strict: bool, form: str) -> None:
         for problem in problems:
             click.echo(annotation(problem) if form == "github" else _coloured(problem))
     counts = Counter(problem.severity for problem in problems)
-    click.echo(f"{content}: {counts['error']} errors, {counts['warning']} warnings", err=True)
+    told = (f"{counts[kind]} {kind}{'s' * (counts[kind] != 1)}" for kind in ("error", "warning"))
+    click.echo(f"{content}: {', '.join(told)}", err=True)
     sys.exit(1 if counts["error"] or (strict and counts["warning"]) else 0)
 
 

@@ -115,7 +115,7 @@ CODES: dict[str, Code] = {
     ),
     "csv-syntax": Code("a CSV file has open or misplaced quotes", '`a,"b` at the end', "close the quotes"),
     "data-filter": Code(
-        "a data requirement narrowed in a way that is not supported: the data would be wider than it says",
+        "a data requirement narrowed by an element that its type does not have, or in a way that is not supported",
         "`codeFilter: [{path: code, code: [...]}]`",
         "use one codeFilter with a valueSet, and filter the rest in an expression",
     ),
@@ -347,7 +347,8 @@ _INTRODUCTION = f"""\
 # Problems `cds check` reports
 
 `file:line:column: code: message`, the line, and a hint. Codes are stable. All of them are errors that keep the service
-from starting, except those marked as warnings: what they find loads, and is probably not meant so.
+from starting, except those marked as warnings: what they find loads, and is probably not meant so. What the cases show
+(a condition that never was true, a row that was on no card) `cds test --coverage` tells ([cases.md](cases.md)).
 
 `cds check` exits with 0 when there is no error, with 1 when there is one (with `--strict` a warning, too), and with 2
 when it could not check. `--format json` gives a list of records with `code`, `severity`, `message`, `file`, `line`,

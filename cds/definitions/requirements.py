@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from cds import fhir
 from cds.definitions.element import Element
 from cds.definitions.load import Document
-from cds.errors import Problem
+from cds.errors import Problem, did_you_mean
+from cds.expr.types import model
 
 _HINT = "use one codeFilter with a valueSet, and filter the rest in an expression"
 
@@ -29,11 +30,23 @@ def check_requirements(document: Document) -> Iterator[Problem]:
                 yield code_filter.problem("data-filter", "not supported: a second codeFilter", hint=_HINT)
             elif code_filter.text("valueSet") is None:
                 yield code_filter.problem("data-filter", "not supported: a codeFilter without valueSet", hint=_HINT)
+            else:
+                yield from _path(code_filter, requirement.text("type") or "")
         for extension in requirement.extensions(fhir.QUERY_PATTERN):
             kind, pattern = requirement.text("type") or "", extension.text("valueString") or ""
             if problem := _pattern_problem(kind, pattern):
                 hint = f"write it like `{kind}?patient={{{{context.patientId}}}}&category=laboratory`"
                 yield extension.problem("query-pattern", problem, "valueString", hint=hint)
+
+
+def _path(code_filter: Element, kind: str) -> Iterator[Problem]:
+    """A path to an element that the type does not have: nothing would ever be found."""
+    known = model().elements(kind)
+    name = (code_filter.text("path") or "code").partition(".")[0]
+    if known and name not in known and model().key(kind, name) is None:
+        hint = did_you_mean(name, known) or "name the coded element that the value set is about"
+        at = ["path"] if "path" in code_filter.value else []
+        yield code_filter.problem("data-filter", f"{kind} has no element '{name}'", *at, hint=hint)
 
 
 def _pattern_problem(kind: str, pattern: str) -> str | None:
