@@ -34,7 +34,7 @@ MEMBERS = {
     "networks": "Networks that are not public and may be reached for it, such as 10.20.0.0/16.",
     "subject": "Our client id at its authorization server, which comes in `fhirAuthorization.subject`.",
     "origins": "Web origins whose pages may call, such as https://ehr.example.org.",
-    "cds_hooks": "The version of CDS Hooks it understands, 2.0 or 3.0. Default: 2.0.",
+    "cds_hooks": "The version of CDS Hooks it understands, 2.0 or 3.0; so far answers keep to 2.0. Default: 2.0.",
 }
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::[0-9]{1,5})?|https?://\[[0-9a-f:]+\](?::[0-9]{1,5})?")

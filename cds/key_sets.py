@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 
@@ -28,9 +29,18 @@ _log = structlog.get_logger("cds.auth")
 
 
 class KeySets:
-    """Looks up the keys of clients. For any number of threads; each process has one of its own."""
+    """Looks up the keys of clients. For any number of threads. Each process has one of its own, which begins with what
+    the process that it was forked from had fetched."""
 
-    def __init__(self, clients: Clients, outbound: Outbound, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        outbound: Outbound,
+        *,
+        before: KeySets | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`before` is what served until now: sets of clients whose registration stayed the same are taken over."""
         self._registered: dict[str, Mapping[tuple[str, str], Verifier]] = {}
         self._published: dict[str, _PublishedKeys] = {}
         for client in clients.by_issuer.values():
@@ -39,7 +49,17 @@ class KeySets:
             elif client.keys:
                 self._registered[client.id] = verifiers(client.keys, client.algorithms)
             elif client.jku is not None:
-                self._published[client.id] = _PublishedKeys(client, client.jku, outbound, clock)
+                known = before._published.get(client.id) if before else None
+                if known is None or known.client != client:
+                    known = _PublishedKeys(client, client.jku, outbound, clock)
+                self._published[client.id] = known
+
+    def fetch(self) -> None:
+        """Ask for all published sets at once. Those that cannot be had are told to the log and asked for again when a
+        token needs them."""
+        if self._published:
+            with ThreadPoolExecutor(min(len(self._published), 16)) as pool:
+                list(pool.map(_PublishedKeys.renew, self._published.values()))
 
     def verifier(self, client: Client, kid: str, algorithm: str) -> Verifier | None:
         """The client's key of that id, if it is for that algorithm. Raises RequestError (503) when the keys that the
@@ -80,7 +100,7 @@ class _PublishedKeys:
     """The keys at the `jku` of one client."""
 
     def __init__(self, client: Client, jku: str, outbound: Outbound, clock: Callable[[], float]) -> None:
-        self._client = client
+        self.client = client
         self._jku = jku
         self._outbound = outbound
         self._clock = clock
@@ -109,31 +129,40 @@ class _PublishedKeys:
         if not self._lock.acquire(blocking=not can_wait):
             return seen
         try:
-            if self._set is seen and now >= self._not_before:
-                self._set = self._fetch(seen, now) or seen
-                self._not_before = now + (PAUSE if self._set else SHORT_PAUSE)
+            if self._set is seen:
+                self._ask(now)
             known = self._set
         finally:
             self._lock.release()
         return known if known is not None and now < known.fetched + LONGEST else None
 
+    def renew(self) -> None:
+        """Ask for the set, unless that was done a moment ago."""
+        with self._lock:
+            self._ask(self._clock())
+
+    def _ask(self, now: float) -> None:
+        if now >= self._not_before:
+            self._set = self._fetch(self._set, now) or self._set
+            self._not_before = now + (PAUSE if self._set else SHORT_PAUSE)
+
     def _fetch(self, seen: _KeySet | None, now: float) -> _KeySet | None:
         """The set as it is published now, or None, told to the log, when it is not to be had."""
         try:
-            reply = self._outbound.get(self._jku, networks=self._client.networks, limits=LIMITS)
+            reply = self._outbound.get(self._jku, networks=self.client.networks, limits=LIMITS)
             if reply.status != 200:
                 raise ValueError(f"HTTP status {reply.status}")
             keys, problems = read_key_set(orjson.loads(reply.body))
             for problem in problems:
-                _log.warning("key-problem", iss=self._client.issuer, problem=problem.message)
+                _log.warning("key-problem", iss=self.client.issuer, problem=problem.message)
             if not keys:
                 raise ValueError("no key that can be used")
         except (FetchError, ValueError) as error:
             reason = "not JSON" if isinstance(error, orjson.JSONDecodeError) else str(error)
-            _log.error("keys-not-fetched", iss=self._client.issuer, jku=self._jku, reason=reason)
+            _log.error("keys-not-fetched", iss=self.client.issuer, jku=self._jku, reason=reason)
             return None
         return _KeySet(
-            verifiers=verifiers(keys, self._client.algorithms),
+            verifiers=verifiers(keys, self.client.algorithms),
             kids=frozenset(key.kid or "" for key in keys),
             fetched=now,
             fresh_until=now + _freshness(reply.headers.get("cache-control", "")),

@@ -248,6 +248,27 @@ def test_a_private_key_in_a_set_is_an_alarm(site: Site) -> None:
     assert "private" in log[0]["problem"]
 
 
+def test_sets_are_fetched_at_the_start_and_outlive_a_reload(site: Site) -> None:
+    """What serves from now on begins with the sets fetched at its start, and with those from before where the server is
+    down and the registration stayed the same (J11)."""
+    registered = Clients({site.client.issuer: site.client})
+    outbound = Outbound()
+    _OPEN.append(outbound)
+    first = KeySets(registered, outbound)
+    first.fetch()
+    assert len(site.server.hits) == 1
+    site.server.script = lambda _hit: Reply(status=500)
+    second = KeySets(registered, outbound, before=first)
+    second.fetch()
+    for keys in (first, second):
+        assert keys.verifier(site.client, "rsa-1", "RS384") is not None
+    moved = client(keys=(), jku=f"{site.server.url}/other.json", networks=LOOPBACK)
+    third = KeySets(Clients({moved.issuer: moved}), outbound, before=second)
+    third.fetch()
+    with pytest.raises(RequestError):
+        third.verifier(moved, "rsa-1", "RS384")
+
+
 def test_pinned_keys_are_not_fetched(site: Site) -> None:
     """With keys in the registration nothing is asked for, whatever the kid (F8)."""
     pinned = client(jku=f"{site.server.url}/jwks.json", networks=LOOPBACK)

@@ -51,7 +51,11 @@ def command(*, reload: bool, **flags: Any) -> None:
     files = (settings.content, settings.overlay, settings.parameters, settings.clients)
     watched = [path for path in files if path is not None]
 
+    outbound = Outbound()
+    keys: KeySets | None = None
+
     def load(metrics: Metrics, status: Status) -> Loaded:
+        nonlocal keys
         clients = load_clients(settings.clients) if settings.clients else None
         storage = _storage(settings, metrics)
         try:
@@ -61,7 +65,10 @@ def command(*, reload: bool, **flags: Any) -> None:
                 raise
             print(error, file=sys.stderr, flush=True)
             return Loaded(_no_content, None)
-        known = _authenticator(clients, engine, storage) if clients else None
+        if clients:
+            keys = KeySets(clients, outbound, before=keys)
+            keys.fetch()
+        known = _authenticator(clients, engine, storage, keys) if clients and keys else None
         app = create_app(engine, settings, known, metrics=metrics, status=status, database=storage.problem)
         return Loaded(app, engine.snapshot.revision)
 
@@ -106,13 +113,13 @@ def _check_who_may_call(settings: Settings) -> None:
         )
 
 
-def _authenticator(clients: Clients, engine: Engine, storage: Storage) -> Authenticator:
+def _authenticator(clients: Clients, engine: Engine, storage: Storage, keys: KeySets) -> Authenticator:
     """What tells clients by their tokens."""
     offered = {service.id for service in engine.services.values()}
     for client in clients.by_issuer.values():
         for service in sorted(client.services - offered):
             _log.warning("client-service-unknown", client=client.id, service=service)
-    return Authenticator(clients, engine.settings.public_url or "", KeySets(clients, Outbound()), storage)
+    return Authenticator(clients, engine.settings.public_url or "", keys, storage)
 
 
 def _greet(address: str, who: str) -> None:

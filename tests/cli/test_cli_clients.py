@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +12,8 @@ from pathlib import Path
 import pytest
 from cli_process import Run, Serving, start_as
 from click.testing import CliRunner
-from fhir_server_support import Hit, Reply, closed_port, serving
-from token_support import public, rsa
+from fhir_server_support import Hit, Reply, ScriptedServer, closed_port, serving
+from token_support import claims, header, public, rsa, signed
 
 from cds.cli import token
 
@@ -77,9 +78,19 @@ def registered(cds: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(registered: Path) -> Iterator[Site]:
-    """A service that other machines may call, with four workers."""
-    running = Site(registered, "--workers", "4", "--host", "0.0.0.0")  # noqa: S104 - registered clients may (J14)
+def keys() -> Iterator[ScriptedServer]:
+    """Publishes the key of a second client."""
+    with serving(lambda _hit: Reply(json.dumps({"keys": [public(rsa())]}).encode())) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def site(registered: Path, keys: ScriptedServer) -> Iterator[Site]:
+    """A service that other machines may call, with four workers and two clients."""
+    second = f"  - {{id: b, issuer: https://b.example, jku: '{keys.url}/jwks.json', networks: [127.0.0.0/8]}}\n"
+    both = registered.parent / "both.yaml"
+    both.write_text(FILE + second)
+    running = Site(both, "--workers", "4", "--host", "0.0.0.0")  # noqa: S104 - registered clients may (J14)
     yield running
     running.end()
 
@@ -118,6 +129,15 @@ def test_a_registered_client_calls(site: Site) -> None:
     [call] = [line for line in lines if line["event"] == "call" and line["status"] == 412]
     assert (call["iss"], call["tenant"], len(call["jti"])) == (ISSUER, "ehr", 36)
     assert "eyJ" not in text
+
+
+def test_published_keys_are_fetched_before_the_first_call(site: Site, keys: ScriptedServer) -> None:
+    """The first process asks once, and its workers begin with what it got (F9, J10)."""
+    now = int(time.time())
+    for number in range(8):
+        good = claims(iss="https://b.example", aud=site.url + SERVICE, iat=now, exp=now + 300, jti=f"b-{number}")
+        assert status(site.call(signed(header(), good).removeprefix("Bearer "))) == 412
+    assert [hit.target for hit in keys.hits] == ["/jwks.json"]
 
 
 def test_a_token_counts_once_on_four_workers_and_after_a_restart(site: Site) -> None:

@@ -84,7 +84,7 @@ def test_what_exists_is_told_to_nobody(engine: Any, path: str) -> None:
 
 
 def test_without_clients_and_demo_nobody_may_call(engine: Any, log: Log) -> None:
-    """An application made without saying who may call answers nobody but probes and discovery (security J14)."""
+    """An application made without saying who may call answers nobody but probes and discovery (security J14, F2)."""
     client = create_app(engine, Settings()).test_client()
     response = client.post("/cds-services/pain", json={}, headers={"Authorization": "Bearer known"})
     assert (response.status_code, log[0]["reason"]) == (401, "no-client")
