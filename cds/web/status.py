@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic, sleep, time
 
-_FORMAT = struct.Struct("<?QQ?d16s")
+_FORMAT = struct.Struct("<?QQ?d64s")
 _PAUSE = 0.02
 
 
