@@ -20,7 +20,9 @@ from cds.lint.unused import check_unused
 def lint(inspection: Inspection) -> list[Problem]:
     """Every problem of an inspected content folder in file order, habits included as warnings; what an author silenced
     is left out."""
-    return silenced([*inspection.problems, *_habits(inspection)], inspection.registry)
+    told = {problem.location for problem in inspection.problems}
+    habits = [problem for problem in _habits(inspection) if problem.location not in told]  # one thing, said once
+    return silenced([*inspection.problems, *habits], inspection.registry)
 
 
 def _habits(inspection: Inspection) -> Iterator[Problem]:

@@ -11,18 +11,20 @@ from cds.definitions.expressions import LANGUAGE, Names, value_set_literals
 from cds.definitions.load import Document
 from cds.definitions.logic import CONTEXT
 from cds.definitions.registry import Registry
-from cds.definitions.scope import defined_names, libraries_of, library_names, logic_of
+from cds.definitions.scope import defined_names, libraries_of, library_names, logic_of, seen_canonicals
 from cds.errors import ExpressionError, Problem
 from cds.expr.elm.code import Node
 from cds.expr.elm.facts import owner_of, parts_of
 from cds.expr.elm.library import Library
-from cds.fhir import Resource, as_list
+from cds.fhir import Resource, codings
 from cds.lint.libraries import DECLARATIONS, Text, texts
 
 #: A declaration of CQL: its library, its kind, its name.
 Declared = tuple[int, str, str]
 #: Kinds of definitions that are there to be referred to.
 _REFERRED = ("ActivityDefinition", "Library", "ValueSet")
+#: Types of Library that tell what belongs together, and carry no logic.
+_APART = frozenset({"asset-collection", "module-definition", "model-definition"})
 #: Members of ELM that refer to a declaration without saying that they are a reference.
 _UNTYPED = {"codeSystem": "codesystem", "codesystem": "codesystem", "code": "code", "valueset": "valueset"}
 _KIND_OF = {reference: kind for kind, (_, classes) in DECLARATIONS.items() for reference in classes}
@@ -32,24 +34,37 @@ def check_unused(registry: Registry, written: Iterable[tuple[Element, Names]]) -
     """Definitions that nothing refers to, `%names` that no expression mentions, declarations that no CQL uses.
     `written` are the expressions of the definitions."""
     uses = _Uses(registry, written)
+    unused = {document for document in registry.documents if _is_referred(document)} - uses.documents
     for document in registry.documents:
-        if document.kind in _REFERRED and document.url and document not in uses.documents:
+        if document in unused:  # and what it gives names to with it
             hint = "refer to it, or remove it; a mistyped reference elsewhere may have meant it"
             message = f"nothing uses the {document.kind}"
             code = "valueset-unused" if document.kind == "ValueSet" else "definition-unused"
             yield document.problem(code, message, ("url",), hint=hint, severity="warning")
+            continue
         for name, path in defined_names(document.resource):
             if (id(document.resource), name) not in uses.names and path[0] != "parameter":
                 at = (*path, "id") if path[0] == "dataRequirement" else (*path, "valueExpression", "name")
                 message = f"no expression uses %{name}"
                 yield document.problem("variable-unused", message, at, hint=_remedy(name), severity="warning")
     for library in texts(registry):
-        for kind in DECLARATIONS:
-            for node in library.declared(kind):
-                if node["name"] != CONTEXT and (id(library.library), kind, node["name"]) not in uses.declared:
-                    message = f"nothing uses the {_word(kind, node)} '{node['name']}'"
-                    found = Problem("define-unused", message, library.at(node), _remedy(node["name"]), "warning")
-                    yield library.problem(found)
+        if library.source.document not in unused:
+            yield from _declarations(library, uses)
+
+
+def _is_referred(document: Document) -> bool:
+    """True for a definition that is there to be referred to by url."""
+    types = {code for _, code in codings(document.resource.get("type"))}
+    return document.kind in _REFERRED and document.url is not None and not types & _APART
+
+
+def _declarations(library: Text, uses: _Uses) -> Iterator[Problem]:
+    for kind in DECLARATIONS:
+        for node in library.declared(kind):
+            if node["name"] != CONTEXT and (id(library.library), kind, node["name"]) not in uses.declared:
+                message = f"nothing uses the {_word(kind, node)} '{node['name']}'"
+                found = Problem("define-unused", message, library.at(node), _remedy(node["name"]), "warning")
+                yield library.problem(found)
 
 
 def _word(kind: str, node: Node) -> str:
@@ -65,6 +80,7 @@ class _Uses:
 
     def __init__(self, registry: Registry, written: Iterable[tuple[Element, Names]]) -> None:
         self._registry = registry
+        self._homes: dict[int, int] = {}
         self._seen: dict[int, tuple[tuple[Resource, ...], tuple[Resource, ...]]] = {}
         self.documents: set[Document] = set()
         self.names: set[tuple[int, str]] = set()
@@ -74,6 +90,8 @@ class _Uses:
                 self._refer(canonical, *kinds)
             for canonical in _included(document):
                 self._refer(canonical, "ValueSet")
+            for canonical in seen_canonicals(document.resource):
+                self._refer(canonical, "Library")
         for library in texts(registry):
             self._read(library)
         for element, names in written:
@@ -99,8 +117,7 @@ class _Uses:
             for node in text.declared(kind):
                 self._nodes(node, text.library, (id(text.library), kind, node["name"]))
         for node in text.declared("valueset"):
-            if (id(text.library), "valueset", node["name"]) in self.declared or node.get("accessLevel") == "Public":
-                self._refer(text.library.value_sets[node["name"]].canonical, "ValueSet")
+            self._refer(text.library.value_sets[node["name"]].canonical, "ValueSet")
 
     def _nodes(self, node: Node, library: Library, own: Declared | None = None) -> None:
         """Every reference below a node; one of a declaration to itself is no use."""
@@ -113,7 +130,8 @@ class _Uses:
             self._nodes(part, library, own)
 
     def _refer_to(self, library: Library, kind: str, node: Node, own: Declared | None) -> None:
-        used = (id(owner_of(library, node)), kind, str(node["name"]))
+        owner = id(owner_of(library, node))
+        used = (self._homes.get(owner, owner), kind, str(node["name"]))
         if used != own:
             self.declared.add(used)
 
@@ -147,12 +165,9 @@ class _Uses:
             kind = "parameter" if node["name"] in library.parameters else "define"
             self.declared.add((id(library), kind, node["name"]))
             return
+        compiled_ones = map(self._registry.logic.compiled.get, map(id, logic_of(definition, self._registry)))
+        self._homes[id(library)] = id(next(compiled_ones, None))  # whose names inline CQL may use alone
         self._nodes(node, library)
-        logic = self._registry.logic
-        home = next(
-            (id(found) for one in logic_of(definition, self._registry) if (found := logic.compiled.get(id(one)))), 0
-        )
-        self.declared |= {(home, kind, name) for owner, kind, name in self.declared if owner == id(library)}
 
     def _use(self, name: str, definition: Resource) -> None:
         """The one meaning of a `%name` in a definition."""
@@ -176,9 +191,8 @@ def _included(document: Document) -> Iterator[str]:
     for compose in root.each("compose"):
         for part in (*compose.each("include"), *compose.each("exclude")):
             yield from (canonical for _, canonical in part.texts("valueSet"))
-    yield from (
-        str(value) for name in ("sourceCanonical", "targetCanonical") for value in as_list(root.value.get(name))
-    )
+    for name in ("sourceCanonical", "targetCanonical"):
+        yield from (canonical for _, canonical in root.texts(name))
     pending = [root]
     while pending:
         element = pending.pop()

@@ -85,6 +85,27 @@ def test_a_library_that_cql_includes_is_used(tmp_path: Path) -> None:
     assert findings(tmp_path, **files) == []
 
 
+def test_a_library_that_nothing_uses_is_told_once(tmp_path: Path) -> None:
+    """Not each of its defines and names besides."""
+    other = (
+        LIBRARY.replace("urn:library/logic", "urn:library/other")
+        .replace("Logic", "Other")
+        .replace("logic.cql", "o.cql")
+    )
+    text = CQL.replace("Logic", "Other")
+    assert findings(tmp_path, other_yaml=other, o_cql=text) == ["other.yaml:2 definition-unused"]
+    collection = other.replace("code: logic-library", "code: asset-collection")
+    assert findings(tmp_path, other_yaml=collection.partition("content:")[0], o_cql=text) == []
+
+
+def test_a_library_that_an_expression_names_is_used(tmp_path: Path) -> None:
+    """Expression.reference says where a name is from."""
+    plan = PLAN.replace("library: [urn:library/logic]\n", "").replace(
+        "{language", "{reference: urn:library/logic, language"
+    )
+    assert findings(tmp_path, plan_yaml=plan) == []
+
+
 def test_a_variable_counts_by_its_name(tmp_path: Path) -> None:
     """%names of a Library are used by expressions of those that list it; a mistyped one shows as unused too."""
     variable = """\
