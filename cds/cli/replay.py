@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import click
 import orjson
 
+from cds.cli.database import existing
 from cds.cli.options import author_settings, output_format
-from cds.errors import ConfigurationError, NotFoundError, RequestError, StorageError
+from cds.errors import ConfigurationError, NotFoundError, RequestError
 from cds.replay import Replay, replay
 from cds.service import Engine
-from cds.storage import Storage
 
 _COLOURS = {"same": "green", "changed": "yellow", "gone": "red", "new": "red"}
 
@@ -28,13 +28,11 @@ def command(*, decision: str, content: str | None, form: str) -> None:
     The database is that of CDS_DATABASE_URL; requests are kept where CDS_KEEP_INPUT says so. Exit status 1 when the
     answer is another."""
     settings = author_settings(content=content)
-    storage = Storage(settings)
-    try:
-        found = replay(Engine(settings), storage, decision)
-    except (NotFoundError, RequestError, StorageError) as error:
-        raise ConfigurationError(str(error)) from None
-    finally:
-        storage.close()
+    with existing(settings) as storage:
+        try:
+            found = replay(Engine(settings), storage, decision)
+        except (NotFoundError, RequestError) as error:
+            raise ConfigurationError(str(error)) from None
     if form == "json":
         sys.stdout.buffer.write(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2) + b"\n")
     else:

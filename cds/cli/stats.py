@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import orjson
 
+from cds.cli.database import existing
 from cds.cli.options import author_settings, output_format
-from cds.errors import ConfigurationError, StorageError
+from cds.errors import ConfigurationError
 from cds.plot import svg
-from cds.storage import Storage
 from cds.storage.stats import Rule, Statistics, Tally
 
 _BAR = 20
@@ -29,13 +29,8 @@ def command(*, days: int, tenant: str | None, plot: Path | None, form: str) -> N
     """Count, for each rule, the cards that were shown, accepted, and overridden with which reasons.
 
     The database is that of CDS_DATABASE_URL. A card about which nothing was said is unanswered, not accepted."""
-    storage = Storage(author_settings())
-    try:
+    with existing(author_settings()) as storage:
         statistics = storage.statistics(days, tenant)
-    except StorageError as error:
-        raise ConfigurationError(str(error)) from None
-    finally:
-        storage.close()
     if plot is not None:
         try:
             plot.write_text(svg(statistics), encoding="utf-8")

@@ -62,7 +62,7 @@ def test_the_same_statement_is_one_row(storage: Storage) -> None:
 
 
 def test_one_bad_row_leaves_none(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body is stored whole or not at all (security P1, P4)."""
+    """A body is stored whole or not at all (security P1, security P4)."""
     import cds.storage.feedback as module
 
     real = module._row
