@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -203,6 +204,39 @@ def test_a_stop_under_load_loses_no_call(tmp_path: Path, content: Path) -> None:
         caller.stop()
     assert [failure for caller in callers for failure in caller.failures] == []
     assert {status for caller in callers for status, _, _ in caller.answers} == {200}
+
+
+def test_what_was_begun_is_answered_after_the_signal_to_stop(tmp_path: Path, content: Path) -> None:
+    """At once nobody listens any more, and who still has a connection is told that the service is not ready; a call of
+    which half is there is waited for and answered; the exit status is 0 (R4)."""
+    server = start(tmp_path / "messages", "--content", str(content), "--workers", "1")
+    address = ("127.0.0.1", server.port)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(CALL)}\r\n\r\n"
+    with (
+        socket.create_connection(address, timeout=20) as begun,
+        closing(http.client.HTTPConnection(*address, timeout=20)) as kept,
+    ):
+        begun.sendall((head + CALL[:50]).encode())
+        assert ask(kept, "GET", "/readyz", "")[0] == 200
+        server.process.terminate()
+        end = time.monotonic() + 5
+        while _listens(address):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        status, _, ready = ask(kept, "GET", "/readyz", "")
+        assert (status, ready["status"]) == (503, "stopping")
+        assert server.process.poll() is None
+        begun.sendall(CALL[50:].encode())
+        assert begun.makefile("rb").readline().startswith(b"HTTP/1.1 200 ")
+    assert server.process.wait(25) == 0
+
+
+def _listens(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_a_killed_worker_is_replaced_and_what_it_counted_stays(serve: Callable[..., Serving]) -> None:
