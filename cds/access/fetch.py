@@ -152,6 +152,8 @@ def _may_ask(request: HookRequest, client: Client, registered: FhirServer) -> bo
 
 def _together(works: Mapping[str, Callable[[], Found]], server: Server) -> dict[str, Found]:
     """The results of several pieces of work, done at the same time; those not done in time stand for nothing."""
+    if not works:
+        return {}
     threads = ThreadPoolExecutor(_AT_ONCE, "fhir")
     try:
         futures = {key: threads.submit(work) for key, work in works.items()}
@@ -168,13 +170,17 @@ def _with(request: HookRequest, found: Mapping[str, Found]) -> HookRequest:
     return replace(request, prefetch={**request.prefetch, **{key: one.value for key, one in found.items()}})
 
 
-def _medications(wanted: Mapping[str, Sequence[str]], server: Server, scopes: Scopes) -> dict[str, list[Found]]:
-    """The Medications behind references, each read once."""
+def _medications(wanted: Mapping[str, Mapping[str, bool]], server: Server, scopes: Scopes) -> dict[str, list[Found]]:
+    """The Medications behind references, each read once. One that cannot be had is passed over where the reference says
+    in words what it is."""
     every = list(dict.fromkeys(reference for named in wanted.values() for reference in named))
-    if not scopes.permits("Medication", "read"):
-        return {key: [Found.nothing("scope") for _ in named] for key, named in wanted.items()}
-    found = _together({one: partial(_read, server, one) for one in every[:_MOST_MEDICATIONS]}, server)
-    return {key: [found.get(one) or Found.nothing("limit") for one in named] for key, named in wanted.items()}
+    permitted = scopes.permits("Medication", "read")
+    found = _together({one: partial(_read, server, one) for one in every[:_MOST_MEDICATIONS] if permitted}, server)
+    absent = Found.nothing("limit" if permitted else "scope")
+    return {
+        key: [one for name, told in named.items() if not (one := found.get(name, absent)).lacking or not told]
+        for key, named in wanted.items()
+    }
 
 
 def _read(server: Server, reference: str) -> Found:

@@ -4,7 +4,7 @@ has them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,16 +18,16 @@ DRAFTS = "draftOrders"
 _REFERRING = frozenset({"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"})
 
 
-def references(request: HookRequest, needs: Iterable[Requirement]) -> dict[str, list[str]]:
+def references(request: HookRequest, needs: Iterable[Requirement]) -> dict[str, dict[str, bool]]:
     """The references `Medication/id` to what is not in the call, by the prefetch key of the searchset that has them;
-    those of the drafts under "draftOrders"."""
+    those of the drafts under "draftOrders". Each with whether it says in words what it refers to."""
     bundles = {need.key: request.prefetch.get(need.key) for need in needs if need.resource_type in _REFERRING}
     bundles[DRAFTS] = request.context.get(DRAFTS)
-    found = {key: list(dict.fromkeys(_named(fhir.bundle_resources(bundle)))) for key, bundle in bundles.items()}
+    found = {key: _named(fhir.bundle_resources(bundle)) for key, bundle in bundles.items()}
     if not any(found.values()):
         return {}
     here = {f"Medication/{one.get('id')}" for bundle in bundles.values() for one in fhir.bundle_resources(bundle)}
-    absent = {key: [one for one in named if one not in here] for key, named in found.items()}
+    absent = {key: {one: told for one, told in named.items() if one not in here} for key, named in found.items()}
     return {key: named for key, named in absent.items() if named}
 
 
@@ -51,9 +51,13 @@ def _with(bundle: Resource, medications: Iterable[Resource | None]) -> Resource:
     return {**bundle, "entry": [*bundle["entry"], *added]}
 
 
-def _named(resources: Iterable[Resource]) -> Iterator[str]:
+def _named(resources: Iterable[Resource]) -> dict[str, bool]:
+    named: dict[str, bool] = {}
     for resource in resources:
         if "medicationReference" in resource:
-            key = fhir.reference_key(fhir.reference_of(resource["medicationReference"]) or "")
+            element = resource["medicationReference"]
+            key = fhir.reference_key(fhir.reference_of(element) or "")
             if key is not None and key[0] == "Medication" and fhir.is_id(key[1]) and key[1] not in (".", ".."):
-                yield f"Medication/{key[1]}"
+                reference = f"Medication/{key[1]}"
+                named[reference] = named.get(reference, True) and bool(element.get("display"))
+    return named

@@ -437,13 +437,20 @@ def test_medications_that_are_only_referred_to_are_read(site: Site) -> None:
     ("scope", "lack"), [("patient/*.read", "not-found"), ("patient/MedicationRequest.rs", "scope")]
 )
 def test_a_medication_that_cannot_be_had_makes_its_prescriptions_doubtful(site: Site, scope: str, lack: str) -> None:
-    """Who has not seen what was prescribed cannot say that a medicine was not."""
+    """Who has not seen what was prescribed cannot say that a medicine was not, unless words say it."""
     site.scope = scope
     site.needs = (Requirement("medicationRequests", "MedicationRequest", "MedicationRequest?patient=x", False),)
     fetched = site.call({"medicationRequests": searchset(prescription("r0", "Medication/m0"))})
     answer = read_answer("medicationRequests", "MedicationRequest", fetched.request.prefetch)
     assert answer.completeness is Completeness.PARTIAL
     assert fetched.lacking == {"medicationRequests": lack}
+    told = {
+        **one("MedicationRequest", "r0"),
+        "medicationReference": {"reference": "Medication/m0", "display": "Ibuprofen"},
+    }
+    fetched = site.call({"medicationRequests": searchset(told)})
+    answer = read_answer("medicationRequests", "MedicationRequest", fetched.request.prefetch)
+    assert (answer.completeness, fetched.lacking) == (Completeness.COMPLETE, {})
 
 
 # --- what goes wrong
