@@ -74,7 +74,9 @@ CODES: dict[str, Code] = {
         "list the codes, or name a CSV file in the extension expansion-file",
     ),
     "code-unknown": Code(
-        "a listed code does not exist in the loaded code system", "`code: too-yung`", "correct the code"
+        "a code does not exist in the loaded code system (a warning outside of value sets)",
+        "`code: too-yung`",
+        "correct the code",
     ),
     "concept-map-equivalence": Code(
         "warning: a mapping to something narrower or merely related, which is not counted",

@@ -10,6 +10,7 @@ from cds.definitions.snapshot import Snapshot
 from cds.errors import Problem
 from cds.lint.cards import check_cards
 from cds.lint.codes import check_codes
+from cds.lint.codings import check_codings
 from cds.lint.conditions import check_conditions
 from cds.lint.retrieves import check_retrieves
 from cds.lint.rows import check_rows
@@ -31,6 +32,7 @@ def _habits(inspection: Inspection) -> Iterator[Problem]:
     yield from check_cards(registry)
     yield from check_rows(registry)
     yield from check_codes(registry, written)
+    yield from check_codings(registry)
     yield from check_retrieves(registry)
     if all(problem.severity != "error" for problem in inspection.problems):
         yield from check_unused(registry, written)  # an error elsewhere may be why something is not used
