@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 import structlog
 
@@ -97,7 +98,11 @@ class Access:
             return self._unasked(request, client, wanted, "no-token")
         scopes = Scopes.parse(request.authorization.scope if request.authorization else None)
         server = self._server(request, registered)
-        found = _together({need.key: partial(_ask, server, need, request, scopes) for need in wanted}, server)
+        works = {need.key: partial(_ask, server, need, request, scopes) for need in wanted}
+        late = {
+            need.key: Found(request.prefetch[need.key], "timeout") for need in wanted if need.key in request.prefetch
+        }
+        found = _together(works, server, late)
         request = _with(request, {key: one for key, one in found.items() if one.lacking not in _UNASKED})
         request, missing = include(request, _medications(references(request, needs), server, scopes))
         missing.update({key: one.lacking for key, one in found.items() if one.lacking is not None})
@@ -150,18 +155,21 @@ def _may_ask(request: HookRequest, client: Client, registered: FhirServer) -> bo
     return authorization.patient in (None, request.patient_id)
 
 
-def _together(works: Mapping[str, Callable[[], Found]], server: Server) -> dict[str, Found]:
-    """The results of several pieces of work, done at the same time; those not done in time stand for nothing."""
+def _together(
+    works: Mapping[str, Callable[[], Found]], server: Server, late: Mapping[str, Found] = MappingProxyType({})
+) -> dict[str, Found]:
+    """The results of several pieces of work, done at the same time. What is not done in time stands for nothing, or for
+    what `late` has in its place."""
     if not works:
         return {}
     threads = ThreadPoolExecutor(_AT_ONCE, "fhir")
     try:
         futures = {key: threads.submit(work) for key, work in works.items()}
-        wait(futures.values(), timeout=server.left + _GRACE)
+        done, _ = wait(futures.values(), timeout=server.left + _GRACE)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
     return {
-        key: future.result() if future.done() and not future.cancelled() else Found.nothing("timeout")
+        key: future.result() if future in done else late.get(key, Found.nothing("timeout"))
         for key, future in futures.items()
     }
 

@@ -31,6 +31,7 @@ from cds.access.fetch import Access, Fetched
 from cds.access.server import Lack
 from cds.chart import Completeness, read_answer
 from cds.clients import Client, Clients, FhirServer
+from cds.errors import FetchError
 from cds.hooks.prefetch import PATIENT, Requirement
 from cds.hooks.request import parse
 from cds.metrics import Metrics
@@ -574,6 +575,29 @@ def test_the_call_is_answered_at_the_end_of_its_budget(site: Site, slow: Reply) 
     site.access.close()
     assert states(fetched[0]) == {**WHOLE, "observations": "failed"}
     assert fetched[0].lacking == {"observations": "timeout"}
+
+
+class Stuck(Outbound):
+    """One whose requests end when it is closed, whatever their limits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = threading.Event()
+
+    def get(self, *_: Any, **__: Any) -> Any:
+        self.closed.wait(10)
+        raise FetchError("timeout", "at last")
+
+
+def test_a_call_does_not_wait_for_threads_that_hang(site: Site) -> None:
+    """security F1: also where no time-out reaches; the first page that the client sent still counts."""
+    stuck = Stuck()
+    site.access = Access(Allowance(seconds=0.1), outbound=stuck)
+    first = searchset(one("Condition", "c0"), following=f"{site.base}/Condition?page=2")
+    fetched: list[Fetched] = []
+    assert timed(lambda: fetched.append(site.call({"conditions": first}))) < 3
+    assert states(fetched[0]) == {"patient": "failed", "conditions": "partial c0", "observations": "failed"}
+    stuck.closed.set()
 
 
 def test_keys_are_fetched_at_the_same_time(site: Site) -> None:
