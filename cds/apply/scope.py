@@ -23,7 +23,7 @@ from cds.definitions.snapshot import Snapshot
 from cds.errors import EvaluationError, ExpressionError, ExpressionSemanticError
 from cds.expr import temporal
 from cds.expr.cql.types import ANY, Type
-from cds.expr.cql_expression import LANGUAGES, CqlExpression, CqlScope, fhir_value
+from cds.expr.cql_expression import LANGUAGES, OLDER_LANGUAGES, CqlExpression, CqlScope, fhir_value
 from cds.expr.elm.values import Partial, Tuple
 from cds.fhir import Resource
 from cds.terminology import Terminology
@@ -51,15 +51,6 @@ class Parameter:
 
 #: An expression in one of the languages of definitions.
 Expression = expr.Expression | CqlExpression
-
-
-#: Languages as older content writes them.
-_OLDER = {
-    "text/cql.expression": "text/cql-expression",
-    "text/cql.identifier": "text/cql-identifier",
-    "text/cql.name": "text/cql-identifier",
-    "text/cql-name": "text/cql-identifier",
-}
 
 
 class Scope:
@@ -92,8 +83,7 @@ class Scope:
         return self._compiled(expression or {}, constants)
 
     def _tried(self, expression: Mapping[str, Any], constants: Constants | None) -> Expression:
-        language = _OLDER.get(written := str(expression.get("language", "")), written)
-        text = str(expression.get("expression", ""))
+        text, language = str(expression.get("expression", "")), str(expression.get("language", ""))
         try:
             return self._compiled({"expression": text, "language": language}, constants)
         except ExpressionError as error:
@@ -103,7 +93,7 @@ class Scope:
 
     def _compiled(self, expression: Mapping[str, Any], constants: Constants | None) -> Expression:
         text, language = expression["expression"], expression["language"]
-        if self.cql is not None and language in LANGUAGES:
+        if self.cql is not None and (language in LANGUAGES or language in OLDER_LANGUAGES):
             return self.cql.compile(text, language, constants)
         return expr.compile(text, language, constants=self.constants)
 

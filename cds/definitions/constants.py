@@ -15,7 +15,7 @@ from cds.errors import ExpressionError
 from cds.expr.cql.model import fhir_model
 from cds.expr.cql.nodes import item_type
 from cds.expr.cql.types import ANY, STRING, Type, choice_of
-from cds.expr.cql_expression import LANGUAGES, CqlScope
+from cds.expr.cql_expression import LANGUAGES, OLDER_LANGUAGES, CqlScope
 
 Constants = Mapping[str, Type]
 
@@ -42,7 +42,7 @@ def of_item(expression: Mapping[str, Any], scope: CqlScope, constants: Constants
     if not isinstance(text, str) or not isinstance(language, str):
         return ANY
     try:
-        if language in LANGUAGES:
+        if language in LANGUAGES or language in OLDER_LANGUAGES:
             return item_type(scope.compile(text, language, constants).type)
         found = expr.compile(text, language).types
     except ExpressionError:

@@ -27,9 +27,9 @@ from cds.definitions.scope import (
 )
 from cds.definitions.shapes import OPEN, Fault, Shape, faults, result_shape, shape_of
 from cds.definitions.source import ElementPath
-from cds.errors import ExpressionError, ExpressionSemanticError, ExpressionSyntaxError, Problem
+from cds.errors import ExpressionError, ExpressionSemanticError, ExpressionSyntaxError, Problem, did_you_mean
 from cds.expr.cql.types import ANY
-from cds.expr.cql_expression import LANGUAGES, CqlScope
+from cds.expr.cql_expression import LANGUAGES, OLDER_LANGUAGES, CqlScope
 from cds.expr.lexer import place as place_of
 from cds.expr.lexer import semantic_error
 from cds.expr.types import model
@@ -118,7 +118,7 @@ def _repeated(action: Element, name: str, names: Names) -> Names:
     if not isinstance(found, dict) or names.cql is None:
         return names.within({name: ANY}, {name: ""}, {name: OPEN})
     kind = of_item(found, names.cql, names.constants)
-    if found.get("language") in LANGUAGES:
+    if found.get("language") in (*LANGUAGES, *OLDER_LANGUAGES):
         own = type_names(kind)
         return names.within({name: kind}, {name: own}, {name: shape_of(kind, own)})
     types = result_types(found, names.types)
@@ -131,9 +131,9 @@ def _expression(element: Element, names: Names) -> Iterator[Problem]:
     if text is None:
         hint = f"add language: {LANGUAGE} and expression:"
         yield element.problem("expression-missing", "the expression has no text", hint=hint)
-    elif language is not None and language not in (LANGUAGE, *LANGUAGES):
+    elif language is not None and language not in (LANGUAGE, *LANGUAGES, *OLDER_LANGUAGES):
         message = f"expressions in {language} are not supported"
-        hint = f"write {LANGUAGE} or {' or '.join(LANGUAGES)}"
+        hint = did_you_mean(language, (LANGUAGE, *LANGUAGES)) or f"write {LANGUAGE} or {' or '.join(LANGUAGES)}"
         yield element.problem("expression-language", message, "language", hint=hint)
     elif language is not None:
         try:

@@ -8,14 +8,14 @@ from cds.definitions.extensions import VALUES
 from cds.definitions.load import KINDS
 from cds.definitions.plans import ACTIVITY_KINDS, HOOKS
 from cds.definitions.structure import Rule, choices_of, json_kinds, model_of, rules_of
-from cds.expr.cql_expression import LANGUAGES
+from cds.expr.cql_expression import LANGUAGES, OLDER_LANGUAGES
 
 Schema = dict[str, Any]
 
 _JSON = {"true or false": "boolean", "a whole number": "integer", "a number": "number", "text": "string"}
 #: Elements that take what we know, beside what FHIR knows.
 _OURS: dict[tuple[str, str], Schema] = {
-    ("Expression", "language"): {"enum": ["text/fhirpath", *LANGUAGES]},
+    ("Expression", "language"): {"enum": ["text/fhirpath", *LANGUAGES, *OLDER_LANGUAGES]},
     ("TriggerDefinition", "name"): {"examples": sorted(HOOKS)},
     ("ActivityDefinition", "kind"): {"enum": list(ACTIVITY_KINDS)},
     ("Extension", "url"): {"examples": list(VALUES)},

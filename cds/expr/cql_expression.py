@@ -27,6 +27,13 @@ from cds.expr.values import EMPTY, FALSE, TRUE, to_json, truth
 #: A define by its name.
 IDENTIFIER = "text/cql-identifier"
 LANGUAGES = (IDENTIFIER, "text/cql", "text/cql-expression")
+#: Languages as older content writes them.
+OLDER_LANGUAGES = {
+    "text/cql.expression": "text/cql-expression",
+    "text/cql.identifier": IDENTIFIER,
+    "text/cql.name": IDENTIFIER,
+    "text/cql-name": IDENTIFIER,
+}
 
 _MISSING: Any = object()
 
@@ -150,10 +157,10 @@ class CqlScope:
         self._view = _view(self._libraries)
 
     def compile(self, text: str, language: str, constants: Mapping[str, Type] | None = None) -> CqlExpression:
-        """An expression in one of LANGUAGES; `constants` are the types of the `%names` it may use.
+        """An expression in one of LANGUAGES or OLDER_LANGUAGES; `constants` are the types of the `%names` it may use.
 
         Raises ExpressionSyntaxError and ExpressionSemanticError with line, column and a hint."""
-        if language == IDENTIFIER:
+        if OLDER_LANGUAGES.get(language, language) == IDENTIFIER:
             return self._named(text)
         return self._inline(text, language, constants or {})
 

@@ -37,6 +37,12 @@ def _action(action: CompiledAction, above: Hooks, document: Document, path: Elem
             yield document.problem("action-unreachable", message, path, hint=hint, severity="warning")
             return
         hooks = above & hooks
+    nested = action.plan.hooks_asked if action.plan is not None else None
+    if hooks is not None and nested is not None and not hooks & nested:
+        message = f"no call reaches the plan: it answers {_listed(nested)}, the action that names it {_listed(hooks)}"
+        hint = "remove the trigger of the action, or add the hook to it"
+        at = (*path, "definitionCanonical")
+        yield document.problem("action-unreachable", message, at, hint=hint, severity="warning")
     conditions = enumerate(as_list(action.definition.get("condition")))
     asked = (index for index, one in conditions if one.get("kind") == "applicability")
     for index, condition in zip(asked, action.conditions, strict=True):

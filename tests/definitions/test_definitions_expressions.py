@@ -104,6 +104,17 @@ def test_paths_that_do_not_exist_are_told(tmp_path: Path, text: str, problem: st
     assert problem in (None, found[0])
 
 
+@pytest.mark.parametrize("language", ["text/cql-identifier", "text/cql.identifier", "text/cql.name", "text/cql-name"])
+def test_older_names_of_a_language_are_read(tmp_path: Path, language: str) -> None:
+    """Published content of R4 writes them with a dot; what is none of them is told with the nearest."""
+    condition = f'"}}\n      - kind: applicability\n        expression: {{language: {language}, expression: "Has'
+    assert told(tmp_path, "%Has" + condition) == []
+    wrong = condition.replace(language, "text/cql-identifer")
+    assert [found.split(": ")[1] for found in told(tmp_path, "%Has" + wrong)] == [
+        "expressions in text/cql-identifer are not supported"
+    ]
+
+
 def test_the_items_of_a_for_each_in_fhirpath(tmp_path: Path) -> None:
     """What a path gives is what the name stands for within the action."""
     assert told(tmp_path, "%row.code.exists()", each="%Rows.problem") == []

@@ -24,6 +24,23 @@ def test_an_action_is_reached_by_a_hook_of_the_one_above(tmp_path: Path, hook: s
     assert findings(tmp_path, plan_yaml=PLAN + CHILD.format(hook=hook)) == found
 
 
+@pytest.mark.parametrize(("hook", "found"), [("order-sign", ["outer.yaml:9 action-unreachable"]), ("patient-view", [])])
+def test_a_nested_plan_is_reached_by_one_of_its_hooks(tmp_path: Path, hook: str, found: list[str]) -> None:
+    """The action that names a plan must not have other triggers than the plan."""
+    outer = f"""\
+resourceType: PlanDefinition
+url: urn:plan/outer
+status: active
+description: Collects.
+action:
+  - title: Moving
+    documentation: [{{type: citation, display: Example}}]
+    trigger: [{{type: named-event, name: {hook}}}]
+    definitionCanonical: urn:plan/keep-moving
+"""
+    assert findings(tmp_path, outer_yaml=outer) == found
+
+
 @pytest.mark.parametrize(
     ("text", "constant"),
     [
