@@ -78,6 +78,7 @@ class Authenticator:
         self._keys = keys
         self._replays = replays
         self._clock = clock
+        self._algorithms = frozenset().union(*(client.algorithms for client in clients.by_issuer.values()))
         self.origins = frozenset().union(*(client.origins for client in clients.by_issuer.values()))
         # A client's tokens have one and the same header; what is kept here was part of a token that verified.
         self._headers: dict[bytes, _Header] = {}
@@ -90,7 +91,7 @@ class Authenticator:
         token = self._parse(_bearer(authorization))
         client = self._clients.get(_text(token.claims, "iss") or "")
         if client is None:
-            raise _after_decoy(token, "issuer", iss=_shown(token.claims.get("iss")))
+            raise self._after_decoy(token, "issuer", iss=_shown(token.claims.get("iss")))
         self._verify(token, client)
         known = {"iss": client.issuer, "jti": _shown(token.claims.get("jti"))}
         reason = self._objection(token.claims, client, path)
@@ -119,12 +120,12 @@ class Authenticator:
         """Raises UnauthenticatedError unless one of the client's keys made the signature."""
         header = token.header
         if header.algorithm not in client.algorithms:
-            raise _after_decoy(token, "algorithm", iss=client.issuer)
+            raise self._after_decoy(token, "algorithm", iss=client.issuer)
         if header.jku is not None and header.jku != client.jku:
-            raise _after_decoy(token, "jku", iss=client.issuer)
+            raise self._after_decoy(token, "jku", iss=client.issuer)
         verifier = self._keys.verifier(client, header.kid, header.algorithm)
         if verifier is None:
-            raise _after_decoy(token, "key", iss=client.issuer)
+            raise self._after_decoy(token, "key", iss=client.issuer)
         if not verifier.verify(token.signed, token.signature):
             raise UnauthenticatedError("signature", iss=client.issuer)
         if len(self._headers) < _MAX_HEADERS:
@@ -164,6 +165,13 @@ class Authenticator:
             allowed.add(called.removesuffix("/feedback"))
         return any(one in client.audiences or _SLASHES.sub("/", one).rstrip("/") in allowed for one in named)
 
+    def _after_decoy(self, token: _Token, reason: str, iss: str | None) -> UnauthenticatedError:
+        """The refusal of a token whose signature was not looked at, after the time that it takes to look at one:
+        whether an issuer, a key or an algorithm is known cannot be told by the clock."""
+        algorithm = token.header.algorithm
+        decoy(algorithm if algorithm in self._algorithms else "RS384").verify(token.signed, token.signature)
+        return UnauthenticatedError(reason, iss=iss)
+
 
 def _bearer(authorization: str | None) -> bytes:
     if authorization is None:
@@ -197,13 +205,6 @@ def _caller(client: Client, claims: Mapping[str, Any], known: Mapping[str, str |
         return Caller(client, f"{client.tenant}/{tenant}", claims["jti"])
     _log.warning("forbidden", reason="tenant", tenant=_shown(tenant), **known)
     raise RequestError(403, Issue("forbidden", "This client is not registered for this tenant"))
-
-
-def _after_decoy(token: _Token, reason: str, iss: str | None) -> UnauthenticatedError:
-    """The refusal of a token whose signature was not looked at, after the time that it takes to look at one: whether an
-    issuer, a key or an algorithm is known cannot be told by the clock."""
-    decoy(token.header.algorithm).verify(token.signed, token.signature)
-    return UnauthenticatedError(reason, iss=iss)
 
 
 def _is_time(value: Any) -> TypeGuard[float]:

@@ -113,13 +113,10 @@ def secret_verifiers(secret: bytes, algorithms: Iterable[str]) -> dict[tuple[str
     return verifiers([OctKey.import_key(secret)], algorithms)
 
 
-def decoy(algorithm: str) -> Verifier:
-    """A verifier that no signature fits and that takes as long about it as one of that algorithm."""
-    return _decoy(algorithm if algorithm in _ALGORITHMS else "RS384")
-
-
 @cache
-def _decoy(algorithm: str) -> Verifier:
+def decoy(algorithm: str) -> Verifier:
+    """A verifier that no signature fits and that takes as long about it as one of that algorithm, which is one of
+    ASYMMETRIC or SYMMETRIC."""
     key: Key
     if algorithm in _CURVES:
         key = ECKey.generate_key(_CURVES[algorithm])
