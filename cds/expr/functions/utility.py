@@ -167,7 +167,7 @@ def _define_late(compiler: Compiler, call: ast.Call, base: Code, inner: Scope) -
         if type(name) is not str:
             raise failure("the name of a variable must be a string", None)
         if name in names or name in inner.names or compiler.is_taken(name):
-            raise failure("a variable of this name is already defined", "choose another name")
+            raise failure(f"%{name} is already defined", "choose another name")
         ev.slots[slot] = {**names, name: plain(items) if value_of is None else value_of(ev, plain(items))}
         return items
 
