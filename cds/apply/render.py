@@ -233,8 +233,9 @@ class _Rendering:
             resource, _ = conformed(applied.resource)
             wrong = faults(resource)
             if wrong:
-                text = f"No valid {resource['resourceType']} can be made: {wrong[0].message}"
-                group.issues.append(Issue("invalid", text, _path(applied)))
+                error = f"no valid {resource['resourceType']} can be made: {wrong[0].message}"
+                group.issues.append(Issue("invalid", f"Action '{_label(applied)}': {error}", _path(applied)))
+                applied.resource, applied.error = None, error  # the narrative tells the same
                 return None
             if resource["resourceType"] == "Task" and "basedOn" not in resource:
                 resource["basedOn"] = [{"reference": self._to("RequestGroup", group.id)}]

@@ -99,7 +99,7 @@ DESCRIBED: Mapping[str, Described] = {
     "/admin/reload": Described(
         "Load the content anew; what does not load changes nothing", body=None, errors=(409, 501, 504)
     ),
-    "/stats.json": Described("What became of the cards of each rule"),
+    "/stats.json": Described("What became of the cards of each rule", query=("days", "tenant")),
     "/openapi.json": Described("This document"),
 }
 

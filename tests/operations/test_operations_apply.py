@@ -272,8 +272,10 @@ def test_an_invalid_resource_is_told_and_left_out(engine: Engine) -> None:
     answer = applied(engine, plan(USE), activity("SupplyRequest"))
     assert "resource" not in group_of(answer)["action"][0]
     assert issues_of(answer) == [
-        ("error", "No valid SupplyRequest can be made: SupplyRequest needs the element 'quantity'")
+        ("error", "Action 'Walk': no valid SupplyRequest can be made: SupplyRequest needs the element 'quantity'")
     ]
+    assert "<h3>Could not be carried out</h3><ul><li><b>Walk</b>: no valid SupplyRequest" in answer["text"]["div"]
+    assert "Supply request" not in answer["text"]["div"]
 
 
 def test_nested_plans_become_groups_of_their_own(engine: Engine) -> None:

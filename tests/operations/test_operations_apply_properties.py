@@ -6,7 +6,8 @@ import copy
 import random
 from typing import Any
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from operations_support import PATIENT, activity, apply, bundle, condition, dynamic, issues_of, plan
 
@@ -17,12 +18,38 @@ from cds.errors import RequestError
 from cds.service import Engine
 
 ACTIVITIES = [activity(kind, name=kind.lower()) for kind in ("ServiceRequest", "Task", "SupplyRequest", "Claim")]
-NESTED = plan({"id": "inner", "title": "Inner", "definitionCanonical": ACTIVITIES[0]["url"]}, name="nested")
-URLS = [*(one["url"] for one in ACTIVITIES), NESTED["url"], "http://example.org/none", "#none"]
-TEXTS = ["true", "false", "%patient.gender = 'female'", "%patient.birthDate > @2000", "1 +", "%none", "1/0", "'x'"]
-PATHS = ["code.text", "action.title", "priority", "occurrence[x]", "input[0].valueString", "x.y", "[", ""]
+PLANS = ("left", "right", "deep")
+URLS = [
+    *(one["url"] for one in ACTIVITIES),
+    *(f"http://example.org/PlanDefinition/{name}" for name in PLANS),
+    "http://example.org/none",
+    "#none",
+]
+#: Expressions as conditions: true, false, None for unknown, and "error".
+TRUTHS: dict[str, bool | str | None] = {
+    "true": True,
+    "false": False,
+    "%patient.gender = 'female'": True,
+    "%patient.gender = 'male'": False,
+    "%patient.birthDate > @2000": None,
+    "1/0": None,
+    "'x'": True,
+    "1 +": "error",
+    "%none": "error",
+}
+PATHS = [
+    "code.text",
+    "action.description",
+    "priority",
+    "occurrence[x]",
+    "input[0].valueString",
+    "x.y",
+    "[",
+    "",
+    "action.action.x",
+]
 
-texts = st.sampled_from(TEXTS)
+texts = st.sampled_from(list(TRUTHS))
 
 
 @st.composite
@@ -55,37 +82,121 @@ def every(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [inner for action in found for inner in (action, *every(action.get("action", [])))]
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(actions(), max_size=3), st.sampled_from(OUTPUTS))
-def test_every_action_is_accounted_for(engine: Engine, found: list[dict[str, Any]], output: str) -> None:
-    """Applied ones are in a RequestGroup; the others are told, or stand below one that is."""
-    definition = plan(*numbered(found, "a"))
-    content = bundle(*ACTIVITIES, NESTED)
-    answer = apply(
-        engine,
-        "PlanDefinition",
-        planDefinition=definition,
-        content=content,
-        subject="p",
-        data=bundle(PATIENT),
-        output=output,
-    )
+def judged(action: dict[str, Any]) -> str:
+    """What the conditions of an action come to, by TRUTHS: all, in order, up to the first that is not met."""
+    outcome = "fired"
+    for one in action.get("condition", ()):
+        truth = TRUTHS[one["expression"]["expression"]]
+        if truth == "error":
+            return "failed"
+        if truth is False:
+            return "not applicable"
+        if truth is None:
+            outcome = "unknown"
+    return outcome
+
+
+class Oracle:
+    """What should become of every action that is reached, by id. A plan comes to the same wherever it is nested."""
+
+    def __init__(self, plans: dict[str, dict[str, Any]]) -> None:
+        self.plans = plans
+        self.outcomes: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def walk(self, found: list[dict[str, Any]]) -> None:
+        for action in found:
+            self.outcomes[action["id"]] = outcome, _ = judged(action), action
+            if outcome == "fired":
+                nested = self.plans.get(action.get("definitionCanonical", ""))
+                self.walk(nested.get("action", []) if nested else action.get("action", []))
+
+    def circles(self, definition: dict[str, Any], above: tuple[str, ...] = ()) -> bool:
+        """Whether a plan leads back to itself, applied or not."""
+        if definition["url"] in above:
+            return True
+        named = (self.plans.get(one.get("definitionCanonical", "")) for one in every(definition.get("action", [])))
+        return any(self.circles(one, (*above, definition["url"])) for one in named if one is not None)
+
+
+def check(oracle: Oracle, answer: dict[str, Any]) -> None:
+    """Every action reached is where it belongs, and told where it does not just apply."""
     resources = [answer, *(entry["resource"] for entry in answer.get("entry", ()))]
     resources += [inner for one in resources for inner in one.get("contained", ())]
     assert not [fault for one in resources for fault in faults(one)]
+    keys = [(one["resourceType"], one.get("id")) for one in resources if one["resourceType"] != "Bundle"]
+    assert len(keys) == len(set(keys))
     groups = [one for one in resources if one["resourceType"] == "RequestGroup"]
-    shown = {action["id"] for group in groups for action in every(group.get("action", []))}
-    told = " ".join(text for _, text in issues_of(answer))
+    shown = {action["id"]: action for group in groups for action in every(group.get("action", []))}
+    outcomes = {name: outcome for name, (outcome, _) in oracle.outcomes.items()}
+    assert {name for name in shown if not name.endswith(".resource")} == {
+        name for name, outcome in outcomes.items() if outcome != "not applicable"
+    }
+    issues = issues_of(answer)
+    for name, (outcome, action) in oracle.outcomes.items():
+        own = [(severity, text) for severity, text in issues if f"'{action['title']}'" in text]
+        errors = [text for severity, text in own if severity == "error"]
+        if outcome == "not applicable":
+            assert any(severity == "information" and "does not apply" in text for severity, text in own)
+            assert not errors
+        elif outcome == "unknown":
+            assert any(severity == "information" and "is not known" in text for severity, text in own)
+            assert "condition" in shown[name]
+            assert "resource" not in shown[name]
+        elif outcome == "failed":
+            assert any("failed" in text for text in errors)
+            assert "resource" not in shown[name]
+        else:
+            fired(action, shown, errors, {one["url"] for one in oracle.plans.values()})
 
-    def accounted(action: dict[str, Any]) -> None:
-        name = action["id"]
-        assert name in shown or f"{name} " in told, name
-        undecided = f"{name} " in told or "definitionCanonical" in action
-        for child in action.get("action", ()) if not undecided else ():
-            accounted(child)
 
-    for action in definition["action"]:
-        accounted(action)
+def fired(action: dict[str, Any], shown: dict[str, Any], errors: list[str], plans: set[str]) -> None:
+    """It has what it names, or an error says why not; so do its dynamic values."""
+    name, canonical = action["id"], action.get("definitionCanonical")
+    has = "resource" in shown[name] or f"{name}.resource" in shown
+    if canonical in plans or (canonical in URLS[:2] and "dynamicValue" not in action):
+        assert has
+    elif canonical is not None:  # what it makes may be invalid, as a SupplyRequest without quantity is
+        assert has or errors
+        assert not has or canonical in URLS[:4]
+    texts_of = [one["expression"]["expression"] for one in action.get("dynamicValue", ())]
+    if any(TRUTHS[text] == "error" for text in texts_of):
+        assert errors
+    if action.get("action") and canonical not in plans:
+        assert any(inner["id"] != f"{name}.resource" for inner in shown[name].get("action", ())) or not any(
+            judged(child) != "not applicable" for child in action["action"]
+        )
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(actions(), max_size=3),
+    st.lists(st.lists(actions(1), max_size=2), min_size=3, max_size=3),
+    st.sampled_from(OUTPUTS),
+)
+def test_every_action_is_accounted_for(
+    engine: Engine, found: list[dict[str, Any]], nested: list[list[dict[str, Any]]], output: str
+) -> None:
+    """By an oracle that reads the conditions itself: applied, not applicable, unknown or failed, each where it belongs.
+    Plans nest at random, and those that nest in a circle are refused."""
+    plans = [plan(*numbered(one, f"{name}-"), name=name) for name, one in zip(PLANS, nested, strict=True)]
+    definition = plan(*numbered(found, "a"))
+    oracle = Oracle({one["url"]: one for one in plans})
+    content = bundle(*ACTIVITIES, *plans)
+    given = {
+        "planDefinition": definition,
+        "content": content,
+        "data": bundle(PATIENT),
+        "subject": "p",
+        "output": output,
+    }
+    event(f"in a circle: {oracle.circles(definition)}")
+    if oracle.circles(definition):
+        with pytest.raises(RequestError, match="refers to itself"):
+            apply(engine, "PlanDefinition", **given)
+        return
+    answer = apply(engine, "PlanDefinition", **given)
+    oracle.walk(definition.get("action", []))
+    check(oracle, answer)
 
 
 LIBRARY = {
