@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cds.apply import conform
 from cds.apply.activity import CPG_KIND, DO_NOT_PERFORM, People, draft_resource, resource_template, unplaced
 from cds.apply.kinds import KINDS
 from cds.definitions.load import Document
@@ -161,6 +162,18 @@ def test_a_task_takes_the_rest_as_input() -> None:
 def test_an_intent_that_the_kind_does_not_know_is_a_proposal() -> None:
     """`directive` is a code of ActivityDefinition.intent and none of MedicationRequest.intent."""
     assert draft("MedicationRequest", intent="directive")["intent"] == "proposal"
+
+
+def test_without_an_intent_it_is_a_proposal() -> None:
+    """Nobody said that it is an order."""
+    assert draft("Task", intent=None)["intent"] == draft("ServiceRequest", intent=None)["intent"] == "proposal"
+
+
+def test_a_vaccine_has_to_be_named() -> None:
+    """imr-1: a recommendation says its vaccine or its target."""
+    made = resource_template({"resourceType": "ActivityDefinition", "kind": "ImmunizationRecommendation"})
+    draft_one = draft_resource(made, subject="Patient/p", today="2026-03-02", identity="i")
+    assert any("imr-1" in problem.message for problem in conform.faults(draft_one))
 
 
 def test_a_transform_is_told() -> None:

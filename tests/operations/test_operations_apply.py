@@ -104,6 +104,64 @@ def test_what_a_request_group_can_hold_is_kept(engine: Engine) -> None:
     assert group["reasonCode"] == [{"text": "pain"}]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("timingDateTime", "2026-03-04"),
+        ("timingAge", {"value": 65, "unit": "a", "system": "http://unitsofmeasure.org", "code": "a"}),
+        ("timingPeriod", {"start": "2026-03-04"}),
+        ("timingDuration", {"value": 2, "unit": "wk", "system": "http://unitsofmeasure.org", "code": "wk"}),
+        ("timingRange", {"low": {"value": 1, "unit": "d"}}),
+        ("timingTiming", {"code": {"text": "BID"}}),
+    ],
+)
+def test_every_form_of_timing_is_kept(engine: Engine, name: str, value: Any) -> None:
+    """timing[x] of an action, whatever x is."""
+    (action,) = group_of(applied(engine, plan({"id": "a", "title": "A", name: value})))["action"]
+    assert action[name] == value
+
+
+def test_a_uri_as_definition_is_referred_to(engine: Engine) -> None:
+    """definitionUri names what is no resource of ours to apply."""
+    uri = {"id": "a", "title": "A", "definitionUri": "http://example.org/leaflet.pdf"}
+    (action,) = group_of(applied(engine, plan(uri)))["action"]
+    assert action["resource"] == {"reference": "http://example.org/leaflet.pdf"}
+
+
+def test_a_questionnaire_as_definition_comes_along(engine: Engine) -> None:
+    """Contained once, however many actions ask for it."""
+    asked = {"resourceType": "Questionnaire", "id": "q", "url": "http://example.org/q", "status": "active"}
+    use = {"id": "a", "title": "A", "definitionCanonical": asked["url"]}
+    answer = applied(engine, plan(use, {**use, "id": "b"}), asked)
+    assert [one["resourceType"] for one in answer["contained"]].count("Questionnaire") == 1
+    assert {one["resource"]["reference"] for one in group_of(answer)["action"]} == {"#q"}
+
+
+def test_conditions_are_all_needed(engine: Engine) -> None:
+    """Applicability conditions are ANDed; start and stop conditions decide nothing and are carried."""
+    stop = {"kind": "stop", "expression": {"language": "text/fhirpath", "expression": "false"}}
+    actions = [
+        {"id": "both", "title": "B", "condition": [condition("true"), condition("%patient.exists()"), stop]},
+        {"id": "one", "title": "O", "condition": [condition("true"), condition("false")]},
+    ]
+    (action,) = group_of(applied(engine, plan(*actions)))["action"]
+    assert (action["id"], action["condition"]) == ("both", [stop])
+
+
+def test_relations_lead_to_actions_that_are_there(engine: Engine) -> None:
+    """With their offsets; one to an action that does not apply is told, for R4 has no place to point to."""
+    offset = {"offsetRange": {"low": {"value": 1, "unit": "d"}, "high": {"value": 2, "unit": "d"}}}
+    to_b, to_c = ({"actionId": name, "relationship": "after-end", **offset} for name in "bc")
+    actions = [
+        {"id": "a", "title": "A", "relatedAction": [to_b, to_c]},
+        {"id": "b", "title": "B"},
+        {"id": "c", "title": "C", "condition": [condition("false")]},
+    ]
+    answer = applied(engine, plan(*actions))
+    assert group_of(answer)["action"][0]["relatedAction"] == [to_b]
+    assert any("'c'" in text for _, text in issues_of(answer))
+
+
 def test_what_r4_has_no_place_for_is_kept_in_extensions(engine: Engine) -> None:
     """Input, output, roles and foreign extensions of an action stay with it; what was for the engine does not."""
     requirement = {"type": "Observation", "codeFilter": [{"path": "code", "code": [{"code": "x"}]}]}
