@@ -171,7 +171,8 @@ def test_without_an_intent_it_is_a_proposal() -> None:
 
 def test_a_vaccine_has_to_be_named() -> None:
     """imr-1: a recommendation says its vaccine or its target."""
-    made = resource_template({"resourceType": "ActivityDefinition", "kind": "ImmunizationRecommendation"})
+    said = {"resourceType": "ActivityDefinition", "kind": "ImmunizationRecommendation", "description": "A vaccine."}
+    made = resource_template(said)
     draft_one = draft_resource(made, subject="Patient/p", today="2026-03-02", identity="i")
     assert any("imr-1" in problem.message for problem in conform.faults(draft_one))
 
