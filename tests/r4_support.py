@@ -86,6 +86,8 @@ def draft_faults(resource: dict[str, Any], patient: str) -> list[str]:
     concept = resource.get("medicationCodeableConcept") or resource.get("code") or {}
     if not concept.get("text") and not any(coding.get("display") for coding in concept.get("coding", ())):
         found.append(f"{kind}.code: nothing that people can read")
+    if not {"note", "patientInstruction"} & set(resource):
+        found.append(f"{kind}: neither a note nor an instruction says what it is for")
     if kind == "MedicationRequest" and not resource.get("dosageInstruction"):
         found.append(f"{kind}.dosageInstruction: none")
     return found

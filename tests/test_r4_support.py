@@ -27,6 +27,7 @@ MEDICINE: dict[str, Any] = {
     "intent": "order",
     "subject": {"reference": "Patient/p1"},
     "medicationCodeableConcept": {"text": "Ibuprofen"},
+    "note": [{"text": "For back pain"}],
     "dosageInstruction": [{"text": "By mouth", "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "tablet"}}]}],
     "dispenseRequest": {"expectedSupplyDuration": {"value": 3, "system": "http://unitsofmeasure.org", "code": "d"}},
 }
@@ -95,6 +96,7 @@ def test_each_fault_is_found(base: dict[str, Any], change: dict[str, Any], fault
             {"code": {"coding": [{"system": "http://snomed.info/sct", "code": "1"}]}},
             "nothing that people can read",
         ),
+        (ORDER, {"note": None}, "neither a note nor an instruction"),
         (MEDICINE, {"dosageInstruction": None}, "dosageInstruction: none"),
     ],
 )
