@@ -22,7 +22,7 @@ LAYERS = (
     ("cds.config", "cds.data", "cds.clients", "cds.metrics", "cds.outbound", "cds.access", "cds.storage", *_TOKENS),
     ("cds.service",),
     ("cds.cases", "cds.explain", "cds.trace", "cds.plot", "cds.replay"),
-    ("cds.booklet", "cds.changes", "cds.editor", "cds.graph", "cds.scaffold"),
+    ("cds.booklet", "cds.changes", "cds.editor", "cds.formatting", "cds.graph", "cds.scaffold"),
     ("cds.web", "cds.cli", "cds", "cds.__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -25,6 +25,7 @@ VERBS = {
     "test": "Run the case files of a content folder.",
     "docs": "Write the booklet of a content folder for clinicians.",
     "schema": "Print the JSON Schema of definition or case files for editors.",
+    "fmt": "Put definitions and CQL in their canonical form.",
     "diff": "Compare two content folders or revisions by meaning.",
     "graph": "Draw a pathway.",
     "cql": "Evaluate the expressions of a CQL library.",
