@@ -27,7 +27,7 @@ def test_check_and_diff_write_nothing(cds: Run, tmp_path: Path) -> None:
     checked, told = cds("fmt", "--check", plan), cds("fmt", "--diff", plan)
     assert (checked.returncode, checked.stdout) == (1, f"{plan}\n")
     assert told.returncode == 1
-    assert "-status: active\n" in told.stdout
+    assert "+resourceType: PlanDefinition\n" in told.stdout
     assert plan.read_text() == WRITTEN
 
 
