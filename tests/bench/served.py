@@ -199,6 +199,7 @@ def measure_load(path: str, payload: bytes) -> None:
             _warm(served, signer, path, payload)
             requests = [served.request(path, token, payload) for token in signer.tokens(served.base + path, CALLS)]
             bodies = _row(served, f"hook call, {len(payload) / 1000:.0f} KB", requests)
+            time.sleep(2)  # the decisions of the last calls are still being written
             feedback = f"{path}/feedback"
             tokens = signer.tokens(served.base + feedback, FEEDBACK)
             _row(
