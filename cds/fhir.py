@@ -140,6 +140,13 @@ def contained(resource: Mapping[str, Any], fragment: str) -> Resource | None:
     return None
 
 
+def decision_code(code: Any) -> str:
+    """The decision that an action is about, by its `code`: the code of our own system of decisions, else its first; ""
+    where it has none."""
+    found = codings(code)
+    return next((code for system, code in found if system == DECISION_SYSTEM), found[0][1] if found else "")
+
+
 def codings(element: Any) -> list[tuple[str, str]]:
     """(system, code) of a CodeableConcept, a Coding, or a list of either; incomplete codings are passed over."""
     found = []

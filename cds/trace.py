@@ -22,7 +22,7 @@ def render_trace(applied: Iterable[AppliedAction], *, decision: str | None = Non
 
 
 def _about(action: AppliedAction, decision: str) -> Iterator[AppliedAction]:
-    if (fhir.DECISION_SYSTEM, decision) in fhir.codings(action.element.get("code")):
+    if fhir.decision_code(action.element.get("code")) == decision:
         yield action
         return
     for child in action.children:

@@ -69,3 +69,11 @@ def test_without_empties() -> None:
     assert fhir.without_empties(clean) is clean
     odd = {"a": [{}, None, {"b": ""}, {"c": [None], "d": 0}], "e": [[]], "f": None}
     assert fhir.without_empties(odd) == {"a": [{"d": 0}]}
+
+
+def test_the_decision_of_an_action_is_our_code_or_its_first() -> None:
+    """Content of others has code systems of its own."""
+    own, other = {"system": fhir.DECISION_SYSTEM, "code": "bed-rest"}, {"system": "urn:s", "code": "rest"}
+    assert fhir.decision_code([{"coding": [other, own]}]) == "bed-rest"
+    assert fhir.decision_code([{"coding": [{"code": "bare"}, other]}]) == "rest"
+    assert fhir.decision_code(None) == ""

@@ -105,9 +105,7 @@ def decisions(plan: CompiledPlan, actions: Iterable[CompiledAction]) -> Iterator
 
 def decision_named(action: CompiledAction) -> str:
     """The decision that an action names, else nothing."""
-    return next(
-        (code for system, code in fhir.codings(action.element.get("code")) if system == fhir.DECISION_SYSTEM), ""
-    )
+    return fhir.decision_code(action.element.get("code"))
 
 
 def _chapter(engine: Engine, action: CompiledAction, plan: CompiledPlan, cases: Sequence[Case]) -> Chapter:

@@ -134,7 +134,7 @@ class Coverage:
 
     def _add(self, action: CompiledAction, document: Document, path: tuple[str | int, ...], walk: _Walk) -> None:
         name = f"{walk.name}/{action.id}".removeprefix("/")
-        decision = next((code for s, code in fhir.codings(action.element.get("code")) if s == fhir.DECISION_SYSTEM), "")
+        decision = fhir.decision_code(action.element.get("code"))
         below = _Walk(walk.root, f"{walk.prefix}{action.id}/", decision or walk.decision, name)
         place = self._known.get(id(action))
         if place is None:

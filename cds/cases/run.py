@@ -90,13 +90,11 @@ def _known(engine: Engine) -> Known:
 
 def _decided(service: Service) -> frozenset[str]:
     """The decisions that a service may have cards of."""
-    codings = (coding for action in service.plan.walk() for coding in fhir.codings(action.element.get("code")))
-    return frozenset(code for system, code in codings if system == fhir.DECISION_SYSTEM)
+    return frozenset(fhir.decision_code(action.element.get("code")) for action in service.plan.walk()) - {""}
 
 
 def _decisions(plan: fhir.Resource) -> Iterator[str]:
-    for action in _actions(plan):
-        yield from (code for system, code in fhir.codings(action.get("code")) if system == fhir.DECISION_SYSTEM)
+    return (code for action in _actions(plan) if (code := fhir.decision_code(action.get("code"))))
 
 
 def _actions(plan: fhir.Resource) -> Iterator[dict[str, Any]]:

@@ -93,7 +93,7 @@ def _coded(action: AppliedAction) -> Iterator[tuple[str, AppliedAction]]:
 
 
 def _code(element: dict[str, Any]) -> str:
-    return next((code for system, code in fhir.codings(element.get("code")) if system == fhir.DECISION_SYSTEM), "")
+    return fhir.decision_code(element.get("code"))
 
 
 def _title(action: CompiledAction) -> str:

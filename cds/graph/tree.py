@@ -35,7 +35,7 @@ def _decisions(actions: list[CompiledAction], chosen: str | None) -> Iterator[No
     """The actions that are cards, those that only group them passed over."""
     for action in actions:
         element = action.element
-        code = next((code for system, code in fhir.codings(element.get("code")) if system == fhir.DECISION_SYSTEM), "")
+        code = fhir.decision_code(element.get("code"))
         if not element.get("title") and (action.plan is not None or action.children):
             yield from _decisions(action.plan.actions if action.plan is not None else action.children, chosen)
         elif chosen is None or code == chosen:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from cds.cases import run
+from cds.config import Settings
 from cds.definitions.check import check_content
 from cds.definitions.snapshot import load_snapshot
 
@@ -42,6 +44,13 @@ def test_what_sushi_generated_is_content_when_the_cql_lies_beside_it(tmp_path: P
     assert "sushi-config.yaml" in (problem.hint or "")
     shutil.copy(PROJECT / "input" / "cql" / "NeckPainLogic.cql", tmp_path / "generated" / "resources")
     assert load_snapshot(tmp_path / "generated").documents
+
+
+def test_its_cases_run() -> None:
+    """A decision is what an action's code says, of whatever code system."""
+    results = run(PROJECT, Settings(content=PROJECT))
+    assert [result.render() for result in results if not result.passed] == []
+    assert len(results) == 2
 
 
 def test_many_of_one_type_are_one_note(tmp_path: Path) -> None:
