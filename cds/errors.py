@@ -169,11 +169,13 @@ class NotFoundError(CdsError):
 
 class StorageError(CdsError):
     """The database did not do what was asked, and nothing was stored. `reason` is its own code, such as SQLITE_FULL;
-    it never holds data. `lost`: the connection broke, so that another attempt may succeed."""
+    it never holds data. `lost`: the connection broke, so that another attempt may succeed. `refused`: it is
+    what was asked that is wrong, so that no attempt will."""
 
-    def __init__(self, reason: str, *, lost: bool = False) -> None:
+    def __init__(self, reason: str, *, lost: bool = False, refused: bool = False) -> None:
         self.reason = reason
         self.lost = lost
+        self.refused = refused
         super().__init__(f"the database cannot be used: {reason}")
 
 

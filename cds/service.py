@@ -314,20 +314,20 @@ class Engine:
 
     def _log_decision(self, storage: Storage, answer: Answer, caller: Caller, body: bytes, seconds: float) -> None:
         service = answer.service
-        storage.add(
-            decide(
-                caller,
-                service.id,
-                service.hook,
-                answer.instance,
-                self.snapshot.revision,
-                answer.applied,
-                answer.cards,
-                answer.origins,
-                (seconds - answer.seconds, answer.seconds),
-                self._kept(answer, body) if storage.keeper.keeps else None,
-            )
+        decision = decide(
+            caller,
+            service.id,
+            service.hook,
+            answer.instance,
+            self.snapshot.revision,
+            answer.applied,
+            answer.cards,
+            answer.origins,
+            (seconds - answer.seconds, answer.seconds),
+            self._kept(answer, body) if storage.keeper.keeps else None,
         )
+        bind_contextvars(decision=decision.row[0])
+        storage.add(decision)
 
     def _kept(self, answer: Answer, body: bytes) -> Kept | None:
         request = answer.request

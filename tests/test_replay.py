@@ -98,6 +98,7 @@ def test_the_same_content_answers_the_same(engine: Engine, kept: Callable[..., A
     assert not found.actions
 
 
+@pytest.mark.slow
 def test_other_content_is_told_card_by_card(changed: Engine, kept: Callable[..., Any]) -> None:
     """A card that says something else today is changed."""
     storage, decision = kept()

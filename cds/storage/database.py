@@ -126,11 +126,8 @@ class Database:
             try:
                 execute(connection.cursor())
                 connection.commit()
-            except BaseException:
-                connection.invalidate()
-                raise
             finally:
-                connection.close()
+                connection.close()  # to the pool, which rolls back what was not committed
         self.failed = False
 
     @contextmanager
@@ -145,7 +142,10 @@ class Database:
             cause = error.orig if isinstance(error, DBAPIError) else error
             code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
             lost = isinstance(error, DBAPIError) and error.connection_invalidated
-            raise StorageError(str(code or type(cause).__name__), lost=lost) from None
+            driver = engine.dialect.loaded_dbapi
+            refused = isinstance(cause, (driver.DataError, driver.IntegrityError))
+            refused |= code is None and isinstance(cause, driver.ProgrammingError)
+            raise StorageError(str(code or type(cause).__name__), lost=lost, refused=refused) from None
 
     def _ready(self) -> Engine:
         """The engine, with the newest schema behind it."""

@@ -65,6 +65,7 @@ class DecisionLog:
         """Write what waits, now. Raises StorageError."""
         while self._waiting:
             self._write()
+        self._at_once = _BATCH
 
     def close(self) -> None:
         """Write what waits and end the thread; what cannot be written is lost."""
@@ -89,6 +90,7 @@ class DecisionLog:
         self._counting, self._writing = Lock(), Lock()
         self._thread: Thread | None = None
         self._closing = False
+        self._at_once = _BATCH
 
     def _begin(self) -> None:
         with self._counting:
@@ -116,19 +118,28 @@ class DecisionLog:
 
     def _write(self) -> None:
         with self._writing:
-            batch = [self._waiting[index] for index in range(min(_BATCH, len(self._waiting)))]
+            batch = [self._waiting[index] for index in range(min(self._at_once, len(self._waiting)))]
             kept = [
                 (decision.row[0], self._keeper.form, self._keeper.unreadable(decision.kept))
                 for decision in batch
                 if decision.kept is not None
             ]
-            self._database.run_many(
-                [
-                    (self._decisions, [decision.row for decision in batch]),
-                    (self._cards, [card for decision in batch for card in decision.cards]),
-                    (self._inputs, kept),
-                ]
-            )
+            try:
+                self._database.run_many(
+                    [
+                        (self._decisions, [decision.row for decision in batch]),
+                        (self._cards, [card for decision in batch for card in decision.cards]),
+                        (self._inputs, kept),
+                    ]
+                )
+            except StorageError as error:
+                if not error.refused:
+                    raise
+                if len(batch) > 1:  # one of them is at fault, and must not take the others with it
+                    self._at_once = 1
+                    return
+                self._metrics.decisions_lost(1)
+                _log.error("storage-failed", operation="decision", reason=error.reason, lost=1)
             size = 0
             for _ in batch:
                 decision = self._waiting.popleft()

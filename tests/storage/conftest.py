@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from cds.config import Settings
+from cds.service import Engine
 from cds.storage import Storage
 
 
@@ -32,13 +33,22 @@ def postgresql_server() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def loaded() -> Engine:
+    """The bundled content, loaded once. Who gives it a storage takes it away again."""
+    return Engine(Settings(demo=True))
+
+
 @pytest.fixture
 def postgresql_url(postgresql_server: str) -> str:
-    """The address of an empty database of PostgreSQL."""
+    """The address of an empty place in PostgreSQL: a user with a schema of its own, which is made at once where a
+    database takes a second."""
     name = f"cds_{secrets.token_hex(8)}"
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return postgresql_server.replace("/postgres?", f"/{name}?")
+    with psycopg.connect(postgresql_server) as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN".encode())
+        connection.execute(f"CREATE SCHEMA {name} AUTHORIZATION {name}".encode())
+        connection.execute(f"ALTER ROLE {name} SET search_path = {name}".encode())
+    return postgresql_server.replace("//postgres:@", f"//{name}@")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

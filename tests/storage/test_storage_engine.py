@@ -21,11 +21,6 @@ SERVICE = "back-pain-order-sign"
 A, B = caller("a"), caller("b")
 
 
-@pytest.fixture(scope="module")
-def loaded() -> Engine:
-    return Engine(Settings(demo=True))
-
-
 @pytest.fixture
 def engine(loaded: Engine, storage: Storage) -> Iterator[Engine]:
     loaded.storage = storage

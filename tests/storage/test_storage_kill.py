@@ -114,3 +114,25 @@ def test_acknowledged_feedback_survives_killed_workers(database_url: str, tmp_pa
     assert sorted(stored) == [card(number) for number in range(POSTS)]
     with serving(database_url, tmp_path) as (_, port):
         assert post(port, POSTS) == 0
+
+
+@pytest.mark.slow
+def test_stopping_in_order_writes_every_decision(tmp_path: Path) -> None:
+    """SIGTERM: the decisions that still wait in the workers are written (security R4)."""
+    url = f"sqlite:///{tmp_path}/cds.sqlite3"
+    context = {"patientId": "p1", "draftOrders": {"resourceType": "Bundle", "entry": []}}
+    prefetch = {"patient": {"resourceType": "Patient", "id": "p1"}, "conditions": None}
+    with serving(url, tmp_path) as (process, port):
+        for number in range(20):
+            call = {"hook": "order-sign", "hookInstance": str(number), "context": context, "prefetch": prefetch}
+            connection = HTTPConnection("127.0.0.1", port, timeout=20)
+            connection.request(
+                "POST", "/cds-services/back-pain-order-sign", json.dumps(call), {"Content-Type": "application/json"}
+            )
+            assert connection.getresponse().status == 200
+            connection.close()
+        process.terminate()
+        assert process.wait(30) == 0
+    with closing(sqlite3.connect(tmp_path / "cds.sqlite3")) as connection:
+        instances = {instance for (instance,) in connection.execute("SELECT hook_instance FROM decisions")}
+    assert instances == {str(number) for number in range(20)}

@@ -166,3 +166,16 @@ def test_a_fork_begins_with_an_empty_log(storage: Storage) -> None:
     with storage.database.reading() as connection:
         tenants = connection.execute(select(decisions.c.tenant).order_by(decisions.c.tenant)).scalars().all()
     assert tenants == ["a", "a", "child"]
+
+
+def test_what_can_never_be_written_stops_nothing(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that the database refuses is given up and counted, those before and behind it are written."""
+    metrics = Metrics()
+    monkeypatch.setattr(storage._log, "_metrics", metrics)
+    made = [decision(A) for _ in range(5)]
+    broken = {1: (), 3: (*made[3].row[:-1], None)}
+    for number, each in enumerate(made):
+        storage.add(each._replace(row=broken.get(number, each.row)))
+    storage.flush()
+    assert count(storage) == 3
+    assert b"cds_decisions_lost_total 2.0" in metrics.exposition()
