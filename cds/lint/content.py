@@ -12,6 +12,7 @@ from cds.lint.cards import check_cards
 from cds.lint.codes import check_codes
 from cds.lint.codings import check_codings
 from cds.lint.conditions import check_conditions
+from cds.lint.fsh import with_source
 from cds.lint.retrieves import check_retrieves
 from cds.lint.rows import check_rows
 from cds.lint.silences import silenced
@@ -23,7 +24,7 @@ def lint(inspection: Inspection) -> list[Problem]:
     is left out."""
     told = {problem.location for problem in inspection.problems}
     habits = [problem for problem in _habits(inspection) if problem.location not in told]  # one thing, said once
-    return silenced([*inspection.problems, *habits], inspection.registry)
+    return with_source(silenced([*inspection.problems, *habits], inspection.registry), inspection.registry)
 
 
 def _habits(inspection: Inspection) -> Iterator[Problem]:

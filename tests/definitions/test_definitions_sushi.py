@@ -7,8 +7,9 @@ from pathlib import Path
 
 from cds.cases import run
 from cds.config import Settings
-from cds.definitions.check import check_content
+from cds.definitions.check import check_content, inspect
 from cds.definitions.snapshot import load_snapshot
+from cds.lint import lint
 
 PROJECT = Path(__file__).resolve().parents[1] / "data" / "sushi"
 
@@ -51,6 +52,15 @@ def test_its_cases_run() -> None:
     results = run(PROJECT, Settings(content=PROJECT))
     assert [result.render() for result in results if not result.passed] == []
     assert len(results) == 2
+
+
+def test_a_problem_says_which_fsh_it_comes_from(tmp_path: Path) -> None:
+    """The JSON is not what an author of FSH would correct."""
+    shutil.copytree(PROJECT, tmp_path / "project")
+    plan = tmp_path / "project" / "fsh-generated" / "resources" / "PlanDefinition-keep-moving.json"
+    plan.write_text(plan.read_text().replace('"patient-view"', '"patient-veiw"'), encoding="utf-8")
+    (problem,) = [problem for problem in lint(inspect(tmp_path / "project")) if problem.code == "hook-unknown"]
+    assert problem.hint == "did you mean 'patient-view'?; it is made from neck-pain.fsh, lines 51 to 74"
 
 
 def test_many_of_one_type_are_one_note(tmp_path: Path) -> None:
