@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 from joserfc.jwk import Key
 
-from cds.clients import LOOPBACK, Client, Clients, FhirServer, Network, Version, base_url, is_local
+from cds.clients import Client, Clients, FhirServer, Version, base_url, is_local
 from cds.definitions.nodes import Node, read_source
 from cds.errors import DefinitionError
 from cds.keys import ASYMMETRIC, SYMMETRIC, read_key_set, verifiers
+from cds.outbound import LOOPBACK, Network
 
 #: What a client is registered with, each with what it means; docs/integration.md shows them.
 MEMBERS = {

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
+
+from cds.outbound import LOOPBACK, Network
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key
 
-Network = IPv4Network | IPv6Network
 Version = Literal["2.0", "3.0"]
 
-LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Longest URL that is looked at.

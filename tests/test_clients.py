@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cds.clients import LOOPBACK, Client, Clients, FhirServer, base_url
+from cds.clients import Client, Clients, FhirServer, base_url
+from cds.outbound import LOOPBACK
 
 EHR = Client(
     id="ehr",

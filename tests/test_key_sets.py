@@ -13,10 +13,10 @@ from fhir_server_support import Hit, Reply, ScriptedServer, closed_port, serving
 from structlog.testing import capture_logs
 from token_support import client, curve, public, rsa
 
-from cds.clients import LOOPBACK, Client, Clients
+from cds.clients import Client, Clients
 from cds.errors import RequestError
 from cds.key_sets import KeySets
-from cds.outbound import Outbound
+from cds.outbound import LOOPBACK, Outbound
 
 DAY = 24 * 3600
 

@@ -15,12 +15,12 @@ from token_support import BASE, ISSUER, JKU, NOW, PATH, claims, client, encoded,
 from werkzeug.test import TestResponse
 
 from cds.auth import Authenticator
-from cds.clients import LOOPBACK, Clients
+from cds.clients import Clients
 from cds.config import Settings
 from cds.errors import StorageError
 from cds.key_sets import KeySets
 from cds.metrics import Metrics
-from cds.outbound import Outbound
+from cds.outbound import LOOPBACK, Outbound
 from cds.web import create_app
 
 CALL = {"hook": "patient-view", "hookInstance": "1", "context": {"patientId": "p1"}}
