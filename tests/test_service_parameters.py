@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import orjson
 import pytest
 
@@ -127,6 +129,8 @@ def test_discovery_lists_what_was_changed(content: Path) -> None:
     """Under a reverse-domain key (G3); without changes there is no extension."""
     (plain,) = Engine(settings(content)).discovery()["services"]
     (changed,) = Engine(settings(content, SITE)).discovery()["services"]
+    schema = orjson.loads((files("cds") / "schemas" / "discovery.schema.json").read_bytes())
+    jsonschema.validate({"services": [changed]}, schema)
     assert "extension" not in plain
     assert [(entry["parameter"], entry["value"]) for entry in changed["extension"][CHANGED]] == [
         ("share", "0.25"),

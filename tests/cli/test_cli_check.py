@@ -25,6 +25,22 @@ def test_sound_content_is_status_0(cds: Run) -> None:
     assert "0 errors" in ended.stderr
 
 
+def test_the_site_s_parameters_are_checked_and_used(cds: Run, tmp_path: Path) -> None:
+    """Issue 5.3: `cds check` tells what is wrong in the file at its place; a sound one counts for `cds eval`."""
+    file = tmp_path / "site.yaml"
+    file.write_text("BackPainLogic:\n  bedRestLimitDay: 1\n")
+    ended = cds("check", CDS_PARAMETERS=str(file))
+    assert ended.returncode == 1
+    assert f"{file}:2:3: parameters-unknown: " in ended.stdout
+    assert "did you mean 'bedRestLimitDays'?" in ended.stdout
+    file.write_text("BackPainLogic:\n  bedRestLimitDays: 1\n")
+    assert cds("check", CDS_PARAMETERS=str(file)).returncode == 0
+    sample = Path(__file__).resolve().parents[2] / "docs" / "samples" / "order-sign.json"
+    ended = cds("eval", "--hook", "order-sign", "--input", sample, CDS_PARAMETERS=str(file))
+    assert "Limit bed rest to 1 day" in ended.stdout
+    assert "This site uses 1 instead of 2" in ended.stdout
+
+
 def test_warnings_are_status_1_with_strict_only(cds: Run, tmp_path: Path) -> None:
     """What loads is no failure, unless an author wants it to be."""
     (tmp_path / "codes.yaml").write_text(RETIRED)
