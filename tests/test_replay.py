@@ -13,6 +13,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
+from fhir_server_support import Record, serving
 from sqlalchemy import select
 
 from cds.cli import group
@@ -50,8 +51,10 @@ def call(order: str = "Bed rest") -> bytes:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(Settings(demo=True))
+def engine() -> Iterator[Engine]:
+    made = Engine(Settings(demo=True))
+    yield made
+    made.access.close()
 
 
 @pytest.fixture
@@ -96,6 +99,22 @@ def test_the_same_content_answers_the_same(engine: Engine, kept: Callable[..., A
     assert found.same
     assert [card.verdict for card in found.cards] == ["same"]
     assert not found.actions
+
+
+def test_what_was_fetched_is_kept(engine: Engine, kept: Callable[..., Any]) -> None:
+    """What the FHIR server said then is answered from now, without asking it again."""
+    pain = {"resourceType": "Condition", "id": "lbp", "subject": {"reference": "Patient/p1"}}
+    pain["code"] = {"coding": [{"system": "http://snomed.info/sct", "code": "279039007"}]}
+    sent = orjson.loads(call())
+    del sent["prefetch"], sent["fhirAuthorization"]
+    with serving(Record(PATIENT, pain)) as server:
+        sent["fhirServer"] = f"{server.url}/fhir"
+        storage, decision = kept("encrypted", orjson.dumps(sent), input_key=Fernet.generate_key().decode())
+        asked = len(server.hits)
+        found = replay(engine, storage, decision)
+        assert len(server.hits) == asked > 0
+    assert found.same
+    assert [card.verdict for card in found.cards] == ["same"]
 
 
 @pytest.mark.slow
