@@ -81,7 +81,9 @@ class Server:
         outbound: Outbound,
         metrics: Metrics,
     ) -> None:
-        self.origin = origin_of(parse_url(server.url))
+        base = parse_url(server.url)
+        self.origin = origin_of(base)
+        self._path = base.path.rstrip("/")
         self._server = server
         self._budget = budget
         self._breaker = breaker
@@ -139,7 +141,7 @@ class Server:
             url = join(parse_url(address), link)
         except FetchError:
             raise AccessError("elsewhere") from None
-        if origin_of(url) != self.origin:
+        if origin_of(url) != self.origin or not self._holds(url.path):
             raise AccessError("elsewhere")
         if str(url) in seen:
             raise AccessError("loop")
@@ -147,6 +149,10 @@ class Server:
             raise AccessError("limit")
         seen.add(str(url))
         return str(url)
+
+    def _holds(self, path: str) -> bool:
+        """Whether a path lies at or below the base: a client's link leads to nothing else on its machine (S1)."""
+        return (path == self._path or path.startswith(f"{self._path}/")) and ".." not in path.split("/")
 
     def _bundle(self, address: str) -> Resource:
         resource = self._resource(address)

@@ -315,6 +315,16 @@ def test_pages_are_followed_to_the_last(site: Site, page: int) -> None:
     assert {hit.headers["authorization"] for hit in site.server.hits} == {f"Bearer {TOKEN}"}
 
 
+def test_pages_at_the_base_itself_are_followed(site: Site) -> None:
+    """P9: as servers have them that keep searches, such as HAPI."""
+    first = searchset(one("Condition", "c0"), following=f"{site.base}?_getpages=1&_getpagesoffset=1")
+    second = fhir(searchset(one("Condition", "c1")))
+    record = site.record
+    site.server.script = lambda hit: second if "_getpages" in hit.query else record(hit)
+    record.faults["Condition"] = lambda _: fhir(first)
+    assert site.states() == {**WHOLE, "conditions": "complete c0 c1"}
+
+
 def test_the_rest_of_a_prefetched_search_is_fetched(site: Site) -> None:
     """P9: the client sent the first page only."""
     first = searchset(one("Condition", "c0"), following=f"{site.base}/Condition?patient=p1&_start=1")
@@ -337,11 +347,16 @@ def test_the_rest_of_a_prefetched_search_is_fetched(site: Site) -> None:
         "http://[::1",
         "file:///etc/passwd",
         "",
+        "/admin",
+        "/fhirx/Condition",
+        "/fhir/../admin",
+        "/fhir/%2e%2e/admin",
     ],
 )
 @pytest.mark.parametrize("prefetched", [True, False])
 def test_a_next_page_elsewhere_is_not_asked_for(site: Site, link: str, prefetched: bool) -> None:
-    """security S4, P9: the token stays with its origin; what came before counts, what did not is unknown."""
+    """security S4, security S1, P9: the token stays with its origin, and what is asked below the registered base; what
+    came before counts, what did not is unknown."""
     with serving(patient_record()) as other:
         first = searchset(one("Condition", "c0"), following=link.format(port=site.server.port, other=other.port))
         site.record.faults["Condition"] = lambda hit: fhir(first if "page" not in hit.query else searchset())
@@ -349,6 +364,7 @@ def test_a_next_page_elsewhere_is_not_asked_for(site: Site, link: str, prefetche
         assert states(fetched) == {**WHOLE, "conditions": "partial c0"}
         assert fetched.lacking["conditions"] in ("elsewhere", "loop")
         assert other.hits == []
+        assert all(hit.path.startswith("/fhir/") for hit in site.server.hits)
 
 
 def test_pages_that_go_round_end(site: Site) -> None:
