@@ -106,6 +106,7 @@ class _PublishedKeys:
         self._clock = clock
         self._lock = Lock()
         self._set: _KeySet | None = None
+        self._lost = False
         self._not_before = float("-inf")
 
     def verifier(self, kid: str, algorithm: str) -> Verifier | None:
@@ -113,11 +114,12 @@ class _PublishedKeys:
         return self.current(kid, now).verifier(kid, algorithm, now)
 
     def current(self, kid: str, now: float) -> _KeySet:
-        """The set in which to look for a key."""
+        """The set in which to look for a key. Raises RequestError (503) when there is none, or when it lacks the key
+        and a newer one cannot be had."""
         known = self._set
         if known is None or now >= known.fresh_until or not known.knows(kid, now):
             known = self._renewed(kid, now)
-        if known is None:
+        if known is None or (self._lost and not known.knows(kid, now)):
             raise RequestError(503, Issue("transient", "The keys of the client cannot be had at the moment"))
         return known
 
@@ -143,7 +145,9 @@ class _PublishedKeys:
 
     def _ask(self, now: float) -> None:
         if now >= self._not_before:
-            self._set = self._fetch(self._set, now) or self._set
+            fetched = self._fetch(self._set, now)
+            self._lost = fetched is None
+            self._set = fetched or self._set
             self._not_before = now + (PAUSE if self._set else SHORT_PAUSE)
 
     def _fetch(self, seen: _KeySet | None, now: float) -> _KeySet | None:

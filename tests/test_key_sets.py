@@ -117,6 +117,21 @@ def test_new_keys_count_at_once_and_old_ones_until_their_time(site: Site) -> Non
     assert site.knows("rsa-2")
 
 
+def test_a_new_key_that_cannot_be_had_is_503(site: Site) -> None:
+    """While the server is down, nobody can tell a key of after its rotation from one that never was: 503, not 401; keys
+    that are known go on (J11)."""
+    assert site.knows("rsa-1")
+    site.server.script = lambda _hit: Reply(status=500)
+    site.now = 60
+    assert site.status("rsa-2") == 503
+    assert site.status("rsa-2") == 503
+    assert site.knows("rsa-1")
+    assert len(site.server.hits) == 2
+    site.server.script = lambda _hit: published(public(rsa("rsa-2")))
+    site.now = 120
+    assert site.knows("rsa-2")
+
+
 def test_a_key_that_was_replaced_under_its_name_is_replaced(site: Site) -> None:
     """A key of the new set goes before one of the old set with the same `kid` (J10)."""
     assert site.knows("rsa-1")
