@@ -167,7 +167,7 @@ def fired(action: dict[str, Any], shown: dict[str, Any], errors: list[str], plan
         )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(actions(), max_size=3),
     st.lists(st.lists(actions(1), max_size=2), min_size=3, max_size=3),
@@ -268,7 +268,7 @@ def spoilt(value: Any, chance: random.Random) -> Any:
     return value
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_definitions_of_any_shape_are_applied_or_refused(engine: Engine, chance: random.Random) -> None:
     """Nobody checked what a call brings: whatever it is, the answer is valid R4 or a refusal."""

@@ -18,6 +18,7 @@ from cds.fhirpath import operation
 from cds.fhirpath.question import Surroundings
 from cds.hooks import feedback
 from cds.hooks.request import parse
+from cds.service import Engine
 from cds.web import create_app
 
 CARDS = {"cards": [{"summary": "S", "indicator": "info", "source": {"label": "L"}}]}
@@ -62,6 +63,13 @@ def engine() -> SmallEngine:
 @pytest.fixture
 def client(engine: SmallEngine) -> FlaskClient:
     return create_app(engine, Settings(demo=True, cors_origins=("https://ehr.example",))).test_client()
+
+
+@pytest.fixture(scope="session")
+def bundled() -> FlaskClient:
+    """The content that comes with the software, in demo mode, on one day; for tests that only ask."""
+    settings = Settings(demo=True, now="2026-03-02T12:00:00Z", max_body=200_000)
+    return create_app(Engine(settings), settings).test_client()
 
 
 @pytest.fixture

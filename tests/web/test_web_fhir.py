@@ -33,8 +33,8 @@ CONDITION = {
 
 
 @pytest.fixture(scope="module")
-def client() -> FlaskClient:
-    return create_app(Engine(SETTINGS), SETTINGS).test_client()
+def client(bundled: FlaskClient) -> FlaskClient:
+    return bundled
 
 
 def post(client: FlaskClient, url: str, *parameters: dict[str, Any]) -> Any:
