@@ -12,7 +12,7 @@ from cds.definitions.load import Document, joined
 from cds.definitions.registry import Registry
 from cds.definitions.scope import library_canonicals
 from cds.definitions.source import ElementPath
-from cds.errors import Location, Problem
+from cds.errors import Location, Problem, Severity
 
 #: A reference: where it stands, the canonical, and the kinds it may name.
 Reference = tuple[ElementPath, str, tuple[str, ...]]
@@ -78,7 +78,9 @@ def _identities(registry: Registry) -> Iterator[Problem]:
     for document in registry.documents:
         if document.url is None:
             hint = f"add url: {fhir.CANONICAL_BASE}/{document.kind}/<name>"
-            yield document.problem("url-missing", f"the {document.kind} has no url", hint=hint)
+            by_id = document.kind == "ActivityDefinition" and "id" in document.resource  # `$apply` finds it by that
+            severity: Severity = "warning" if by_id else "error"
+            yield document.problem("url-missing", f"the {document.kind} has no url", hint=hint, severity=severity)
             continue
         other = first.setdefault((document.url, document.version), document)
         if other is not document:

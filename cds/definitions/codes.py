@@ -40,7 +40,9 @@ CODES: dict[str, Code] = {
         "use ServiceRequest, MedicationRequest, Task, CommunicationRequest or another request",
     ),
     "bundle-type": Code(
-        "a Bundle that is not a collection, or one inside another", "`type: batch`", "set `type: collection`"
+        "a Bundle that is no collection, transaction or batch, or one inside another",
+        "`type: searchset`",
+        "set `type: collection`",
     ),
     "canonical-duplicate": Code(
         "two definitions have the same url and version", "a copied file", "change the url or the version of one"

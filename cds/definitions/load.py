@@ -229,10 +229,14 @@ def _unknown_type(unit: _Unit, kind: Any) -> Problem:
     return unit.problem("resource-type-unknown", f"{kind!r} is not a type of definition", place, hint)
 
 
+#: The types of Bundle in which definitions are handed on.
+_BUNDLES = ("collection", "transaction", "batch")
+
+
 def _bundle(unit: _Unit, bundle: dict[str, Any]) -> Iterator[Document | Problem]:
-    if bundle.get("type") != "collection":
+    if bundle.get("type") not in _BUNDLES:
         hint = "set type: collection"
-        yield unit.problem("bundle-type", "a Bundle of definitions has the type collection", None, hint)
+        yield unit.problem("bundle-type", f"a Bundle of definitions has the type {joined(_BUNDLES)}", None, hint)
         return
     entries = bundle.get("entry")
     for index, entry in enumerate(entries if isinstance(entries, list) else []):

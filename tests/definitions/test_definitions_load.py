@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from cds.definitions.load import Document, load
 
 TWO = """\
@@ -40,13 +42,15 @@ def test_yaml_file_may_hold_several_documents(tmp_path: Path) -> None:
     assert (location.line, location.column, location.path) == (9, 10, "Library.parameter[0].use")
 
 
-def test_collection_bundle_is_unpacked(tmp_path: Path) -> None:
-    """The entries of a Bundle are definitions of their own; a wrong one is told and the others are kept."""
-    documents, problems = _load(tmp_path, "a.json", BUNDLE)
+@pytest.mark.parametrize("kind", ["collection", "transaction", "batch"])
+def test_a_bundle_is_unpacked(tmp_path: Path, kind: str) -> None:
+    """The entries of a Bundle, in whichever form definitions are handed on, are definitions of their own; a wrong one
+    is told and the others are kept."""
+    documents, problems = _load(tmp_path, "a.json", BUNDLE.replace("collection", kind, 1))
     assert [d.url for d in documents] == ["urn:a", "urn:b"]
     assert problems == ["3:33 resource-type-other"]
     location = documents[1].locate(("title",))
-    assert (location.line, location.column, location.path) == (4, 69, "Library.title")
+    assert (location.line, location.path) == (4, "Library.title")
 
 
 def test_missing_element_is_located_at_its_nearest_parent(tmp_path: Path) -> None:

@@ -353,6 +353,18 @@ def test_data_requirements_of_a_library(client: FlaskClient) -> None:
     assert any("/ValueSet/" in related["resource"] for related in made["relatedArtifact"])
 
 
+def test_an_activity_without_a_url_is_applied_by_its_id(tmp_path: Path) -> None:
+    """Public content has such: nothing can refer to it, and that stops nothing else."""
+    walk = {"resourceType": "ActivityDefinition", "id": "walk", "status": "active", "kind": "Task"}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [{"resource": walk}]}
+    (tmp_path / "walk.json").write_bytes(orjson.dumps(bundle))
+    settings = SETTINGS.model_copy(update={"content": tmp_path})
+    other = create_app(Engine(settings), settings).test_client()
+    answer = other.get("/fhir/ActivityDefinition/walk/$apply?subject=p")
+    assert answer.get_json()["resourceType"] == "Task"
+    assert other.get("/fhir/ActivityDefinition?_id=walk").get_json()["total"] == 1
+
+
 def test_no_call_changes_what_is_loaded(client: FlaskClient) -> None:
     """Definitions are shared by all calls: each operation leaves them as they were."""
     before = client.get("/fhir/PlanDefinition").data
