@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -47,8 +47,10 @@ from cds.operations.capability import capability_statement
 from cds.operations.content import Contents
 from cds.operations.package import package
 from cds.operations.search import search
-from cds.storage import Storage
 from cds.storage.decision import Kept, decide
+
+if TYPE_CHECKING:
+    from cds.storage import Storage
 
 _log = structlog.get_logger(__name__)
 

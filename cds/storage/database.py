@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -23,14 +24,18 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.elements import CompilerElement
 
-from cds.errors import StorageError
+from cds.errors import ConfigurationError, StorageError
 from cds.storage import migrations
 
 #: Seconds that a writer waits for the lock of another (security.md P3), and a call for a connection of the pool (P5).
 LOCK_WAIT = 5
 POOL_WAIT = 2
 
-_OPTIONS = f"-c statement_timeout={LOCK_WAIT}s -c lock_timeout={LOCK_WAIT}s -c idle_in_transaction_session_timeout=30s"
+_LIMITS = f"""
+SET statement_timeout = '{LOCK_WAIT}s';
+SET lock_timeout = '{LOCK_WAIT}s';
+SET idle_in_transaction_session_timeout = '30s'
+"""
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -195,10 +200,14 @@ class Database:
         return engine
 
     def _postgresql(self) -> Engine:
-        arguments = {"connect_timeout": POOL_WAIT, "options": _OPTIONS, "application_name": "pathway-cds"}
-        return create_engine(
+        if find_spec("psycopg") is None:
+            raise ConfigurationError("PostgreSQL needs a driver: pip install 'pathway-cds[postgres]'")
+        arguments = {"connect_timeout": POOL_WAIT, "application_name": "pathway-cds"}
+        engine = create_engine(
             self._url, hide_parameters=True, pool_timeout=POOL_WAIT, pool_pre_ping=True, connect_args=arguments
         )
+        event.listen(engine, "connect", _limit)
+        return engine
 
 
 _DATABASES: WeakSet[Database] = WeakSet()
@@ -209,7 +218,8 @@ def _forget_all() -> None:
         database.forget()
 
 
-os.register_at_fork(after_in_child=_forget_all)
+if hasattr(os, "register_at_fork"):  # elsewhere nothing forks
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 def _prepare(synchronous: str, connection: sqlite3.Connection, _record: Any) -> None:
@@ -224,6 +234,12 @@ def _prepare(synchronous: str, connection: sqlite3.Connection, _record: Any) -> 
                 raise
             time.sleep(0.01)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
+
+
+def _limit(connection: Any, _record: Any) -> None:
+    # Not as options of the connection, which poolers refuse.
+    connection.execute(_LIMITS)
+    connection.commit()
 
 
 def _begin(connection: Connection) -> None:

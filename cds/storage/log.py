@@ -156,4 +156,5 @@ def _start_all_anew() -> None:
         log._start_anew()
 
 
-os.register_at_fork(after_in_child=_start_all_anew)
+if hasattr(os, "register_at_fork"):  # elsewhere nothing forks
+    os.register_at_fork(after_in_child=_start_all_anew)

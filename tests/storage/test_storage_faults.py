@@ -395,6 +395,14 @@ def test_no_sqlite_file_on_a_network_disk(tmp_path: Path, place: str, kind: str 
             check_place(Path(place), mounts)
 
 
+def test_postgresql_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is told with the way to get it."""
+    monkeypatch.setattr(database, "find_spec", lambda _: None)
+    storage = Storage(Settings(database_url="postgresql://cds@db.example/cds"))
+    with pytest.raises(ConfigurationError, match=r"pathway-cds\[postgres\]"):
+        storage.prepare()
+
+
 def test_several_nodes_need_postgresql(file: Path) -> None:
     """A SQLite file is for one machine: more nodes are refused at start (security P7)."""
     with pytest.raises(ValueError, match="a SQLite file is for one machine"):

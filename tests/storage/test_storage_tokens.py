@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -86,3 +88,10 @@ def test_expired_tokens_are_deleted(storage: Storage, database_url: str) -> None
         clock.shift(100)
         assert storage.first_use(ISSUER, "prunes", 900)
         assert _rows(database_url) == 2
+
+
+@pytest.mark.slow
+def test_verbs_that_need_no_database_do_not_load_it() -> None:
+    """SQLAlchemy takes a tenth of a second to import, which `cds check` need not wait for."""
+    script = "import sys, cds.service; sys.exit('sqlalchemy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
