@@ -30,7 +30,7 @@ MEMBERS = {
     "max_life": "Longest time in seconds that a token may be valid. Default: 3600.",
     "tenant": "Whose decisions and feedback these are; clients of one tenant share them. Default: its id.",
     "tenants": "What its tokens may say in `tenant`; then each token must. The data of each is apart.",
-    "services": "The services it may call. Default: all.",
+    "services": "The services it may call, and nothing else. Default: all, and the FHIR operations.",
     "fhir": "Its FHIR servers: base URLs, each with `open: true` where no token is needed.",
     "networks": "Networks that are not public and may be reached for it, such as 10.20.0.0/16.",
     "subject": "Our client id at its authorization server, which comes in `fhirAuthorization.subject`.",

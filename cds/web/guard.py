@@ -12,7 +12,7 @@ from flask import Flask, request
 
 from cds.clients import Caller
 from cds.config import Settings
-from cds.errors import ConfigurationError, UnauthenticatedError
+from cds.errors import ConfigurationError, Issue, RequestError, UnauthenticatedError
 from cds.metrics import Metrics
 from cds.web import calls
 
@@ -24,15 +24,16 @@ class Access(Enum):
 
     ANYONE = "anyone"
     DISCOVERY = "anyone, unless the site closes discovery"
-    CLIENT = "registered clients"
+    SERVICE = "registered clients, each for its services"
+    CLIENT = "registered clients that are not limited to some services"
     OPERATOR = "who has the token of operators"
 
 
 #: By Flask's name of the route.
 ACCESS = {
     "hooks.discovery": Access.DISCOVERY,
-    "hooks.call": Access.CLIENT,
-    "hooks.feedback": Access.CLIENT,
+    "hooks.call": Access.SERVICE,
+    "hooks.feedback": Access.SERVICE,
     "fhirpath.any_release": Access.CLIENT,
     "fhirpath.release_5": Access.CLIENT,
     "cql.expression": Access.CLIENT,
@@ -114,11 +115,8 @@ class Operators:
 def register(app: Flask, authenticator: Authenticator, settings: Settings, metrics: Metrics) -> None:
     """Ask for a token before every view that needs one, and before an address is said not to exist. A preflight of a
     browser carries none (cds-hooks.md F14)."""
-    free = {name for name, access in ACCESS.items() if access is Access.ANYONE}
-    if settings.open_discovery:
-        free |= {name for name, access in ACCESS.items() if access is Access.DISCOVERY}
-
-    for_operators = {name for name, access in ACCESS.items() if access is Access.OPERATOR}
+    free = _routes(Access.ANYONE) | (_routes(Access.DISCOVERY) if settings.open_discovery else set())
+    for_operators, for_whole_clients = _routes(Access.OPERATOR), _routes(Access.CLIENT)
     operators = Operators(settings)
 
     @app.before_request
@@ -130,11 +128,17 @@ def register(app: Flask, authenticator: Authenticator, settings: Settings, metri
         try:
             if endpoint in for_operators:
                 operators.check(authorization)
-            else:
-                calls.current().caller = authenticator.caller(authorization, environ["PATH_INFO"])
+                return
+            caller = calls.current().caller = authenticator.caller(authorization, environ["PATH_INFO"])
         except UnauthenticatedError as error:
             metrics.authentication_refused(error.reason)
             raise
+        if caller.client.services and endpoint in for_whole_clients:
+            raise RequestError(403, Issue("forbidden", "This client is registered for some services only"))
+
+
+def _routes(access: Access) -> set[str]:
+    return {name for name, needed in ACCESS.items() if needed is access}
 
 
 def _read_token(path: Path) -> bytes:

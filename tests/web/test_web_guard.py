@@ -29,12 +29,13 @@ class Known:
 
     def __init__(self) -> None:
         self.paths: list[str] = []
+        self.client = EHR.client
 
     def caller(self, authorization: str | None, path: str) -> Caller:
         self.paths.append(path)
         if authorization != "Bearer known":
             raise UnauthenticatedError("no-token")
-        return EHR
+        return Caller(self.client, self.client.tenant, "t1")
 
 
 def closed(engine: Any, **settings: Any) -> Flask:
@@ -102,6 +103,18 @@ def test_discovery_is_open_or_closed_by_a_setting(engine: Any, is_open: bool, st
     answer = client.get("/cds-services", headers={"Authorization": "Bearer known"})
     assert answer.status_code == 200
     assert authenticator.paths == ([] if is_open else ["/cds-services", "/openapi.json", "/cds-services"])
+
+
+def test_a_client_of_some_services_has_nothing_else(engine: Any) -> None:
+    """A client that is registered for some services gets nothing beside them: 403 (D2, security J15)."""
+    known = Known()
+    known.client = Client(id="small", issuer="i", tenant="t", services=frozenset({"pain"}))
+    app = create_app(engine, Settings(), known)
+    client = app.test_client()
+    for endpoint, method, path in addresses(app):
+        status = client.open(path, method=method, headers={"Authorization": "Bearer known"}).status_code
+        assert (status == 403) == (ACCESS[endpoint] is Access.CLIENT), (method, path)
+    assert client.get("/nope", headers={"Authorization": "Bearer known"}).status_code == 404
 
 
 def test_a_preflight_needs_no_token(engine: Any) -> None:
