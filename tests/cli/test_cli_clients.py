@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from cli_process import Run, Serving, start_as
+from cli_process import ROOT, Run, Serving, environment, start_as
 from click.testing import CliRunner
 from fhir_server_support import Hit, Reply, ScriptedServer, closed_port, serving
 from token_support import claims, header, public, rsa, signed
@@ -254,6 +257,28 @@ def test_published_keys_are_asked_for(cds: Run, tmp_path: Path) -> None:
     assert shown.returncode == 1
     assert "rsa-1, in 0." in shown.stdout
     assert "HTTP status 404" in shown.stderr
+
+
+def test_the_guide_can_be_followed(tmp_path: Path) -> None:
+    """The commands below "Try it" in docs/integration.md give what their comments say: 401, cards, 401."""
+    script = (ROOT / "docs" / "integration.md").read_text().split("## Try it")[1].split("```sh\n")[1].split("```")[0]
+    port = closed_port()
+    for before, after in (
+        (":8000", f":{port}"),
+        ("cds serve", f"cds serve --port {port} --workers 1"),
+        (" &\n", " &\nuntil curl -sf $URL/livez; do kill -0 $!; sleep 0.2; done > /dev/null\n"),
+        ("curl --json", "curl -s -o /dev/null -w '%{http_code} ' --json"),
+        ("@docs", f"@{ROOT}/docs"),
+    ):
+        assert before in script
+        script = script.replace(before, after)
+    command = tmp_path / "cds"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m cds "$@"\n')
+    command.chmod(0o755)
+    names = environment(XDG_STATE_HOME=str(tmp_path), PATH=f"{tmp_path}:{os.environ['PATH']}")
+    whole = ["/bin/bash", "-c", f'set -e\ntrap "kill %1" EXIT\n{script}']
+    ended = subprocess.run(whole, cwd=tmp_path, env=names, capture_output=True, text=True, timeout=90, check=False)
+    assert ended.stdout.split() == ["401", "200", "401"], ended.stderr
 
 
 def test_a_private_key_is_written_once_and_for_its_owner(cds: Run, tmp_path: Path) -> None:
