@@ -209,7 +209,8 @@ class Plans:
     def activity(self, definition: Resource) -> CompiledAction:
         """An ActivityDefinition as the definition of an action that says nothing else. Raises EvaluationError when it
         makes no resource."""
-        compiled = CompiledAction("activity", {}, self._scopes.of(definition), None, (), (), None, None, None)
+        name = str(definition.get("name") or definition.get("id") or "activity")
+        compiled = CompiledAction(name, {}, self._scopes.of(definition), None, (), (), None, None, None)
         self._make(compiled, definition)
         compiled.settle()
         return compiled

@@ -1,6 +1,7 @@
 """What each route is for, takes and answers: the table that /openapi.json is made of.
 
 A new route needs a row: its address with `{variables}`, a sentence, and what differs from the defaults of Described.
+The rows with `{operation}` are for every operation that has none of its own.
 `schema` names one of SCHEMAS; whether a caller has to be known is read from the guard.
 """
 
@@ -19,7 +20,7 @@ _COUNT = {"type": "integer", "minimum": 0}
 @dataclass(frozen=True, slots=True)
 class Described:
     """One address. `body` is the schema of what a POST sends, None where it sends nothing; `answer` that of a success,
-    `media` its type where it is not the JSON of its kind. `query` are the parameters of a GET; `errors` the statuses
+    "" where there is none, `media` its type where it is not the JSON of its kind. `query` are the parameters of a GET; `errors` the statuses
     beside those that every route of its kind has."""
 
     summary: str
@@ -35,7 +36,8 @@ _APPLY = ("url", *_WHO, "output", "now")
 _REFUSED = (403, 404, 422, 501)
 _PARTS = ("_summary", "_elements")
 _SEARCH = (*SEARCHES, "_count", "_offset", "_sort", *_PARTS)
-_TERMS = ("url", "valueSetVersion", "filter", "offset", "count", "system", "code", "display")
+_EXPAND = ("url", "valueSetVersion", "filter", "offset", "count")
+_VALIDATE = ("url", "valueSetVersion", "system", "code", "display")
 
 DESCRIBED: Mapping[str, Described] = {
     "/cds-services": Described("Discovery: the decision support services (CDS Hooks)", "Discovery", None),
@@ -75,16 +77,17 @@ DESCRIBED: Mapping[str, Described] = {
     "/fhir/{kind}/{identifier}/$package": Described(
         "A definition of the content with all it depends on", "Bundle", errors=(404,)
     ),
-    "/fhir/{kind}/{operation}": Described("Operations of the standard that are not built", errors=(501,)),
-    "/fhir/{kind}/{identifier}/{operation}": Described("Operations of the standard that are not built", errors=(501,)),
-    "/fhir/ValueSet/{operation}": Described(
-        "Expand a value set, or ask whether a code is in it", "Terminology", query=_TERMS, errors=(404, 501)
+    "/fhir/{kind}/{operation}": Described("Of the standard, and not built", "", errors=(501,)),
+    "/fhir/{kind}/{identifier}/{operation}": Described("Of the standard, and not built", "", errors=(501,)),
+    "/fhir/ValueSet/$expand": Described("Expand a value set", "ValueSet", query=_EXPAND, errors=(404, 501)),
+    "/fhir/ValueSet/{identifier}/$expand": Described(
+        "Expand a value set by its id", "ValueSet", query=_EXPAND[2:], errors=(404, 501)
     ),
-    "/fhir/ValueSet/{identifier}/{operation}": Described(
-        "Expand a value set by its id, or ask whether a code is in it",
-        "Terminology",
-        query=_TERMS[2:],
-        errors=(404, 501),
+    "/fhir/ValueSet/$validate-code": Described(
+        "Whether a code is in a value set", "Parameters", query=_VALIDATE, errors=(404, 501)
+    ),
+    "/fhir/ValueSet/{identifier}/$validate-code": Described(
+        "Whether a code is in the value set of an id", "Parameters", query=_VALIDATE[2:], errors=(404, 501)
     ),
     "/fhir/{kind}": Described("Search the definitions of a type", "Bundle", query=_SEARCH),
     "/fhir/{kind}/_search": Described(
@@ -104,14 +107,13 @@ DESCRIBED: Mapping[str, Described] = {
 }
 
 
-def _resource(*kinds: str) -> dict[str, Any]:
-    """FHIR resources of these types; their own definitions say the rest."""
-    pages = ", ".join(f"https://hl7.org/fhir/R4/{kind.lower()}.html" for kind in kinds)
+def _resource(kind: str) -> dict[str, Any]:
+    """A FHIR resource of that type; its own definition says the rest."""
     return {
         "type": "object",
         "required": ["resourceType"],
-        "properties": {"resourceType": {"enum": list(kinds)}},
-        "description": f"FHIR R4: {pages}",
+        "properties": {"resourceType": {"const": kind}},
+        "description": f"FHIR R4: https://hl7.org/fhir/R4/{kind.lower()}.html",
     }
 
 
@@ -130,7 +132,7 @@ def schemas() -> dict[str, Any]:
         "Bundle": _resource("Bundle"),
         "Library": _resource("Library"),
         "CapabilityStatement": _resource("CapabilityStatement"),
-        "Terminology": _resource("ValueSet", "Parameters"),
+        "ValueSet": _resource("ValueSet"),
         "Definition": {"type": "object", "required": ["resourceType"]},
         "Applied": {
             "type": "object",
