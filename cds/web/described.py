@@ -20,8 +20,8 @@ _COUNT = {"type": "integer", "minimum": 0}
 @dataclass(frozen=True, slots=True)
 class Described:
     """One address. `body` is the schema of what a POST sends, None where it sends nothing; `answer` that of a success,
-    "" where there is none, `media` its type where it is not the JSON of its kind. `query` are the parameters of a GET; `errors` the statuses
-    beside those that every route of its kind has."""
+    "" where there is none, and `media` its type where it is not the JSON of its kind. `query` are the parameters of a
+    GET; `errors` the statuses beside those that every route of its kind has."""
 
     summary: str
     answer: str = "Anything"
