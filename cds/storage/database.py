@@ -67,10 +67,13 @@ class Database:
         self.failed = False
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A transaction that reads one moment's state and blocks no writer."""
+    def reading(self, *, seconds: int = LOCK_WAIT) -> Iterator[Connection]:
+        """A transaction that reads one moment's state and blocks no writer. PostgreSQL ends a statement that takes
+        longer than `seconds`."""
         engine = self._ready()
         with self._told(engine), engine.connect().execution_options(cds_read=True) as connection:
+            if seconds != LOCK_WAIT and self.file is None:
+                connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{seconds}s'")
             yield connection
 
     def insert_new(self, table: Table) -> Insert:
@@ -180,8 +183,9 @@ class Database:
         engine = self._sqlite() if self.file else self._postgresql()
         try:
             with self._told(engine):
-                if self.file:
+                if self.file and not self.file.exists():  # for this user's eyes only
                     self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    self.file.touch(mode=0o600)
                 with engine.connect().execution_options(cds_read=True) as connection:
                     current = migrations.is_current(connection)
                 if not current:

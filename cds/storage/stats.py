@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, Subquery, and_, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, Table, and_, func, select
 
 from cds.storage.database import Database
 from cds.storage.tables import cards, decisions, feedback
@@ -21,6 +21,8 @@ _DAY = timedelta(days=1)
 #: The longest period that is told by day; longer ones are told by week.
 _LONGEST_BY_DAY = 31
 _MILLISECONDS = 86_400_000
+#: Seconds that the counting may take.
+_PATIENCE = 60
 
 
 @dataclass(slots=True)
@@ -97,19 +99,18 @@ def statistics(database: Database, days: int, *, tenant: str | None = None, now:
     step = 1 if days <= _LONGEST_BY_DAY else 7
     starts = [first + number * step * _DAY for number in range(-(-days // step))]
     since = int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp() * 1000)
-    shown, said = _shown(since, tenant), _latest()
     rules: dict[tuple[str, str], Rule] = {}
-    with database.reading() as connection:
-        for decision, action, bucket, outcome, count in connection.execute(_counts(shown, said, since, step)):
+    with database.reading(seconds=_PATIENCE) as connection:
+        for decision, action, bucket, outcome, system, code, count in connection.execute(_counts(since, step, tenant)):
             rule = rules.get((decision, action))
             if rule is None:
                 over_time = {start: Tally() for start in starts}
                 rule = rules[decision, action] = Rule(decision, action, over_time=over_time)
             rule.total.add(outcome, count)
             rule.over_time[starts[min(bucket, len(starts) - 1)]].add(outcome, count)
-        for decision, action, system, code, count in connection.execute(_reasons(shown, said)):
-            rules[decision, action].reasons[system or "", code or ""] += count
-        for decision, action, taken, offered in connection.execute(_suggestions(shown, said)):
+            if outcome == "overridden":
+                rule.reasons[system or "", code or ""] += count
+        for decision, action, taken, offered in connection.execute(_accepted(since, tenant)):
             rules[decision, action].suggestions.update(_actions(taken, offered))
         unknown = connection.execute(_unknown(since, tenant)).scalar_one()
     return Statistics(first, last, step, tenant, [rules[key] for key in sorted(rules)], unknown)
@@ -118,14 +119,9 @@ def statistics(database: Database, days: int, *, tenant: str | None = None, now:
 def _shown(since: int, tenant: str | None) -> Subquery:
     """Each card once, at the moment it was first shown in the period."""
     columns = (cards.c.tenant, cards.c.service, cards.c.card)
+    first = {"rule": cards.c.rule, "action": cards.c.action, "suggestions": cards.c.suggestions, "at": decisions.c.at}
     return (
-        select(
-            *columns,
-            func.min(cards.c.rule).label("rule"),
-            func.min(cards.c.action).label("action"),
-            func.min(cards.c.suggestions).label("suggestions"),
-            func.min(decisions.c.at).label("at"),
-        )
+        select(*columns, *(func.min(column).label(name) for name, column in first.items()))
         .join(decisions, decisions.c.id == cards.c.decision)
         .where(decisions.c.at >= since, *_of(cards.c.tenant, tenant))
         .group_by(*columns)
@@ -139,37 +135,33 @@ def _of(column: ColumnElement[str], tenant: str | None) -> Iterator[ColumnElemen
         yield column == tenant
 
 
-def _latest() -> Subquery:
+def _latest(tenant: str | None) -> Subquery:
     """What was said last about each card."""
     of_card = (feedback.c.tenant, feedback.c.service, feedback.c.card)
     order = func.row_number().over(
         partition_by=of_card, order_by=(feedback.c.outcome_at.desc(), feedback.c.received.desc(), feedback.c.outcome)
     )
-    ranked = select(feedback, order.label("rank")).subquery()
+    ranked = select(feedback, order.label("rank")).where(*_of(feedback.c.tenant, tenant)).subquery()
     return select(ranked).where(ranked.c.rank == 1).subquery()
 
 
-def _same_card(shown: Subquery, said: Subquery) -> ColumnElement[bool]:
-    return and_(*(shown.c[name] == said.c[name] for name in ("tenant", "service", "card")))
+def _same_card(one: Subquery | Table, other: Subquery | Table) -> ColumnElement[bool]:
+    return and_(*(one.c[name] == other.c[name] for name in ("tenant", "service", "card")))
 
 
-def _counts(shown: Subquery, said: Subquery, since: int, step: int) -> Select[Any]:
+def _counts(since: int, step: int, tenant: str | None) -> Select[Any]:
+    shown, said = _shown(since, tenant), _latest(tenant)
     bucket = ((shown.c.at - since) // (step * _MILLISECONDS)).label("bucket")
-    columns = (shown.c.rule, shown.c.action, bucket, said.c.outcome)
+    columns = (shown.c.rule, shown.c.action, bucket, said.c.outcome, said.c.reason_system, said.c.reason_code)
     joined = shown.outerjoin(said, _same_card(shown, said))
     return select(*columns, func.count()).select_from(joined).group_by(*columns)
 
 
-def _reasons(shown: Subquery, said: Subquery) -> Select[Any]:
-    columns = (shown.c.rule, shown.c.action, said.c.reason_system, said.c.reason_code)
-    joined = shown.join(said, _same_card(shown, said))
-    return select(*columns, func.count()).select_from(joined).where(said.c.outcome == "overridden").group_by(*columns)
-
-
-def _suggestions(shown: Subquery, said: Subquery) -> Select[Any]:
-    joined = shown.join(said, _same_card(shown, said))
+def _accepted(since: int, tenant: str | None) -> Select[Any]:
+    shown, said = _shown(since, tenant), _latest(tenant)
     columns = (shown.c.rule, shown.c.action, said.c.suggestions, shown.c.suggestions)
-    return select(*columns).select_from(joined).where(said.c.outcome == "accepted")
+    joined = shown.join(said, _same_card(shown, said))
+    return select(*columns).select_from(joined).where(said.c.outcome == "accepted", said.c.suggestions != "[]")
 
 
 def _actions(taken: str, offered: str) -> Iterable[str]:
@@ -179,8 +171,7 @@ def _actions(taken: str, offered: str) -> Iterable[str]:
 
 
 def _unknown(since: int, tenant: str | None) -> Select[Any]:
-    same = [cards.c[name] == feedback.c[name] for name in ("tenant", "service", "card")]
-    known = select(cards.c.card).where(*same).exists()
+    known = select(cards.c.card).where(_same_card(cards, feedback)).exists()
     return select(func.count()).where(feedback.c.received >= since, ~known, *_of(feedback.c.tenant, tenant))
 
 

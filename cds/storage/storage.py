@@ -108,12 +108,10 @@ class Storage:
 
     def find(self, decision: str) -> Logged:
         """A decision by its id. Raises NotFoundError when it is not in the log, StorageError."""
-        self.flush()
         return find(self.database, decision)
 
     def statistics(self, days: int, tenant: str | None = None) -> Statistics:
         """What became of the cards of the last days. Raises StorageError."""
-        self.flush()
         return statistics(self.database, days, tenant=tenant)
 
     def close(self) -> None:

@@ -102,6 +102,11 @@ def feedback_status(client: FlaskClient) -> tuple[int, str | None]:
     return answer.status_code, answer.headers.get("Retry-After")
 
 
+def test_a_file_is_for_its_user_alone(sqlite_storage: Storage, file: Path) -> None:
+    """The file, and what SQLite writes beside it, can be read by nobody else (security A7)."""
+    assert {path.stat().st_mode & 0o777 for path in file.parent.glob("cds.sqlite3*")} == {0o600}
+
+
 def test_a_writer_waits_for_a_short_lock(sqlite_storage: Storage, file: Path) -> None:
     """Another process that writes for a while makes feedback wait, not fail (security P3)."""
     with locked(file, 0.3):
