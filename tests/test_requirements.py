@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from requirements_page import named, open_numbers, reasons, references, titles
+from requirements_page import PAGE, named, open_numbers, page, reasons, references, titles
 
 
 def test_every_number_that_a_test_names_exists() -> None:
@@ -14,6 +14,11 @@ def test_every_number_that_a_test_names_exists() -> None:
 def test_every_number_has_a_test_or_a_reason() -> None:
     """CDS Hooks A to G, and security sections 1, 2, 5 and 6 (docs/conformance.md)."""
     assert open_numbers() == []
+
+
+def test_the_page_says_what_the_tests_say() -> None:
+    """After a change: `python tests/requirements_page.py > docs/conformance.md`."""
+    assert PAGE.read_text(encoding="utf-8") == page()
 
 
 def test_no_number_has_both_a_test_and_a_reason() -> None:
