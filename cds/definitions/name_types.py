@@ -44,20 +44,21 @@ class NameTypes:
         """Every name that expressions of a definition see, with its types."""
         known = self._known.get(id(definition))
         if known is None:
+            self._known[id(definition)] = {}  # for libraries that depend on each other in a circle
             known = self._known[id(definition)] = self._found(definition)
         return known
 
     def _found(self, definition: Resource) -> dict[str, TypeNames]:
         names: dict[str, TypeNames] = {}
         for library in libraries_of(definition, self._registry)[::-1]:
-            names |= _own(library)
+            own, seen = _own(library), self.of(library)
+            names |= {name: seen.get(name, "") for name in own}
         names |= _own(definition)
         for library in logic_of(definition, self._registry):
             logic = self._registry.logic.names(library)
             names |= {name: type_names(expression.type) for name, expression in logic.items()}
         names |= _CALL
-        for owner in (*libraries_of(definition, self._registry)[::-1], definition):
-            names |= {name: result_types(expression, names) or "" for name, expression in _variables(owner)}
+        names |= {name: result_types(expression, names) or "" for name, expression in _variables(definition)}
         return names
 
 
