@@ -1,13 +1,19 @@
 """Hypothesis for all tests: the same examples in every run, so that a red build is about the change. To look further:
-`pytest --hypothesis-profile=explore`. And a state folder of their own, also for the processes they start."""
+`pytest --hypothesis-profile=explore`. And a state folder of their own, also for the processes they start; the bundled
+content loaded once."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from cds import service
+from cds.config import Settings
+from cds.definitions.snapshot import Snapshot, load_snapshot
 
 EVERY = list(HealthCheck)
 
@@ -23,4 +29,22 @@ def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The default database of a test is not that of whoever runs it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, "XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _bundled_content_loaded_once() -> Iterator[None]:
+    """A snapshot is immutable: engines of the bundled content as it is shipped share one, for it takes a second."""
+    bundled = Settings.model_fields["content"].get_default(call_default_factory=True).resolve()
+    shipped: list[Snapshot] = []
+
+    def load(root: Path, overlay: Path | None = None, *, prefer_elm: bool = False) -> Snapshot:
+        if root.resolve() != bundled or overlay is not None or prefer_elm:
+            return load_snapshot(root, overlay, prefer_elm=prefer_elm)
+        if not shipped:
+            shipped.append(load_snapshot(root))
+        return shipped[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "load_snapshot", load)
         yield
