@@ -93,7 +93,7 @@ def test_cases_run_through_the_live_service(content: Path) -> None:
     file = write(content, CASES)
     results = run(content, settings(content))
     assert [result.passed for result in results] == [True, True]
-    assert results[0].render() == f"{file}:4: passed: a problem speaks"
+    assert results[0].render() == f"{file}:4:5: passed: a problem speaks"
     assert results[0].cards[0]["summary"] == "A problem is recorded"
     assert results[0].as_dict() == {
         "file": str(file),
@@ -111,7 +111,7 @@ def test_a_failed_case_tells_line_expectation_answer_and_trace(content: Path) ->
     failed, passed = run(content, settings(content))
     assert passed.passed
     assert failed.render().splitlines()[:5] == [
-        f"{file}:4: failed: a problem speaks",
+        f"{file}:4:5: case-failed: a problem speaks",
         "  cards: expected problem, got none",
         "    problem: not applicable",
         f"      %problems.where(clinicalStatus.exists()).exists(): false  (demo/plan.yaml:{line})",

@@ -117,10 +117,10 @@ class Result:
 
     def render(self) -> str:
         """One line for a case that passed; for a failed one also each difference and the trace of its decision."""
-        place = f"{self.case.location.file}:{self.case.location.line}"
+        place = str(self.case.location)
         if self.passed:
             return f"{place}: passed: {self.case.name}"
-        lines = [f"{place}: failed: {self.case.name}", *(f"  {difference}" for difference in self.differences)]
+        lines = [f"{place}: case-failed: {self.case.name}", *(f"  {difference}" for difference in self.differences)]
         lines += [f"    {line}" for line in self.trace.splitlines()]
         return "\n".join(lines)
 

@@ -241,7 +241,7 @@ def test_the_page_on_case_files_lists_every_problem_code() -> None:
     used = {code for file in (root / "cds" / "cases").glob("*.py") for code in CODE.findall(file.read_text())}
     used |= {f"case-{code}" for code in CODES}
     listed = set(re.findall(r"^\| `(case-[a-z]+)`", (root / "docs" / "cases.md").read_text(), re.MULTILINE))
-    assert used == listed
+    assert used | {"case-failed"} == listed  # which is no problem of the file
 
 
 def test_the_example_of_the_page_can_be_read(tmp_path: Path) -> None:
