@@ -71,29 +71,24 @@ class KeySets:
 
     def kids(self, client: Client) -> frozenset[str]:
         """The ids of the keys that the client publishes now. Raises RequestError (503) when they cannot be had."""
-        return self._published[client.id].current("", time.monotonic()).kids
+        return frozenset(self._published[client.id].current("", time.monotonic()).keys)
 
 
 @dataclass(frozen=True, slots=True)
 class _KeySet:
-    """One set as fetched. What the set before it had serves on until `before_until`: tokens of old keys are under way
-    (J10). Moments are those of the clock."""
+    """One set as fetched: the verifiers of each `kid`, by algorithm. What the set before it had serves on until
+    `before_until`: tokens of old keys are under way (J10). Moments are those of the clock."""
 
-    verifiers: Mapping[tuple[str, str], Verifier]
-    kids: frozenset[str]
+    keys: Mapping[str, Mapping[str, Verifier]]
     fetched: float
     fresh_until: float
-    before: Mapping[tuple[str, str], Verifier]
+    before: Mapping[str, Mapping[str, Verifier]]
     before_until: float
 
-    def knows(self, kid: str, now: float) -> bool:
-        return kid in self.kids or (now < self.before_until and any(kid == known for known, _ in self.before))
-
-    def verifier(self, kid: str, algorithm: str, now: float) -> Verifier | None:
-        found = self.verifiers.get((kid, algorithm))
-        if found is None and kid not in self.kids and now < self.before_until:
-            return self.before.get((kid, algorithm))
-        return found
+    def of(self, kid: str, now: float) -> Mapping[str, Verifier] | None:
+        """The key of that id by the algorithms it is for; None when there is no such key."""
+        found = self.keys.get(kid)
+        return self.before.get(kid) if found is None and now < self.before_until else found
 
 
 class _PublishedKeys:
@@ -111,15 +106,15 @@ class _PublishedKeys:
 
     def verifier(self, kid: str, algorithm: str) -> Verifier | None:
         now = self._clock()
-        return self.current(kid, now).verifier(kid, algorithm, now)
+        return (self.current(kid, now).of(kid, now) or {}).get(algorithm)
 
     def current(self, kid: str, now: float) -> _KeySet:
         """The set in which to look for a key. Raises RequestError (503) when there is none, or when it lacks the key
         and a newer one cannot be had."""
         known = self._set
-        if known is None or now >= known.fresh_until or not known.knows(kid, now):
+        if known is None or now >= known.fresh_until or known.of(kid, now) is None:
             known = self._renewed(kid, now)
-        if known is None or (self._lost and not known.knows(kid, now)):
+        if known is None or (self._lost and known.of(kid, now) is None):
             raise RequestError(503, Issue("transient", "The keys of the client cannot be had at the moment"))
         return known
 
@@ -127,7 +122,7 @@ class _PublishedKeys:
         """The set after at most one request for it; None when there is none that is young enough. One thread asks, and
         those that can do with the set there is do not wait for it."""
         seen = self._set
-        can_wait = seen is not None and now < seen.fetched + LONGEST and seen.knows(kid, now)
+        can_wait = seen is not None and now < seen.fetched + LONGEST and seen.of(kid, now) is not None
         if not self._lock.acquire(blocking=not can_wait):
             return seen
         try:
@@ -165,12 +160,14 @@ class _PublishedKeys:
             reason = "not JSON" if isinstance(error, orjson.JSONDecodeError) else str(error)
             _log.error("keys-not-fetched", iss=self.client.issuer, jku=self._jku, reason=reason)
             return None
+        by_kid: dict[str, dict[str, Verifier]] = {key.kid or "": {} for key in keys}
+        for (kid, algorithm), verifier in verifiers(keys, self.client.algorithms).items():
+            by_kid[kid][algorithm] = verifier
         return _KeySet(
-            verifiers=verifiers(keys, self.client.algorithms),
-            kids=frozenset(key.kid or "" for key in keys),
+            keys=by_kid,
             fetched=now,
             fresh_until=now + _freshness(reply.headers.get("cache-control", "")),
-            before=seen.verifiers if seen else {},
+            before=seen.keys if seen else {},
             before_until=seen.fresh_until if seen else now,
         )
 
