@@ -92,7 +92,8 @@ def _check_pointers(pointers: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _state_file() -> SecretStr:
-    folder = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    home = os.path.expanduser("~")  # unlike Path.home() it leaves `~` where a container's user has none
+    folder = os.environ.get("XDG_STATE_HOME") or ("/var/lib" if home == "~" else f"{home}/.local/state")
     return SecretStr(f"sqlite:///{folder}/pathway-cds/cds.sqlite3")
 
 

@@ -181,3 +181,64 @@ def test_an_overlay_is_a_folder_outside_the_content(tmp_path: Path) -> None:
     assert "there is no folder" in _complaint(overlay=str(tmp_path / "none"))
     (tmp_path / "inside").mkdir()
     assert "lies in the content folder" in _complaint(content=str(tmp_path), overlay=str(tmp_path / "inside"))
+
+
+@pytest.mark.parametrize(
+    ("state", "home", "place"),
+    [
+        ("/state", "/home/a", "/state"),
+        ("", "/home/a", "/home/a/.local/state"),
+        ("", None, "/var/lib"),
+    ],
+)
+def test_the_default_database_is_a_file_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, state: str, home: str | None, place: str
+) -> None:
+    """Without a setting it lies in the user's state folder, wherever the program is started; a user without a home, as
+    in containers, is no error."""
+    monkeypatch.setenv("XDG_STATE_HOME", state)
+    monkeypatch.setattr("os.path.expanduser", lambda path: home or path)
+    url = load_settings({}).database_url.get_secret_value()
+    assert url == f"sqlite:///{place}/pathway-cds/cds.sqlite3"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://u:canary@h/d", "sqlite://", "sqlite:///", "postgres://u:canary@h/d", "/var/lib/cds.sqlite3", "canary"],
+)
+def test_a_wrong_database_is_told_without_its_password(url: str) -> None:
+    """The sentence says what to write, and repeats nothing of an address that may hold a password (security A7)."""
+    complaint = _complaint(database_url=url)
+    assert complaint.startswith("database_url (CDS_DATABASE_URL): write sqlite:///file")
+    assert "canary" not in complaint
+
+
+def test_secrets_have_no_flags_and_are_not_shown() -> None:
+    """A command line is read by everyone on the machine, and settings are printed (security A7)."""
+    settings = load_settings({"database_url": "postgresql://u:canary@h/d", "input_key": "canary"})
+    assert "canary" not in repr(settings)
+    page = settings_page()
+    assert "--database-url" not in page
+    assert "--input-key" not in page
+
+
+def test_encrypted_requests_need_a_key() -> None:
+    """Asking for encryption without a key stops the start, rather than leave requests readable."""
+    assert _complaint(keep_input="encrypted") == "CDS_KEEP_INPUT: encrypted needs a key in CDS_INPUT_KEY"
+
+
+@pytest.mark.parametrize("pointer", ["name", "/", "/a//b", "/a/**", "/a~2"])
+def test_a_pointer_that_is_none(pointer: str) -> None:
+    """What is masked is said by JSON pointers; one that would take out nothing is told."""
+    assert "not a JSON pointer" in _complaint(mask=f"/a/*,{pointer}")
+
+
+def test_keys_come_from_a_file_or_the_environment(tmp_path: Path) -> None:
+    """A value with a slash is the path of a file with some keys (security A7)."""
+    file = tmp_path / "keys"
+    file.write_text("new=\nold=\n")
+    assert load_settings({"input_key": str(file)}).input_keys == ["new=", "old="]
+    assert load_settings({"input_key": "only="}).input_keys == ["only="]
+    assert load_settings({}).input_keys == []
+    with pytest.raises(ConfigurationError, match=r"input_key \(CDS_INPUT_KEY\): cannot read"):
+        _ = load_settings({"input_key": f"{tmp_path}/none"}).input_keys

@@ -157,6 +157,13 @@ def test_what_is_kept_cannot_be_read(kept: Callable[..., Any]) -> None:
             inputs.Keeper(keys=key).readable(*logged.kept)
 
 
+def test_what_is_no_key_is_told() -> None:
+    """The sentence says how to make one, and does not repeat what was given (security A7)."""
+    with pytest.raises(ConfigurationError, match="not a Fernet key; make one with") as caught:
+        inputs.Keeper(keys=["canary"])
+    assert "canary" not in str(caught.value)
+
+
 def test_an_older_key_still_reads(kept: Callable[..., Any], tmp_path: Path) -> None:
     """A file of keys: the first encrypts, the others read what was kept before it."""
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
