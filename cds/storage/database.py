@@ -20,7 +20,7 @@ from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.elements import CompilerElement
 
@@ -46,7 +46,14 @@ class Database:
     Without `durable`, SQLite may lose the last commits when the machine stops; never when only the process does."""
 
     def __init__(self, url: str, *, durable: bool = True) -> None:
-        where = make_url(url)
+        """Raises ConfigurationError for an address that cannot be read."""
+        try:
+            where = make_url(url)
+        except (ArgumentError, ValueError):  # their texts quote the address, which may hold a password
+            raise ConfigurationError(
+                "database_url (CDS_DATABASE_URL): the address cannot be read; write postgresql://user@host:5432/name, "
+                "and what a password has of @ : / ? # as %40 %3A %2F %3F %23"
+            ) from None
         self._url = where.set(drivername="postgresql+psycopg") if where.drivername == "postgresql" else where
         #: The file of SQLite; None with PostgreSQL.
         self.file = Path(where.database or "") if where.get_backend_name() == "sqlite" else None
@@ -71,7 +78,8 @@ class Database:
         """A transaction that reads one moment's state and blocks no writer. PostgreSQL ends a statement that takes
         longer than `seconds`."""
         engine = self._ready()
-        with self._told(engine), engine.connect().execution_options(cds_read=True) as connection:
+        options: dict[str, Any] = {"cds_read": True} if self.file else {"isolation_level": "REPEATABLE READ"}
+        with self._told(engine), engine.connect().execution_options(**options) as connection:
             if seconds != LOCK_WAIT and self.file is None:
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{seconds}s'")
             yield connection

@@ -408,6 +408,24 @@ def test_postgresql_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         storage.prepare()
 
 
+@pytest.mark.parametrize("where", ["canary@host:port/name", "canary@[::1/name"])
+def test_an_address_that_cannot_be_read(where: str) -> None:
+    """It is told with its form, and without itself, for it may hold a password (security A7)."""
+    with pytest.raises(ConfigurationError, match="the address cannot be read") as caught:
+        Storage(Settings(database_url=f"postgresql://{where}"))
+    assert "canary" not in str(caught.value)
+
+
+def test_a_reader_sees_one_moment(storage: Storage) -> None:
+    """What is written between two queries of one transaction is in neither, so that counts fit together."""
+    tell(storage, 1)
+    query = select(func.count()).select_from(feedback)
+    with storage.database.reading() as connection:
+        before = connection.execute(query).scalar_one()
+        tell(storage, 2)
+        assert connection.execute(query).scalar_one() == before == 1
+
+
 def test_several_nodes_need_postgresql(file: Path) -> None:
     """A SQLite file is for one machine: more nodes are refused at start (security P7)."""
     with pytest.raises(ValueError, match="a SQLite file is for one machine"):
