@@ -99,7 +99,7 @@ def _remove(value: Any, path: list[str]) -> None:
         elif isinstance(value, (dict, list)):
             value.clear()
     elif isinstance(value, list):
-        if step.isdigit() and int(step) < len(value):
+        if step.isascii() and step.isdigit() and int(step) < len(value):
             _step(value, int(step), rest)
     elif isinstance(value, dict) and step in value:
         _step(value, step, rest)

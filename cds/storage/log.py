@@ -119,12 +119,12 @@ class DecisionLog:
     def _write(self) -> None:
         with self._writing:
             batch = [self._waiting[index] for index in range(min(self._at_once, len(self._waiting)))]
-            kept = [
-                (decision.row[0], self._keeper.form, self._keeper.unreadable(decision.kept))
-                for decision in batch
-                if decision.kept is not None
-            ]
             try:
+                kept = [
+                    (decision.row[0], self._keeper.form, self._keeper.unreadable(decision.kept))
+                    for decision in batch
+                    if decision.kept is not None
+                ]
                 self._database.run_many(
                     [
                         (self._decisions, [decision.row for decision in batch]),
@@ -132,14 +132,15 @@ class DecisionLog:
                         (self._inputs, kept),
                     ]
                 )
-            except StorageError as error:
-                if not error.refused:
+            except Exception as error:  # what cannot be written, for whatever reason, must not end the thread
+                if isinstance(error, StorageError) and not error.refused:
                     raise
                 if len(batch) > 1:  # one of them is at fault, and must not take the others with it
                     self._at_once = 1
                     return
                 self._metrics.decisions_lost(1)
-                _log.error("storage-failed", operation="decision", reason=error.reason, lost=1)
+                reason = error.reason if isinstance(error, StorageError) else type(error).__qualname__
+                _log.error("storage-failed", operation="decision", reason=reason, lost=1)
             size = 0
             for _ in batch:
                 decision = self._waiting.popleft()

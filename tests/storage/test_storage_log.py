@@ -179,3 +179,15 @@ def test_what_can_never_be_written_stops_nothing(storage: Storage, monkeypatch: 
     storage.flush()
     assert count(storage) == 3
     assert b"cds_decisions_lost_total 2.0" in metrics.exposition()
+
+
+def test_a_request_that_cannot_be_kept_stops_nothing(database_url: str) -> None:
+    """One whose JSON cannot be written is given up and counted; the thread writes all others."""
+    metrics = Metrics()
+    storage = Storage(Settings(database_url=database_url, keep_input="masked"), metrics)
+    for request in ({}, {"never": object()}, {}):
+        storage.add(decision(A, kept=Kept(1, request, MOMENT, [])))
+    storage.flush()
+    assert count(storage) == 2
+    assert b"cds_decisions_lost_total 1.0" in metrics.exposition()
+    storage.close()
