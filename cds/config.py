@@ -251,8 +251,10 @@ class Settings(BaseSettings):
         if "/" in text:  # which no key holds
             try:
                 text = Path(text).read_text(encoding="ascii")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigurationError(f"input_key (CDS_INPUT_KEY): cannot read {text}: {error}") from None
+            except (OSError, ValueError):  # the name is not repeated: it may be a key that is written wrong
+                raise ConfigurationError(
+                    f"input_key ({PREFIX}INPUT_KEY): neither a Fernet key nor a file that can be read"
+                ) from None
         return text.split()
 
     @model_validator(mode="after")

@@ -174,6 +174,13 @@ def test_an_older_key_still_reads(kept: Callable[..., Any], tmp_path: Path) -> N
     assert keeper.readable(*storage.find(decision).kept)[0]["hookInstance"] == "7f1d2c1e"
 
 
+def test_a_key_that_is_written_wrong_is_not_repeated() -> None:
+    """A key with a slash is none, and could be the name of a file: neither is quoted (security A7)."""
+    with pytest.raises(ConfigurationError, match="input_key") as caught:
+        _ = Settings(input_key="canary/key=").input_keys
+    assert "canary" not in str(caught.value)
+
+
 def test_masked_requests_lack_the_patients_name(kept: Callable[..., Any]) -> None:
     """What the JSON pointers of the setting lead to is gone from what is kept, and the call's own data is whole."""
     storage, decision = kept()
