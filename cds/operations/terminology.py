@@ -108,7 +108,9 @@ def _chosen(call: Call, snapshot: Snapshot, identifier: str | None) -> tuple[Res
 def _number(call: Call, name: str, otherwise: int) -> int:
     for sent in call.all(name):
         value = sent.parameter.get("valueInteger", sent.parameter.get("valueString"))
-        number = int(value) if isinstance(value, str) and value.isdigit() else value
+        number: Any = value
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+            number = int(value)
         if not isinstance(number, int) or isinstance(number, bool) or number < 0:
             raise refused("value", f"'{name}' must be a number from 0", sent.pointer)
         return number
