@@ -31,7 +31,7 @@ def command(*, paths: tuple[Path, ...], check: bool, diff: bool) -> None:
         try:
             text = file.read_bytes().decode("utf-8")
             wanted = FORMATS[file.suffix](text)
-        except (UnicodeDecodeError, ReadError, ExpressionSyntaxError) as error:
+        except (OSError, UnicodeDecodeError, ReadError, ExpressionSyntaxError) as error:
             click.echo(_problem(file, error).render(), err=True)
             unreadable += 1
             continue
@@ -78,4 +78,6 @@ def _problem(file: Path, error: Exception) -> Problem:
         return Problem(error.code, error.message, place, error.hint, source=source.line(place.line))
     if isinstance(error, ExpressionSyntaxError):
         return Problem("expression-syntax", error.message, Location(str(file), error.line, error.column), error.hint)
-    return Problem("encoding", "the file is not UTF-8", Location(str(file)), "save it as UTF-8")
+    if isinstance(error, OSError):
+        return Problem("file-unreadable", f"cannot be read: {error.strerror}", Location(str(file)))
+    return Problem("file-encoding", "the file is not UTF-8", Location(str(file)), "save it as UTF-8")

@@ -6,6 +6,7 @@ import io
 import subprocess
 import tarfile
 from pathlib import Path
+from tempfile import mkdtemp
 
 from cds.errors import ConfigurationError
 
@@ -19,8 +20,7 @@ def content_at(name: str, content: Path, scratch: Path) -> Path:
     if not inside and not (content / ".git").exists():
         raise ConfigurationError(f"'{name}' is no folder, and {content} is in no git repository")
     packed = _git(content, "archive", "--format=tar", _revision(name, content), ".")
-    target = scratch / (name.replace("/", "-") or "revision")
-    target.mkdir()
+    target = Path(mkdtemp(dir=scratch))
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         archive.extractall(target, filter="data")
     return target

@@ -68,5 +68,6 @@ def test_a_revision_of_git_is_compared_with_what_is_there(cds: Run, content: Pat
     assert ended.returncode == 1
     assert "- urgent" in ended.stdout
     assert "+ routine" in ended.stdout
+    assert cds("diff", "HEAD", "HEAD", CDS_CONTENT=str(content)).returncode == 0
     wrong = cds("diff", "no-such-thing", CDS_CONTENT=str(content))
     assert (wrong.returncode, "neither a folder nor a revision" in wrong.stderr) == (2, True)

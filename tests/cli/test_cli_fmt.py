@@ -35,9 +35,11 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_are_formatted(cds: Ru
     """With its line; exit status 2."""
     (tmp_path / "bad.yaml").write_text("a: 1\na: 2\n")
     (tmp_path / "bad.cql").write_text("define X: 'open")
+    (tmp_path / "latin.cql").write_bytes(b"// \xe9")
     (tmp_path / "good.yaml").write_text(WRITTEN)
     ended = cds("fmt", tmp_path)
     assert ended.returncode == 2
+    assert "latin.cql: file-encoding: " in ended.stderr
     assert "bad.yaml:2:1" in ended.stderr
     assert "bad.cql:1:" in ended.stderr
     assert (tmp_path / "good.yaml").read_text() == CANONICAL
