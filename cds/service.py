@@ -271,7 +271,9 @@ class Engine:
             return self.evaluate(service, chart, instance, now=now, parameters=parameters, watch=watch)
         fetched = self.access.complete(request, caller.client, service.requirements)
         chart = chart_of_request(fetched.request, service.requirements, fetched.lacking)
-        answer = self.evaluate(service, chart, instance, request=fetched.request, now=now, parameters=parameters)
+        answer = self.evaluate(
+            service, chart, instance, request=fetched.request, now=now, parameters=parameters, watch=watch
+        )
         told = notices(service, chart, answer.applied, f"{instance}|{service.id}")
         return replace(answer, cards=answer.cards + told) if told else answer
 
