@@ -253,7 +253,7 @@ class Settings(BaseSettings):
                 text = Path(text).read_text(encoding="ascii")
             except (OSError, ValueError):  # the name is not repeated: it may be a key that is written wrong
                 raise ConfigurationError(
-                    f"input_key ({PREFIX}INPUT_KEY): neither a Fernet key nor a file that can be read"
+                    f"input_key ({PREFIX}INPUT_KEY): cannot read the file that it names; a key itself has no '/'"
                 ) from None
         return text.split()
 
