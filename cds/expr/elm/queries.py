@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from cds.expr.elm.calls import compile_call
 from cds.expr.elm.code import UNSET, Node, Piece, Run, Scope
 from cds.expr.elm.facts import hangs_on_data, mentions_names
+from cds.expr.elm.lists import exists as has_items
 from cds.expr.elm.operators import OPERATORS
 from cds.expr.elm.sorting import compile_sort
 from cds.expr.elm.specifiers import ANY, BOOLEAN, ListOf, TupleOf, Type
@@ -184,7 +184,7 @@ def exists(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     query = node["operand"]
     plain = query.get("type") == "Query" and len(query["source"]) == 1
     if not plain or any(query.get(part) is not None for part in ("return", "aggregate", "sort")):
-        return compile_call(compiler, node, scope, OPERATORS["Exists"])
+        return _exists_of(compiler.piece(query, scope))
     rows = read_rows(compiler, query, scope)[0]
     source, slot, keep, in_doubt = rows.sources[0], rows.slots[0], rows.keep(), rows.in_doubt
     lets, held, walk = rows.lets, rows.held, rows.walks[0]
@@ -209,6 +209,19 @@ def exists(compiler: Compiler, node: Node, scope: Scope) -> Piece:
                 return True
             partial = partial or (kept is None and in_doubt and ev.incomplete)
         return None if partial else False
+
+    return Piece(run, BOOLEAN)
+
+
+def _exists_of(operand: Piece) -> Piece:
+    """Exists of any list: the operator, with its first look taken here."""
+    inner = operand.run
+
+    def run(ev: Any, frame: list[Any]) -> bool | None:
+        items = inner(ev, frame)
+        if not items:
+            return None if type(items) is Partial else False
+        return True if items[0] is not None else has_items(items)
 
     return Piece(run, BOOLEAN)
 
