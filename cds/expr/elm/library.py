@@ -62,15 +62,18 @@ class Define(Computed):
 class Parameter(Computed):
     """A parameter with its default. Values come with the evaluation by `Library.name` or `name`."""
 
-    __slots__ = ()
+    __slots__ = ("_own",)
+
+    def __init__(self, library: Library, node: Node) -> None:
+        super().__init__(library, node)
+        self._own = f"{library.name}.{self.name}"
 
     def value(self, ev: Evaluation) -> Any:
         """The value given, else the default, else null."""
         given = ev.parameters
         if given:
-            own = f"{self.library.name}.{self.name}"
-            if own in given:
-                return given[own]
+            if self._own in given:
+                return given[self._own]
             if self.name in given:
                 return given[self.name]
         if self.run is None:
