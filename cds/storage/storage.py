@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from hashlib import sha256
+from threading import Lock
 
 import structlog
 
@@ -28,6 +29,8 @@ from cds.storage.tables import tokens
 #: Seconds between two prunings by one process: of used tokens, and of all that is older than the site keeps.
 _TOKENS_EVERY = 60
 _ALL_EVERY = 3600
+#: Seconds that feedback waits while other feedback of this process is being stored.
+_QUEUE = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +52,8 @@ class Storage:
         self._use = self._fast.written(self._fast.insert_new(tokens))
         self._log = DecisionLog(self._fast, self.keeper, self._metrics, self._tidy)
         self._tokens_at = self._all_at = 0.0
+        self._looking, self._storing = Lock(), Lock()
+        self._problem: str | None = None
 
     def prepare(self) -> None:
         """Bring the schema up to date before the first call. Where the database cannot be used that is logged, for
@@ -61,7 +66,16 @@ class Storage:
         self.close()
 
     def problem(self) -> str | None:
-        """Why the database cannot be used at this moment; None: it can (security.md P4)."""
+        """Why the database cannot be used at this moment; None: it can (security.md P4). To find out may take seconds:
+        who asks meanwhile is told what was so before."""
+        if self._looking.acquire(blocking=False):
+            try:
+                self._problem = self._look()
+            finally:
+                self._looking.release()
+        return self._problem
+
+    def _look(self) -> str | None:
         try:
             if self.database.failed or self._fast.failed:
                 self.first_use("", secrets.token_hex(8), 0)  # only a write can tell that writes work again
@@ -96,7 +110,13 @@ class Storage:
         """Store what a client says about cards: all of it is on disk when this returns, each statement once, however
         often it is made. Raises StorageError when nothing is stored (security.md P1, P2)."""
         try:
-            unknown = self._store(caller, service, items)
+            # Where one waits for a database that is slow or locked, others must leave their threads to calls.
+            if not self._storing.acquire(timeout=_QUEUE):
+                raise StorageError("feedback waits for the database already")
+            try:
+                unknown = self._store(caller, service, items)
+            finally:
+                self._storing.release()
         except StorageError as error:
             self._failed("feedback", error)
             raise

@@ -12,6 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,30 @@ def test_a_long_lock_is_503_and_cards_are_given(
         assert ready["database"] == {"status": "failed", "reason": "SQLITE_BUSY"}
     assert client.get("/readyz").get_json()["database"] == {"status": "ready"}
     assert feedback_status(client) == (200, None)
+
+
+def test_a_lock_holds_up_one_thread_only(sqlite_storage: Storage, file: Path) -> None:
+    """While the database is locked, one item of feedback and one look at readiness wait for it; others are told at
+    once, so that threads are left for cards (security P3, security P4)."""
+    with ThreadPoolExecutor(2) as pool:
+        with locked(file, 60):
+            waiting = pool.submit(tell, sqlite_storage)
+            while not sqlite_storage._storing.locked():
+                time.sleep(0.01)
+            began = time.monotonic()
+            with pytest.raises(StorageError, match="waits for the database already"):
+                tell(sqlite_storage, 2)
+            sqlite_storage.database.failed = True
+            looking = pool.submit(sqlite_storage.problem)
+            while not sqlite_storage._looking.locked():
+                time.sleep(0.01)
+            assert sqlite_storage.problem() is None
+            assert time.monotonic() - began < 3
+            assert not waiting.done()
+            assert not looking.done()
+        waiting.result()
+        assert looking.result() is None
+    assert count(sqlite_storage) == 2
 
 
 def test_a_transaction_that_read_first_waits_too(sqlite_storage: Storage, file: Path) -> None:
