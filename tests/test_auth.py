@@ -118,6 +118,19 @@ def test_what_is_no_token_is_refused(authorization: str | None, reason: str) -> 
     assert refusal(authorization) == reason
 
 
+def test_a_token_has_three_parts_after_its_scheme() -> None:
+    """A good token with a part more or less, or under another scheme, is none (F3)."""
+    for text in (token() + ".AAAA", token().rpartition(".")[0], token().replace("Bearer", "Basic"), token()[7:]):
+        assert refusal(text) == "malformed"
+
+
+@pytest.mark.parametrize("value", [[], [claims()], "x", 7, None, True])
+def test_header_and_claims_are_objects(value: Any) -> None:
+    """Another JSON value in their place, well signed, is refused (F4, F6)."""
+    assert refusal(signed(header(), json.dumps(value).encode())) == "malformed"
+    assert refusal(signed(json.dumps(value).encode(), claims())) == "header"
+
+
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE"])
 @pytest.mark.parametrize("signature", ["", "AAAA"])
 def test_unsigned_tokens_are_refused(algorithm: str, signature: str) -> None:
