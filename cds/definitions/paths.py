@@ -16,7 +16,7 @@ from cds.errors import ExpressionSyntaxError, did_you_mean
 from cds.expr.types import model
 
 _SEGMENT = re.compile(
-    r"(?P<name>[A-Za-z0-9]+)(?:\[(?:(?P<index>\d+)|(?P<choice>x))\]|\('(?P<url>[^']*)'\))?(?P<dot>\.|$)"
+    r"(?P<name>[A-Za-z0-9]+)(?:\[(?:(?P<index>[0-9]{1,9})|(?P<choice>x))\]|\('(?P<url>[^']*)'\))?(?P<dot>\.|$)"
 )
 
 
