@@ -152,7 +152,8 @@ class Server:
 
     def _holds(self, path: str) -> bool:
         """Whether a path lies at or below the base: a client's link leads to nothing else on its machine (S1)."""
-        return (path == self._path or path.startswith(f"{self._path}/")) and ".." not in path.split("/")
+        climbs = any(part.startswith("..") for part in path.split("/"))  # `..;` too, which some servers read as `..`
+        return (path == self._path or path.startswith(f"{self._path}/")) and not climbs
 
     def _bundle(self, address: str) -> Resource:
         resource = self._resource(address)

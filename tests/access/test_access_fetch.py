@@ -351,6 +351,7 @@ def test_the_rest_of_a_prefetched_search_is_fetched(site: Site) -> None:
         "/fhirx/Condition",
         "/fhir/../admin",
         "/fhir/%2e%2e/admin",
+        "/fhir/..;/admin",
     ],
 )
 @pytest.mark.parametrize("prefetched", [True, False])
