@@ -1,7 +1,7 @@
 """The `cds` command. Each verb is a module that is imported when it is called, so that help is quick.
 
 Results go to standard output, messages to standard error. Exit status: 0 fine, 1 findings, 2 usage, configuration or
-content that does not load.
+content that does not load; `cds serve` has 78 for an address that would let everybody in.
 """
 
 from __future__ import annotations

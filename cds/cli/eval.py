@@ -11,37 +11,23 @@ import click
 import orjson
 
 from cds.apply.tree import AppliedAction
-from cds.cli.calls import answer_for, service_for
+from cds.cli.calls import answer_for, call_options
 from cds.cli.cards import render_cards
 from cds.cli.options import author_settings, output_format
-from cds.errors import RequestError
 from cds.service import Answer, Engine
 from cds.trace import render_trace
 
 
 @click.command("eval")
-@click.option("--hook", required=True, help="The hook to evaluate, such as patient-view.")
-@click.option(
-    "--input",
-    "file",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A hook request, or a Bundle of one patient's resources.",
-)
-@click.option("--service", "service_id", help="The service to call, when several answer the hook.")
-@click.option("--content", default=None, help="Folder of definitions. [CDS_CONTENT]")
+@call_options
 @output_format
 @click.option("--explain", is_flag=True, help="Show what became of each action and each of its conditions.")
-def command(hook: str, file: Path, service_id: str | None, content: str | None, form: str, explain: bool) -> None:
+def command(
+    *, file: Path, hook: str | None, service_id: str | None, content: str | None, form: str, explain: bool
+) -> None:
     """Evaluate one request or patient Bundle and print the cards."""
     engine = Engine(author_settings(content=content))
-    service = service_for(engine, hook, service_id)
-    try:
-        answer = answer_for(engine, service, file.read_bytes())
-    except RequestError as error:
-        for issue in error.issues:
-            click.echo(f"cds: {file}: {issue.expression or '/'}: {issue.text}", err=True)
-        sys.exit(2)
+    answer = answer_for(engine, file, hook, service_id)
     if form == "json":
         sys.stdout.buffer.write(orjson.dumps(_record(answer, explain), option=orjson.OPT_INDENT_2) + b"\n")
         return

@@ -13,10 +13,10 @@ import click
 import orjson
 
 from cds.apply.tree import Outcome
-from cds.cli.calls import answer_for, hook_of, service_for
+from cds.cli.calls import answer_for, call_options
 from cds.cli.items import harmless
 from cds.cli.options import author_settings, output_format
-from cds.errors import ConfigurationError, RequestError, did_you_mean
+from cds.errors import ConfigurationError, did_you_mean
 from cds.explain import Decision, Watcher, decision_lines, decisions
 from cds.service import Engine
 
@@ -29,21 +29,8 @@ _COLOURS = {
 
 
 @click.command("explain")
-@click.option(
-    "--input",
-    "file",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A hook request, or a Bundle with the patient's resources.",
-)
+@call_options
 @click.option("--decision", metavar="ID", help="Tell of this decision only, such as bed-rest.")
-@click.option(
-    "--hook",
-    help="The hook to evaluate. Default: that of the request; for a Bundle order-sign when it holds draft orders, else "
-    "patient-view.",
-)
-@click.option("--service", "service_id", help="The service to call, when several answer the hook.")
-@click.option("--content", default=None, help="Folder of definitions. [CDS_CONTENT]")
 @output_format
 def command(
     *, file: Path, decision: str | None, hook: str | None, service_id: str | None, content: str | None, form: str
@@ -51,14 +38,8 @@ def command(
     """Tell for each decision whether it fired, is not applicable, unknown or failed, and the conditions that decided
     that; with --decision every part of them, and what of the record was looked at."""
     engine = Engine(author_settings(content=content))
-    body = file.read_bytes()
-    try:
-        service = service_for(engine, hook or hook_of(body, engine.settings.max_depth), service_id)
-        answer = answer_for(engine, service, body, Watcher(engine.snapshot.registry.logic))
-    except RequestError as error:
-        for issue in error.issues:
-            click.echo(f"cds: {file}: {issue.expression or '/'}: {issue.text}", err=True)
-        sys.exit(2)
+    answer = answer_for(engine, file, hook, service_id, Watcher(engine.snapshot.registry.logic))
+    service = answer.service
     told = _chosen(decisions(answer), decision)
     if form == "json":
         record = {"service": service.id, "hook": service.hook, "decisions": [item.as_dict() for item in told]}

@@ -62,6 +62,11 @@ def test_a_bundle_is_all_there_is_of_a_patient(cds: Run, tmp_path: Path) -> None
     assert "bed-rest" in [card["source"]["topic"]["code"] for card in json.loads(ended.stdout)["cards"]]
 
 
+def test_the_hook_is_that_of_the_request(cds: Run) -> None:
+    """As with `cds explain`, --hook need not repeat what the input says."""
+    assert cds("eval", "--input", SAMPLE).stdout == cds("eval", "--hook", "order-sign", "--input", SAMPLE).stdout
+
+
 def test_an_unknown_hook_is_told(cds: Run) -> None:
     """A misspelt hook names the nearest one; exit status 2."""
     ended = cds("eval", "--hook", "order-sing", "--input", SAMPLE)
