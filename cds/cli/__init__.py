@@ -71,4 +71,6 @@ def main() -> None:
     except ConfigurationError as error:
         for line in str(error).splitlines():
             print(f"cds: {line}", file=sys.stderr)
+    except Exception:  # a fault of ours is no finding, which 1 would say
+        sys.excepthook(*sys.exc_info())
     sys.exit(2)

@@ -8,6 +8,7 @@ import sys
 import pytest
 from cli_process import Run
 
+from cds import cli
 from cds.cli import VERBS
 
 
@@ -39,6 +40,19 @@ def test_an_unknown_verb_is_a_usage_error(cds: Run) -> None:
     """Usage errors go to standard error with exit status 2."""
     ended = cds("sevre")
     assert (ended.returncode, ended.stdout) == (2, "")
+
+
+def test_a_fault_of_ours_is_no_finding(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What nobody expected ends with status 2, for 1 would say that something was found in the content."""
+
+    def fail(**_: str) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli, "group", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 @pytest.mark.slow
