@@ -9,6 +9,7 @@ from typing import Any
 from cds import fhir
 from cds.definitions.logic import Source
 from cds.definitions.snapshot import Snapshot
+from cds.expr.elm.code import text_of
 from cds.expr.elm.library import Library
 from cds.fhir import Resource
 
@@ -116,7 +117,7 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _logic(library: Library, source: Source) -> Iterator[tuple[str, str]]:
-    """Defines, functions and parameters of CQL, as they are written without comments."""
+    """Defines, functions and parameters of CQL, as they are written without lines of comments."""
     for name, define in library.defines.items():
         yield f"define {name}", _written(define.node, source)
     for name, overloads in library.functions.items():
@@ -128,14 +129,10 @@ def _logic(library: Library, source: Source) -> Iterator[tuple[str, str]]:
 
 
 def _written(node: dict[str, Any], source: Source) -> str:
-    start, _, end = str(node.get("locator", "")).partition("-")
-    if not isinstance(source.code, str) or not end:
+    written = text_of(node, source.text.text) if isinstance(source.code, str) else None
+    if written is None:
         return str({name: part for name, part in node.items() if name not in ("locator", "annotation")})
-    (line, column), (last, until) = ([int(part) for part in at.split(":")] for at in (start, end))
-    lines = source.text.text.splitlines()
-    written = [*lines[line - 1 : last - 1], lines[last - 1][:until]]
-    written[0] = written[0][column - 1 :]
-    return _oneline(" ".join(text for text in written if not text.lstrip().startswith("//")))
+    return _oneline(" ".join(text for text in written.split("\n") if not text.lstrip().startswith("//")))
 
 
 def _oneline(text: str) -> str:

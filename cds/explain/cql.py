@@ -13,7 +13,7 @@ from typing import Any
 from cds.apply.reason import Reason
 from cds.errors import Location
 from cds.explain.values import shown
-from cds.expr.elm.code import Node, Place
+from cds.expr.elm.code import Node, Place, text_of
 from cds.expr.elm.facts import parts_of
 from cds.expr.elm.library import Library
 from cds.expr.elm.steps import name_of
@@ -107,14 +107,10 @@ class Reasons:
         if node["type"] == "Query":  # its criterion is told row by row
             return f"rows of {self._text(library, _written(node['source'][0]['expression']))}"
         found = self._texts(library.name)
-        start, _, end = str(node.get("locator", "")).partition("-")
-        if found is None or not end:
+        written = text_of(node, found[0]) if found is not None else None
+        if written is None:
             return name_of(node)
-        lines = found[0].splitlines()
-        (line, column), (last, until) = ([int(part) for part in at.split(":")] for at in (start, end))
-        written = [*lines[line - 1 : last - 1], lines[last - 1][:until]]
-        written[0] = written[0][column - 1 :]
-        text = _balanced(" ".join(" ".join(written).split()))
+        text = _balanced(" ".join(written.split()))
         return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
     def _location(self, library: Library, node: Node) -> Location | None:

@@ -49,6 +49,18 @@ class Place:
         return self
 
 
+def text_of(node: Node, text: str) -> str | None:
+    """What a node is written as in the text of its library, by its locator; None for one without."""
+    start, _, end = str(node.get("locator", "")).partition("-")
+    if not end:
+        return None
+    (line, column), (last, until) = ([int(part) for part in at.split(":")] for at in (start, end))
+    lines = text.split("\n")  # as lines of CQL are counted
+    written = [*lines[line - 1 : last - 1], lines[last - 1][:until]]
+    written[0] = written[0][column - 1 :]
+    return "\n".join(written)
+
+
 def located(error: Exception, place: Place) -> CdsError:
     """The error with the place it comes from; one that has a place keeps it. Surprises become EvaluationErrors that
     quote no data."""
