@@ -47,6 +47,8 @@ def command(path: Path | None, strict: bool, form: str) -> None:
         problems = [*lint(inspection), *_of_parameters(settings, inspection)]
     finally:
         gc.enable()
+    if not problems and not inspection.registry.documents:
+        raise ConfigurationError(f"there is no definition in {content}: name the folder of definitions")
     if form == "json":
         records = [problem.as_dict() for problem in problems]
         sys.stdout.buffer.write(orjson.dumps(records, option=orjson.OPT_INDENT_2) + b"\n")

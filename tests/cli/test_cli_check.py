@@ -82,6 +82,13 @@ def test_a_folder_that_does_not_exist_is_status_2(cds: Run, tmp_path: Path) -> N
     assert (ended.returncode, ended.stdout) == (2, "")
 
 
+def test_a_folder_without_definitions_is_status_2(cds: Run, tmp_path: Path) -> None:
+    """A pipeline that names the wrong folder is told, and does not pass."""
+    (tmp_path / "README.md").write_text("nothing")
+    ended = cds("check", tmp_path)
+    assert (ended.returncode, "there is no definition in" in ended.stderr) == (2, True)
+
+
 def test_a_stopped_clock_of_the_service_does_not_concern_authors(cds: Run) -> None:
     """CDS_NOW, which only `serve --demo` takes, may stand in an author's environment."""
     assert cds("check", CDS_NOW="2026-01-01T00:00:00Z").returncode == 0
