@@ -365,6 +365,7 @@ def test_fractions_of_seconds_are_fine() -> None:
 def test_odd_token_ids_are_refused(jti: Any) -> None:
     """`jti` is a short printable text: it is stored and logged (J8, J9)."""
     assert refusal(token(jti=jti)) == "jti"
+    assert caller(token(jti="x" * 255)).token_id == "x" * 255
 
 
 def test_a_token_counts_once() -> None:
