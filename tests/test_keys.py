@@ -27,7 +27,9 @@ def complaint(jwk: Any) -> str:
 def test_signing_keys_are_read() -> None:
     """RSA, EC and Ed25519 keys for signatures; keys for encryption and of unknown kinds are passed over (F9)."""
     others = [public(rsa("e"), use="enc"), {"kty": "AKP", "kid": "q", "alg": "ML-DSA-44"}, {"kty": "oct", "kid": "s"}]
-    assert kids(public(rsa(), use="sig"), public(curve()), *others, public(edwards())) == ["rsa-1", "ec-1", "ed-1"]
+    jwks = [public(rsa(), use="sig"), public(curve()), *others, public(edwards())]
+    assert kids(*jwks) == ["rsa-1", "ec-1", "ed-1"]
+    assert read_key_set({"keys": jwks})[1] == []
 
 
 @pytest.mark.parametrize("value", [None, [], {}, {"keys": {}}, {"keys": None}, "x", {"keys": [{}] * (MAX_KEYS + 1)}])
@@ -50,6 +52,17 @@ def test_a_private_part_is_dropped_and_told() -> None:
     assert not key.is_private
     assert "private" in problem.message
     assert not problem.fatal
+
+
+@pytest.mark.parametrize("kid", [None, "", 7])
+def test_a_key_needs_a_name(kid: Any) -> None:
+    """A good key without a `kid` is left out: a token without one must never find a key (F4)."""
+    assert complaint({**public(rsa()), "kid": kid}) == "the key has no `kid`"
+
+
+def test_as_many_keys_as_allowed_are_read() -> None:
+    """50 keys are a set (J11)."""
+    assert len(kids(*[public(curve(), kid=f"k{number}") for number in range(MAX_KEYS)])) == MAX_KEYS
 
 
 @pytest.mark.parametrize(
