@@ -59,8 +59,8 @@ _log = structlog.get_logger(__name__)
 class Answer:
     """One evaluated call: the cards, the applied tree behind them, the chart they were drawn from, and the evaluation
     that computed CQL. `origins` tells for each id of a card or suggestion the id of the action it stands for, `now` is
-    the moment of the call, `seconds` how long the rules took, `instance` the hookInstance of the call, and `request`
-    the call with what was fetched for it."""
+    the moment of the call, `seconds` how long the rules took, `instance` the hookInstance of the call, `request` the
+    call with what was fetched for it, and `fetched` the bytes of that."""
 
     service: Service
     chart: Chart
@@ -72,6 +72,7 @@ class Answer:
     seconds: float
     instance: str
     request: HookRequest | None
+    fetched: int = 0
 
     @property
     def body(self) -> dict[str, Any]:
@@ -275,7 +276,9 @@ class Engine:
             service, chart, instance, request=fetched.request, now=now, parameters=parameters, watch=watch
         )
         told = notices(service, chart, answer.applied, f"{instance}|{service.id}")
-        return replace(answer, cards=answer.cards + told) if told else answer
+        if not told and not fetched.size:
+            return answer
+        return replace(answer, cards=answer.cards + told, fetched=fetched.size)
 
     def evaluate(
         self,
@@ -344,7 +347,7 @@ class Engine:
             "prefetch": request.prefetch,
             "extension": request.extension,
         }
-        return Kept(len(body), kept, answer.now, answer.cards)
+        return Kept(len(body) + answer.fetched, kept, answer.now, answer.cards)
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(self._now(), self._zone, self.snapshot.terminology)

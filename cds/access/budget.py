@@ -35,6 +35,8 @@ class Budget:
     _pages: int
     _resources: int
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    #: Bytes of the answers so far.
+    received: int = 0
 
     @property
     def left(self) -> float:
@@ -45,6 +47,11 @@ class Budget:
         """The limits of a request that starts now."""
         allowed = self.allowance
         return Limits(allowed.connect, allowed.read, self.left, allowed.size, redirects=3)
+
+    def receive(self, size: int) -> None:
+        """Note that an answer of so many bytes came."""
+        with self._lock:
+            self.received += size
 
     def take_page(self) -> bool:
         """Whether one more page may be followed."""

@@ -41,11 +41,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A request with what was fetched among its prefetch, and why each key is `lacking` that could not be had, or not
-    all of it."""
+    """A request with what was fetched among its prefetch, why each key is `lacking` that could not be had, or not all
+    of it, and the bytes that came."""
 
     request: HookRequest
     lacking: Mapping[str, Lack]
+    size: int = 0
 
 
 class Access:
@@ -108,7 +109,7 @@ class Access:
         missing.update({key: one.lacking for key, one in found.items() if one.lacking is not None})
         for key, lack in missing.items():
             _log.warning("fhir-data-missing", client=client.id, key=key, reason=lack)
-        return Fetched(request, missing)
+        return Fetched(request, missing, server.received)
 
     def _unasked(self, request: HookRequest, client: Client, wanted: Sequence[Requirement], lack: Lack) -> Fetched:
         # A client for which no server is registered prefetches all that it wants to tell: nothing is amiss.

@@ -98,6 +98,11 @@ class Server:
         """Seconds that the call may still wait."""
         return self._budget.left
 
+    @property
+    def received(self) -> int:
+        """Bytes of all answers of the call."""
+        return self._budget.received
+
     def read(self, reference: str) -> Found:
         """The resource at `Type/id`. Raises AccessError, also when another one comes."""
         resource = self._resource(f"{self._server.url}/{reference}")
@@ -198,6 +203,7 @@ class Server:
         except FetchError as error:
             again = _MOMENT if error.reason in ("connect", "protocol") else None
             raise AccessError(_REASONS[error.reason], again) from None
+        self._budget.receive(len(reply.body))
         if reply.status != 200:
             raise _refusal(reply)
         try:

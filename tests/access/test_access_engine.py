@@ -88,6 +88,17 @@ def test_what_is_prefetched_is_not_fetched(engine: Engine, server: ScriptedServe
     assert server.hits == []
 
 
+def test_what_was_fetched_is_measured(engine: Engine, record: Record, server: ScriptedServer) -> None:
+    """What a call keeps in memory until it is logged is as large as what came for it, not as what was sent."""
+    record.faults["Condition"] = lambda _: fhir(searchset({**BACK_PAIN, "note": [{"text": "x" * 100_000}]}))
+    answer = engine.answer("back-pain-patient-view", body(f"{server.url}/fhir"), caller=Caller.demo())
+    assert answer.fetched > 100_000
+    assert engine._kept(answer, b"{}").size == answer.fetched + 2  # type: ignore[union-attr]
+    prefetch: dict[str, Any] = {n.key: None for n in engine.service("back-pain-patient-view").requirements}
+    sent = body(f"{server.url}/fhir", prefetch={**prefetch, "patient": PATIENT, "conditions": searchset(BACK_PAIN)})
+    assert engine.answer("back-pain-patient-view", sent, caller=Caller.demo()).fetched == 0
+
+
 @pytest.mark.parametrize("url", [None, "http://169.254.169.254/", "https://ehr.example.org/fhir", "file:///x"])
 def test_required_data_that_cannot_be_had_is_412(engine: Engine, url: str | None) -> None:
     """P6, P14: no server, or one that may not be asked: never cards, never 500."""
