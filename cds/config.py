@@ -308,8 +308,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - makes no objects
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{CONFIG_FILE}: cannot read {path}: {error}") from None
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{CONFIG_FILE}: {path} is not YAML: {error}") from None
+    except yaml.YAMLError as error:  # its text quotes the line, which may hold a password
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
+        raise ConfigurationError(f"{CONFIG_FILE}: {place} is not YAML; put values with signs in quotes") from None
     if values is None or values == "":
         return {}
     if not isinstance(values, dict):
@@ -335,7 +337,8 @@ def _sentence(detail: ErrorDetails) -> str:
         return f"{name}: there is no such setting" + (f", did you mean {match}?" if match else "")
     if detail["type"] == "value_error":
         return f"{name} ({PREFIX}{name.upper()}): {message}"
-    return f"{name} ({PREFIX}{name.upper()}): must be {message}, not {detail['input']!r}"
+    found = "" if name in Settings.model_fields and is_secret(name) else f", not {detail['input']!r}"
+    return f"{name} ({PREFIX}{name.upper()}): must be {message}{found}"
 
 
 def is_secret(name: str) -> bool:

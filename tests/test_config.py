@@ -242,3 +242,17 @@ def test_keys_come_from_a_file_or_the_environment(tmp_path: Path) -> None:
     assert load_settings({}).input_keys == []
     with pytest.raises(ConfigurationError, match=r"input_key \(CDS_INPUT_KEY\): cannot read"):
         _ = load_settings({"input_key": f"{tmp_path}/none"}).input_keys
+
+
+@pytest.mark.parametrize(
+    "text", ["database_url: postgresql://u:canary: x@host/name", "input_key: *canary", "input_key: [canary]"]
+)
+def test_a_file_that_is_wrong_repeats_no_secret(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not YAML, or of the wrong type, is told by its place or name: the line may hold a password (security
+    A7)."""
+    file = tmp_path / "cds.yaml"
+    file.write_text(text)
+    monkeypatch.setenv("CDS_CONFIG", str(file))
+    told = _complaint()
+    assert "canary" not in told
+    assert f"{file}:1:" in told or "input_key (CDS_INPUT_KEY): must be" in told
