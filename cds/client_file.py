@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import cast
@@ -13,7 +14,7 @@ from joserfc.jwk import Key
 
 from cds.clients import Client, Clients, FhirServer, Version, base_url, is_local
 from cds.definitions.nodes import Node, read_source
-from cds.errors import DefinitionError
+from cds.errors import DefinitionError, Problem
 from cds.keys import ASYMMETRIC, SYMMETRIC, read_key_set, verifiers
 from cds.outbound import LOOPBACK, Network
 
@@ -62,7 +63,8 @@ def load_clients(path: Path) -> Clients:
     for registration, client in zip(found, clients, strict=True):
         registration.report_double(other for other in clients if other is not client)
     if root.source.problems:
-        raise DefinitionError(sorted(root.source.problems, key=lambda problem: problem.location), outcome)
+        told = (_unquoted(one) if one.code == "client-key" else one for one in root.source.problems)
+        raise DefinitionError(sorted(told, key=lambda problem: problem.location), outcome)
     return Clients({client.issuer: client for client in clients})
 
 
@@ -181,15 +183,20 @@ class _Registration:
         try:
             found = read_source(self._folder / node.text(), "client")
         except DefinitionError as error:
-            node.source.problems.extend(error.problems)
+            node.source.problems.extend(map(_unquoted, error.problems))
             return ()
         if not isinstance(found.value, dict) or "keys" not in found.value:
             found.report("client-key", "this is no JWK Set", 'write an object with "keys", a list')
             keys: tuple[Key, ...] = ()
         else:
             keys = _read_keys(found.child("keys"), algorithms)
-        node.source.problems.extend(found.source.problems)
+        node.source.problems.extend(map(_unquoted, found.source.problems))
         return keys
+
+
+def _unquoted(problem: Problem) -> Problem:
+    """Without the line: the private part of a key may stand in it."""
+    return replace(problem, source=None)
 
 
 def _read_keys(node: Node, algorithms: frozenset[str]) -> tuple[Key, ...]:

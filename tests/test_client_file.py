@@ -253,6 +253,18 @@ def test_weak_and_private_keys_are_refused(jwk: dict[str, Any], part: str, tmp_p
     assert found.location.line > 5
 
 
+@pytest.mark.parametrize("end", ["", "]"])
+@pytest.mark.parametrize("inline", [True, False])
+def test_a_private_key_is_not_repeated(inline: bool, end: str, tmp_path: Path) -> None:
+    """A private part on the line of a problem gets into no message, and so into no log (security A7)."""
+    key = curve().as_dict(private=True)
+    text = json.dumps({"keys": [key]}) + ("" if inline else end)
+    (tmp_path / "keys.json").write_text(text)
+    found = problems(tmp_path, SMALL + f"    keys: {text if inline else 'keys.json'}\n")
+    assert found
+    assert all(key["d"] not in problem.render() for problem in found)
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", '{"keys": 1}', "{", '{"keys": []}'])
 def test_a_file_of_keys_without_keys_is_told(text: str, tmp_path: Path) -> None:
     """A JWK Set that is none has its place (J12)."""
