@@ -9,7 +9,7 @@ import click
 from cds import cases
 from cds.booklet.chapters import pathways
 from cds.booklet.page import render
-from cds.cli.options import author_settings
+from cds.cli.options import author_settings, write_out
 from cds.errors import ConfigurationError
 from cds.service import Engine
 
@@ -31,11 +31,4 @@ def command(path: Path | None, output: Path | None) -> None:
         raise ConfigurationError(f"there is no folder {settings.content}")
     engine = Engine(settings)
     known = cases.load(engine, settings.content) if cases.find(settings.content) else []
-    text = render(pathways(engine, known))
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"{output} cannot be written: {error.strerror}") from None
+    write_out(render(pathways(engine, known)), output)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cds.cli.options import author_settings
+from cds.cli.options import author_settings, write_out
 from cds.definitions.source import ReadError, SourceText
 from cds.errors import ConfigurationError, ExpressionSyntaxError, Location, Problem
 from cds.formatting import FORMATS
@@ -39,7 +39,7 @@ def command(*, paths: tuple[Path, ...], check: bool, diff: bool) -> None:
             changed += 1
             _tell(file, text, wanted, diff=diff)
             if not check and not diff:
-                _write(file, wanted)
+                write_out(wanted, file)
     click.echo(f"{changed} file{'s' * (changed != 1)} {'would change' if check or diff else 'changed'}", err=True)
     sys.exit(2 if unreadable else int(bool(changed) and (check or diff)))
 
@@ -64,18 +64,11 @@ def _tell(file: Path, text: str, wanted: str, *, diff: bool) -> None:
         click.echo(click.style(line.rstrip("\n"), fg=colour))
 
 
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_bytes(text.encode("utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{file} cannot be written: {error.strerror}") from None
-
-
 def _problem(file: Path, error: Exception) -> Problem:
     if isinstance(error, ReadError):
         source = SourceText(file.read_text("utf-8"))
         place = Location(str(file), *source.position(error.offset))
-        return Problem(error.code, error.message, place, error.hint, source=source.line(place.line))
+        return Problem(error.code, error.message, place, error.hint, source=source.printable_line(place.line))
     if isinstance(error, ExpressionSyntaxError):
         return Problem("expression-syntax", error.message, Location(str(file), error.line, error.column), error.hint)
     if isinstance(error, OSError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cds.apply.plan import CompiledPlan
-from cds.cli.options import author_settings
+from cds.cli.options import author_settings, write_out
 from cds.errors import ConfigurationError, did_you_mean
 from cds.graph import mermaid, svg, tree
 from cds.service import Engine
@@ -34,14 +34,7 @@ def command(*, plan: str | None, decision: str | None, content: str | None, form
     root = tree(_plan(Engine(author_settings(content=content)), plan), decision)
     if not root.below:
         raise ConfigurationError(f"the plan has no decision '{decision}'" if decision else "the plan has no decisions")
-    text = svg(root) if form == "svg" else mermaid(root)
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"{output} cannot be written: {error.strerror}") from None
+    write_out(svg(root) if form == "svg" else mermaid(root), output)
 
 
 def _plan(engine: Engine, name: str | None) -> CompiledPlan:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 import structlog
 
 from cds.config import PREFIX, Settings, is_secret, load_settings
+from cds.errors import ConfigurationError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -25,6 +27,17 @@ def output_format(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="Form of the result.",
     )(command)
+
+
+def write_out(text: str, file: Path | None) -> None:
+    """Print a result, or write it to the file that the command line names. Raises ConfigurationError."""
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        file.write_bytes(text.encode("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written: {error.strerror}") from None
 
 
 def author_settings(**flags: Any) -> Settings:

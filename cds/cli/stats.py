@@ -10,8 +10,7 @@ import click
 import orjson
 
 from cds.cli.database import existing
-from cds.cli.options import author_settings, output_format
-from cds.errors import ConfigurationError
+from cds.cli.options import author_settings, output_format, write_out
 from cds.plot import svg
 from cds.storage.stats import Rule, Statistics, Tally
 
@@ -32,10 +31,7 @@ def command(*, days: int, tenant: str | None, plot: Path | None, form: str) -> N
     with existing(author_settings()) as storage:
         statistics = storage.statistics(days, tenant)
     if plot is not None:
-        try:
-            plot.write_text(svg(statistics), encoding="utf-8")
-        except OSError as error:
-            raise ConfigurationError(f"cannot write {plot}: {error.strerror}") from None
+        write_out(svg(statistics), plot)
     if form == "json":
         sys.stdout.buffer.write(orjson.dumps(statistics.as_dict(), option=orjson.OPT_INDENT_2) + b"\n")
     else:

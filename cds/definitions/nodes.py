@@ -37,7 +37,7 @@ class FileSource:
     def report(self, code: str, message: str, offset: int, hint: str | None = None) -> None:
         """Note a problem at a character offset."""
         location = self.locate(offset)
-        self.problems.append(Problem(code, message, location, hint, source=self.text.line(location.line)))
+        self.problems.append(Problem(code, message, location, hint, source=self.text.printable_line(location.line)))
 
 
 @dataclass(frozen=True, slots=True)
