@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from traceback import extract_tb
 from types import MappingProxyType
 
 import structlog
@@ -170,9 +172,20 @@ def _together(
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
     return {
-        key: future.result() if future in done else late.get(key, Found.nothing("timeout"))
+        key: _result(key, future) if future in done else late.get(key, Found.nothing("timeout"))
         for key, future in futures.items()
     }
+
+
+def _result(key: str, future: Future[Found]) -> Found:
+    """What came of one piece of work; a fault of ours in it takes its own key only, and is loud to the operator."""
+    try:
+        return future.result()
+    except Exception as error:
+        place = extract_tb(error.__traceback__)[-1]  # its words may quote what the server said
+        at = f"{Path(place.filename).name}:{place.lineno}"
+        _log.error("fhir-fetch-crashed", key=key, error=type(error).__qualname__, at=at)
+        return Found.nothing("failed")
 
 
 def _with(request: HookRequest, found: Mapping[str, Found]) -> HookRequest:

@@ -617,6 +617,32 @@ def test_a_call_does_not_wait_for_threads_that_hang(site: Site) -> None:
     stuck.closed.set()
 
 
+class Broken(Stuck):
+    """An outbound client with a fault of ours, for one type."""
+
+    def __init__(self, whole: Outbound) -> None:
+        super().__init__()
+        self.whole = whole
+
+    def get(self, address: str, **options: Any) -> Any:
+        if "/Condition" in address:
+            raise ZeroDivisionError("the patient's own words")
+        return self.whole.get(address, **options)
+
+
+def test_a_fault_of_ours_takes_its_own_key_only(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """security F3: the other keys are there, and the operator is told where, without what the data says."""
+    whole = site.access
+    site.access = Access(whole._allowance, outbound=Broken(whole._outbound))
+    found = states(site.call())
+    site.access = whole
+    assert found["conditions"] == "failed"
+    assert found["observations"] == WHOLE["observations"]
+    told = capsys.readouterr().out
+    assert "fhir-fetch-crashed" in told
+    assert "own words" not in told
+
+
 def test_keys_are_fetched_at_the_same_time(site: Site) -> None:
     """security F1: the budget is of the call, not of each key: slow answers wait side by side."""
     quick = site.record.search

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 from weakref import ReferenceType
 
+from cds.errors import EvaluationError
 from cds.expr.quantity import Quantity
 
 _MISSING: Any = object()
@@ -150,7 +151,10 @@ class Tuple:
         runs, evaluation = self._runs, self._evaluation
         if runs is None or evaluation is None or name not in runs:
             return None
-        value = self.held[name] = runs[name](evaluation(), self._frame)  # type: ignore[arg-type]
+        alive = evaluation()
+        if alive is None or self._frame is None:
+            raise EvaluationError(f"the element '{name}' was not computed while its evaluation lasted")
+        value = self.held[name] = runs[name](alive, self._frame)
         return value
 
     def __eq__(self, other: object) -> bool:

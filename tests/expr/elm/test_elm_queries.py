@@ -135,6 +135,17 @@ def test_an_element_of_a_tuple_is_computed_only_when_it_is_asked_for() -> None:
     assert rows[0].get("made") == 10
 
 
+def test_an_element_is_not_computed_after_its_evaluation() -> None:
+    """What was asked for before stays; the rest says why it is not there."""
+    ev = evaluation()
+    (row,) = compiled("define X: ({ 1 }) N return all Tuple { made: N + 1, more: N + 2 }").evaluate(ev, "X")
+    assert row.get("made") == 2
+    del ev
+    assert row.get("made") == 2
+    with pytest.raises(EvaluationError, match="while its evaluation lasted"):
+        row.get("more")
+
+
 def test_a_tuple_that_is_complete_lists_its_elements_as_written() -> None:
     """Whatever was asked for first."""
     ev = evaluation()
