@@ -53,7 +53,7 @@ def load_clients(path: Path) -> Clients:
     try:
         root = read_source(path, "client")
     except DefinitionError as error:
-        raise DefinitionError(error.problems, outcome) from None
+        raise DefinitionError(map(_unquoted, error.problems), outcome) from None
     members = root.members({"clients"})
     nodes = members["clients"].items() if "clients" in members else []
     if not nodes and not root.source.problems:
@@ -63,7 +63,7 @@ def load_clients(path: Path) -> Clients:
     for registration, client in zip(found, clients, strict=True):
         registration.report_double(other for other in clients if other is not client)
     if root.source.problems:
-        told = (_unquoted(one) if one.code == "client-key" else one for one in root.source.problems)
+        told = map(_unquoted, root.source.problems)
         raise DefinitionError(sorted(told, key=lambda problem: problem.location), outcome)
     return Clients({client.issuer: client for client in clients})
 
@@ -183,14 +183,14 @@ class _Registration:
         try:
             found = read_source(self._folder / node.text(), "client")
         except DefinitionError as error:
-            node.source.problems.extend(map(_unquoted, error.problems))
+            node.source.problems.extend(error.problems)
             return ()
         if not isinstance(found.value, dict) or "keys" not in found.value:
             found.report("client-key", "this is no JWK Set", 'write an object with "keys", a list')
             keys: tuple[Key, ...] = ()
         else:
             keys = _read_keys(found.child("keys"), algorithms)
-        node.source.problems.extend(map(_unquoted, found.source.problems))
+        node.source.problems.extend(found.source.problems)
         return keys
 
 

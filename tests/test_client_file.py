@@ -265,6 +265,17 @@ def test_a_private_key_is_not_repeated(inline: bool, end: str, tmp_path: Path) -
     assert all(key["d"] not in problem.render() for problem in found)
 
 
+@pytest.mark.parametrize(
+    "line", ["keys: [{d: canary}}]", "keys: {d: canary}", "secret: canary", "secret: canary: x", "jku: {d: canary}"]
+)
+def test_no_line_of_the_file_is_repeated(line: str, tmp_path: Path) -> None:
+    """A key or secret that was pasted into the file gets into no message, whatever is wrong with its line: bad syntax,
+    a value of another type, a name that is not known (security A7)."""
+    found = problems(tmp_path, SMALL.replace("    jku: https://ehr.example/jwks.json", f"    {line}"))
+    assert 4 in {problem.location.line for problem in found}
+    assert all("canary" not in problem.render() for problem in found)
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", '{"keys": 1}', "{", '{"keys": []}'])
 def test_a_file_of_keys_without_keys_is_told(text: str, tmp_path: Path) -> None:
     """A JWK Set that is none has its place (J12)."""
