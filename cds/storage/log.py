@@ -108,10 +108,10 @@ class DecisionLog:
             try:
                 self.flush()
                 self._tidy()
-            except StorageError as error:
+            except Exception as error:  # of whatever kind: it must not end the thread
                 self._metrics.storage_failed("decision")
                 counts = {"waiting": len(self._waiting), "lost": self._lost}
-                _log.error("storage-failed", operation="decision", reason=error.reason, **counts)
+                _log.error("storage-failed", operation="decision", reason=_reason(error), **counts)
                 self._lost = 0
                 self._hurry.wait(_WAIT)
                 self._something.set()
@@ -139,14 +139,18 @@ class DecisionLog:
                     self._at_once = 1
                     return
                 self._metrics.decisions_lost(1)
-                reason = error.reason if isinstance(error, StorageError) else type(error).__qualname__
-                _log.error("storage-failed", operation="decision", reason=reason, lost=1)
+                _log.error("storage-failed", operation="decision", reason=_reason(error), lost=1)
             size = 0
             for _ in batch:
                 decision = self._waiting.popleft()
                 size += decision.kept.size if decision.kept else 0
             with self._counting:
                 self._bytes -= size
+
+
+def _reason(error: Exception) -> str:
+    """Names only: texts of errors may quote values."""
+    return error.reason if isinstance(error, StorageError) else type(error).__qualname__
 
 
 _LOGS: WeakSet[DecisionLog] = WeakSet()

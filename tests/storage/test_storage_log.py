@@ -11,6 +11,7 @@ import orjson
 import pytest
 from sqlalchemy import func, select
 from storage_support import CARD, MOMENT, caller, card, decision
+from structlog.testing import capture_logs
 
 from cds.apply.tree import AppliedAction, Outcome
 from cds.config import Settings
@@ -191,3 +192,28 @@ def test_a_request_that_cannot_be_kept_stops_nothing(database_url: str) -> None:
     assert count(storage) == 2
     assert b"cds_decisions_lost_total 1.0" in metrics.exposition()
     storage.close()
+
+
+def test_tidying_that_fails_ends_no_thread(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of ours between two batches is counted and told by its name only; what comes later is written."""
+    metrics = Metrics()
+    tidied = iter((ValueError("canary"), StorageError("SQLITE_FULL")))
+
+    def tidy() -> None:
+        for error in tidied:
+            raise error
+
+    monkeypatch.setattr(log, "_GATHER", 0.01)
+    monkeypatch.setattr(log, "_WAIT", 0.01)
+    monkeypatch.setattr(storage._log, "_metrics", metrics)
+    monkeypatch.setattr(storage._log, "_tidy", tidy)
+    with capture_logs() as lines:
+        for written in (1, 2, 3):
+            storage.add(decision(A))
+            deadline = time.monotonic() + 10
+            while count(storage) < written:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        storage.close()
+    assert [line["reason"] for line in lines] == ["ValueError", "SQLITE_FULL"]
+    assert b'cds_storage_failures_total{operation="decision"} 2.0' in metrics.exposition()
