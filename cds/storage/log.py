@@ -23,6 +23,8 @@ from cds.storage.tables import cards, decisions, inputs
 #: Seconds that rows gather before they are written together, and between attempts after one that failed.
 _GATHER = 0.5
 _WAIT = 5.0
+#: The longest that the thread sleeps where nothing is handed over: rows grow too old on a quiet site too.
+_IDLE = 600.0
 #: The most that is held while the database does not take it, in calls and in bytes of requests.
 _MOST = 10_000
 _MOST_BYTES = 64 << 20
@@ -36,7 +38,7 @@ class DecisionLog:
     """Writes decisions behind the back of the calls. Safe for threads and forks; a fork begins with an empty one."""
 
     def __init__(self, database: Database, keeper: Keeper, metrics: Metrics, tidy: Callable[[], None]) -> None:
-        """`keeper` makes requests unreadable; `tidy` is called now and then by the thread, between two batches."""
+        """`keeper` makes requests unreadable; `tidy` is called by the thread after each batch, and now and then."""
         self._database = database
         self._keeper = keeper
         self._metrics = metrics
@@ -102,7 +104,7 @@ class DecisionLog:
 
     def _run(self) -> None:
         while not self._closing:
-            self._something.wait()
+            self._something.wait(_IDLE)
             self._hurry.wait(_GATHER)
             self._something.clear()
             try:

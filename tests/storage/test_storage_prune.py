@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -26,6 +27,11 @@ def uuid(number: int) -> str:
 def sizes(opened: Storage) -> list[int]:
     with opened.database.reading() as connection:
         return [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in TABLES]
+
+
+def shown(opened: Storage) -> list[str]:
+    with opened.database.reading() as connection:
+        return list(connection.execute(select(cards.c.card)).scalars())
 
 
 def fill(opened: Storage, numbers: range) -> None:
@@ -68,12 +74,25 @@ def test_the_service_prunes_by_itself(database_url: str, monkeypatch: pytest.Mon
         opened.flush()
     opened._all_at = 0.0
     opened.add(decision(A, cards=[uuid(2)]))
+    _await(lambda: shown(opened) == [uuid(2)])
+    opened.close()
+
+
+def _await(reached: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
-    while True:
-        with opened.database.reading() as connection:
-            left = connection.execute(select(cards.c.card)).scalars().all()
-        if left == [uuid(2)]:
-            break
+    while not reached():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_quiet_service_prunes_too(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What grows too old goes where no decision comes after it (security P8)."""
+    monkeypatch.setattr(log, "_GATHER", 0.01)
+    monkeypatch.setattr(log, "_IDLE", 0.05)
+    opened = Storage(Settings(database_url=database_url, keep_days=1))
+    opened.add(decision(A, cards=[uuid(1)]))
+    _await(lambda: opened._all_at > 0)  # pruned after this decision
+    assert sizes(opened)[0] == 1
+    with time_machine.travel(time.time() + 2 * 86_400):
+        _await(lambda: sizes(opened)[0] == 0)
     opened.close()
