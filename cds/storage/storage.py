@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Sequence
 from hashlib import sha256
 from threading import Lock
+from weakref import WeakSet
 
 import structlog
 
@@ -52,8 +54,9 @@ class Storage:
         self._use = self._fast.written(self._fast.insert_new(tokens))
         self._log = DecisionLog(self._fast, self.keeper, self._metrics, self._tidy)
         self._tokens_at = self._all_at = 0.0
-        self._looking, self._storing = Lock(), Lock()
         self._problem: str | None = None
+        self.forget()
+        _STORAGES.add(self)
 
     def prepare(self) -> None:
         """Bring the schema up to date before the first call. Where the database cannot be used that is logged, for
@@ -140,6 +143,10 @@ class Storage:
         self.database.close()
         self._fast.close()
 
+    def forget(self) -> None:
+        """Leave the locks to the process that this one was forked from: threads that hold them are there only."""
+        self._looking, self._storing = Lock(), Lock()
+
     def _store(self, caller: Caller, service: str, items: Sequence[Feedback]) -> int:
         try:
             return store_feedback(self.database, caller, service, items, comments=self._keep_comments)
@@ -156,3 +163,15 @@ class Storage:
     def _failed(self, operation: str, error: StorageError) -> None:
         self._metrics.storage_failed(operation)
         _log.error("storage-failed", operation=operation, reason=error.reason)
+
+
+_STORAGES: WeakSet[Storage] = WeakSet()
+
+
+def _forget_all() -> None:
+    for storage in _STORAGES:
+        storage.forget()
+
+
+if hasattr(os, "register_at_fork"):  # elsewhere nothing forks
+    os.register_at_fork(after_in_child=_forget_all)

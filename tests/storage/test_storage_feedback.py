@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -107,3 +108,17 @@ def test_many_cards_are_looked_up(storage: Storage) -> None:
     storage.flush()
     storage.add_feedback(caller("a"), "pain", [feedback_item("overridden", card=card) for card in cards])
     assert len(rows(storage, "card")) == 1201
+
+
+def test_a_fork_waits_for_no_thread_of_its_parent(storage: Storage) -> None:
+    """A process that was forked while a thread stored feedback, and another looked at the database, does both."""
+    storage._problem = "seen by the parent"
+    with storage._looking, storage._storing:
+        child = os.fork()
+        if child == 0:
+            try:
+                storage.add_feedback(caller("a"), "pain", [feedback_item("accepted")])
+                os._exit(storage.problem() is not None)
+            except BaseException:
+                os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
