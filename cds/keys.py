@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, RSAKey
+from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 from joserfc.util import base64_to_int
 
@@ -115,13 +115,16 @@ def secret_verifiers(secret: bytes, algorithms: Iterable[str]) -> dict[tuple[str
 
 @cache
 def decoy(algorithm: str) -> Verifier:
-    """A verifier that no signature fits and that takes as long about it as one of that algorithm, which is one of
-    ASYMMETRIC or SYMMETRIC."""
+    """A verifier whose key nobody has, which takes as long about a signature as that of a client's key for the
+    algorithm, one of ASYMMETRIC or SYMMETRIC."""
     key: Key
     if algorithm in _CURVES:
         key = ECKey.generate_key(_CURVES[algorithm])
+    elif algorithm in SYMMETRIC:
+        key = OctKey.generate_key(512)
+    elif algorithm[0] == "E":
+        key = OKPKey.generate_key("Ed25519")
     else:
-        algorithm = algorithm if algorithm[0] in "RP" else "RS384"
         digits = b"".join(sha512(b"decoy%d" % part).digest() for part in range(4))
         modulus = int.from_bytes(digits, "big") | 1 << 2047 | 1  # nobody knows its factors
         key = RSAKey.import_key(RSAPublicNumbers(65537, modulus).public_key())

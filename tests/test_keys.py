@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import Key
 from token_support import curve, edwards, public, rsa
 
-from cds.keys import ASYMMETRIC, MAX_KEYS, read_key_set, verifiers
+from cds.keys import ASYMMETRIC, MAX_KEYS, SYMMETRIC, decoy, read_key_set, verifiers
 
 
 def kids(*jwks: Any) -> list[str | None]:
@@ -130,3 +130,13 @@ def test_no_set_is_our_failure(changes: dict[str, Any], base: dict[str, Any]) ->
     keys, problems = read_key_set({"keys": [{**base, **changes}]})
     assert len(keys) + sum(problem.fatal for problem in problems) <= 1
     verifiers(keys, ASYMMETRIC)
+
+
+@pytest.mark.parametrize("algorithm", sorted(ASYMMETRIC | SYMMETRIC))
+def test_a_decoy_is_of_its_algorithm(algorithm: str) -> None:
+    """What is checked in place of a client's key is a key for the algorithm that the token names, so that it takes the
+    time of one, and no token is signed with it (security section 1)."""
+    found = decoy(algorithm)
+    assert verifiers([found.key], ASYMMETRIC | SYMMETRIC)["", algorithm].algorithm is found.algorithm
+    assert not found.verify(b"head.body", bytes(64))
+    assert decoy(algorithm) is found
