@@ -68,6 +68,7 @@ def command(*, reload: bool, **flags: Any) -> None:
         if clients:
             keys = KeySets(clients, outbound, before=keys)
             keys.fetch()
+            outbound.close()  # workers, which are forked next, would inherit the sockets
         known = _authenticator(clients, engine, storage, keys) if clients and keys else None
         app = create_app(engine, settings, known, metrics=metrics, status=status, database=storage.problem)
         return Loaded(app, engine.snapshot.revision)

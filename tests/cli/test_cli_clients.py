@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from cli_process import ROOT, Run, Serving, environment, start_as
 from click.testing import CliRunner
@@ -170,6 +171,15 @@ def test_published_keys_are_fetched_before_the_first_call(site: Site, keys: Scri
         good = claims(iss="https://b.example", aud=site.url + SERVICE, iat=now, exp=now + 300, jti=f"b-{number}")
         assert status(site.call(signed(header(), good).removeprefix("Bearer "))) == 200
     assert [hit.target for hit in keys.hits] == ["/jwks.json"]
+
+
+def test_no_process_keeps_the_connection_for_keys(site: Site, keys: ScriptedServer) -> None:
+    """The first process asks no more once it has the keys, and its workers share no socket of it (F9)."""
+    first = psutil.Process(site.server.process.pid)
+    processes = [first, *first.children()]
+    assert len(processes) > 1
+    ends = [end.raddr.port for process in processes for end in process.net_connections("tcp") if end.raddr]
+    assert keys.port not in ends
 
 
 def test_a_token_counts_once_on_four_workers_and_after_a_restart(site: Site) -> None:
