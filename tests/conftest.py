@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from cds import service
@@ -48,3 +49,11 @@ def _bundled_content_loaded_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(service, "load_snapshot", load)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A verb that a test runs in this process sets up logging for itself; the next test finds it as it was."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)

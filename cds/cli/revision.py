@@ -22,7 +22,12 @@ def content_at(name: str, content: Path, scratch: Path) -> Path:
     packed = _git(content, "archive", "--format=tar", _revision(name, content), ".")
     target = Path(mkdtemp(dir=scratch))
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(target, filter="data")
+        for member in archive:
+            held = archive.extractfile(member) if member.isfile() else None
+            if held is not None and ".." not in Path(member.name).parts:
+                file = target / member.name.lstrip("/")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(held.read())
     return target
 
 
