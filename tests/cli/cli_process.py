@@ -36,7 +36,7 @@ class Serving:
 
     def send(self, raw: bytes, *, finish: bool = False) -> bytes:
         """Send raw bytes on a connection of its own and return all that comes back; `finish` closes our side first."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(raw)
             if finish:
                 connection.shutdown(socket.SHUT_WR)
