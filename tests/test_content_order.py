@@ -18,6 +18,8 @@ from cds.config import Settings
 from cds.errors import RequestError
 from cds.service import Engine
 
+pytestmark = pytest.mark.slow
+
 CONTENT = Path(__file__).resolve().parents[1] / "plandefinitions"
 
 

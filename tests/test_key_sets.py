@@ -18,6 +18,8 @@ from cds.errors import RequestError
 from cds.key_sets import KeySets
 from cds.outbound import LOOPBACK, Outbound
 
+pytestmark = pytest.mark.slow
+
 DAY = 24 * 3600
 
 

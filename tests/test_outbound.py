@@ -22,6 +22,8 @@ from fhir_server_support import Hit, Reply, ScriptedServer, closed_port, serving
 from cds.errors import FetchError
 from cds.outbound import LOOPBACK, Limits, Outbound, origin_of, parse_url
 
+pytestmark = pytest.mark.slow
+
 QUICK = Limits(connect=0.4, read=0.4, total=0.5)
 
 

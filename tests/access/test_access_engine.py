@@ -16,6 +16,8 @@ from cds.errors import RequestError
 from cds.hooks.envelope import response_valid
 from cds.service import Engine
 
+pytestmark = pytest.mark.slow
+
 SNOMED = "http://snomed.info/sct"
 PATIENT = {"resourceType": "Patient", "id": "p1", "birthDate": "1980-05-01"}
 SUBJECT = {"reference": "Patient/p1"}

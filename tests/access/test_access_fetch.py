@@ -37,6 +37,8 @@ from cds.hooks.request import parse
 from cds.metrics import Metrics
 from cds.outbound import LOOPBACK, Outbound
 
+pytestmark = pytest.mark.slow
+
 NEEDS = (
     PATIENT,
     Requirement("conditions", "Condition", "Condition?patient={{context.patientId}}", True),

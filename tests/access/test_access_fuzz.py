@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,8 @@ from cds.errors import RequestError
 from cds.hooks.prefetch import PATIENT, Requirement
 from cds.hooks.request import parse
 from cds.outbound import Outbound, Reply
+
+pytestmark = pytest.mark.slow
 
 BASE = "https://ehr.example.org/fhir"
 CLIENT = Client(id="ehr", issuer="i", tenant="t", fhir_servers=(FhirServer(BASE, open=True),))

@@ -10,6 +10,8 @@ from alerts import CLOSING, CONTENT, OPENED, Call, calls, most_infos, repeated, 
 
 from cds.config import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @cache
 def answered() -> list[Call]:

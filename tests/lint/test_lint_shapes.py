@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lint_support import EXTENSION
@@ -13,6 +14,8 @@ from lint_support import EXTENSION
 from cds.definitions.check import inspect
 from cds.definitions.codes import CODES
 from cds.lint import lint
+
+pytestmark = pytest.mark.slow
 
 WORDS = "a text/fhirpath text/cql %patient.name named-event patient-view yes retired urn:a Medication".split()
 WORDS += ["", "define-unused: x", *(f"{EXTENSION}/{name}" for name in ("ignore-problem", "catalogue", "for-each"))]

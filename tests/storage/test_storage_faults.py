@@ -32,6 +32,8 @@ from cds.storage.place import check_place
 from cds.storage.tables import feedback
 from cds.web import create_app
 
+pytestmark = pytest.mark.slow
+
 A = caller("a")
 NEW = "00000000-0000-4000-8000-00000000000"
 

@@ -21,6 +21,8 @@ from cds.storage import Storage, log
 from cds.storage.decision import Kept, decide
 from cds.storage.tables import cards, decisions
 
+pytestmark = pytest.mark.slow
+
 SUGGESTION = "e56e1945-20b3-4393-8503-a1a20fd73152"
 A = caller("a")
 
