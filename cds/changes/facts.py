@@ -9,6 +9,7 @@ from typing import Any
 from cds import fhir
 from cds.definitions.logic import Source
 from cds.definitions.snapshot import Snapshot
+from cds.expr.cql.lexer import tokens
 from cds.expr.elm.code import text_of
 from cds.expr.elm.library import Library
 from cds.fhir import Resource
@@ -117,7 +118,7 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _logic(library: Library, source: Source) -> Iterator[tuple[str, str]]:
-    """Defines, functions and parameters of CQL, as they are written without lines of comments."""
+    """Defines, functions and parameters of CQL, as they are written: their tokens, without comments and layout."""
     for name, define in library.defines.items():
         yield f"define {name}", _written(define.node, source)
     for name, overloads in library.functions.items():
@@ -132,7 +133,7 @@ def _written(node: dict[str, Any], source: Source) -> str:
     written = text_of(node, source.text.text) if isinstance(source.code, str) else None
     if written is None:
         return str({name: part for name, part in node.items() if name not in ("locator", "annotation")})
-    return _oneline(" ".join(text for text in written.split("\n") if not text.lstrip().startswith("//")))
+    return " ".join(written[token.at : token.end] for token in tokens(written)[0][:-1])
 
 
 def _oneline(text: str) -> str:

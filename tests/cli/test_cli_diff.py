@@ -28,7 +28,9 @@ def edit(file: Path, old: str, new: str) -> None:
 def test_folders_that_say_the_same_do_not_differ(cds: Run, content: Path, tmp_path: Path) -> None:
     """Comments, order of files and layout are no difference."""
     other = shutil.copytree(content, tmp_path / "other")
-    edit(other / "wrist-splint" / "wrist-splint.cql", "context Patient", "// a comment\n\ncontext Patient")
+    logic = other / "wrist-splint" / "wrist-splint.cql"
+    edit(logic, "context Patient", "// a comment\n\ncontext Patient")
+    edit(logic, "draftOrders O where", "draftOrders  O // beside it\n    /* and // within */ where")
     ended = cds("diff", content, other)
     assert (ended.returncode, ended.stdout.strip(), ended.stderr) == (
         0,

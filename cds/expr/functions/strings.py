@@ -33,7 +33,7 @@ def _options(*, never_capture: bool = False) -> Any:
 
 _OPTIONS = _options()
 #: A set of one pattern answers in a third of the time. Its automaton must have room in the memory that a pattern may
-#: take, for it has no other way to match: one of this size does, more than a hundred times over.
+#: take, for it has no other way to match: it needs some twenty states, and of one of this size hundreds fit.
 _LARGEST_PROGRAM = 2_000
 _TESTS = _options(never_capture=True)  # for those that only ask whether there is a match
 #: What Markdown gives a meaning to; a backslash before it takes the meaning away.
