@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
+import pytest
 from expr_grammar_support import JSON, RESOURCES, WILD, calls, expressions
 from expr_support import NOW, Codes, Values
 from hypothesis import given, settings
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from cds import expr
 from cds.errors import ExpressionError, LimitError
 from cds.expr.types import model
+
+pytestmark = pytest.mark.slow
 
 VALUES = st.lists(JSON.filter(lambda value: value is not None), max_size=2)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from fhirpath_support import PATIENT, ask, parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds.errors import RequestError
+
+pytestmark = pytest.mark.slow
 
 NAMES = (
     "name",

@@ -17,6 +17,8 @@ from cds.apply.render import OUTPUTS
 from cds.errors import RequestError
 from cds.service import Engine
 
+pytestmark = pytest.mark.slow
+
 ACTIVITIES = [activity(kind, name=kind.lower()) for kind in ("ServiceRequest", "Task", "SupplyRequest", "Claim")]
 PLANS = ("left", "right", "deep")
 URLS = [
