@@ -28,7 +28,8 @@ class Breaker:
         self._lock = threading.Lock()
 
     def admits(self) -> bool:
-        """Whether a request may be made now. Who is told yes reports its end by succeeded() or failed()."""
+        """Whether a request may be made now. Who is told yes reports its end by succeeded(), failed() or
+        untold()."""
         with self._lock:
             if self.state == "closed":
                 return True
@@ -54,6 +55,13 @@ class Breaker:
             if self.state == "half-open" or (self.state == "closed" and frequent):
                 self._until = now + _PAUSE
                 self._enter("open")
+
+    def untold(self) -> None:
+        """A request that was admitted ended without a word about the server: it was never sent, or had no time. Where
+        it was to decide, the next one does."""
+        with self._lock:
+            if self.state == "half-open":
+                self._until = self._clock()
 
     def _enter(self, state: State) -> None:
         if state != self.state:

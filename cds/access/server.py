@@ -31,7 +31,8 @@ _REASONS: Mapping[FetchReason, Lack] = {
     "timeout": "timeout",
     "size": "too-large",
 }
-#: A server that is down is not asked again by the other calls; one that answers, whatever it answers, is.
+#: A server that is down is not asked again by the other calls; one that answers, whatever it answers, is. What our own
+#: guard refuses tells nothing of it.
 _DOWN = frozenset({"failed", "timeout", "unreachable"})
 #: Seconds a request must have had for its time-out to be the server's fault and not that of those before it.
 _FAIR = 1.0
@@ -191,10 +192,12 @@ class Server:
             raise
         finally:
             self._metrics.fhir_fetch(self.origin, lack or "ok", perf_counter() - started)
-            if lack not in _DOWN:
-                self._breaker.succeeded()
-            elif lack != "timeout" or limits.total >= _FAIR:
+            if lack == "blocked" or (lack == "timeout" and limits.total < _FAIR):
+                self._breaker.untold()
+            elif lack in _DOWN:
                 self._breaker.failed()
+            else:
+                self._breaker.succeeded()
 
     def _asked(self, address: str, limits: Limits) -> Resource:
         networks = self._server.networks

@@ -76,6 +76,27 @@ def test_a_probe_that_never_ends_does_not_keep_it_open(breaker: Breaker, clock: 
     assert breaker.admits()
 
 
+def test_what_tells_nothing_of_the_server_decides_nothing(breaker: Breaker, clock: Clock, states: list[str]) -> None:
+    """security F6: a request that our guard refused is neither a success, which would forget the failures before it or
+    close the breaker, nor a failure; a probe that ended so is followed by another at once."""
+    fail(breaker, 4)
+    assert breaker.admits()
+    breaker.untold()
+    fail(breaker, 1)
+    assert states == ["open"]
+    breaker.untold()  # one that was under way when it opened
+    assert not breaker.admits()
+    clock.now = 10
+    for _ in range(7):
+        assert breaker.admits()
+        assert not breaker.admits()
+        breaker.untold()
+    assert states == ["open", "half-open"]
+    assert breaker.admits()
+    breaker.failed()
+    assert not breaker.admits()
+
+
 def test_late_failures_of_requests_admitted_before_do_not_lengthen_the_pause(breaker: Breaker, clock: Clock) -> None:
     """Requests that were under way when the breaker opened end later."""
     fail(breaker, 4)

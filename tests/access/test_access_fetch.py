@@ -687,6 +687,20 @@ def test_what_a_server_refuses_does_not_open_its_breaker(site: Site) -> None:
     assert list(site.access.breakers.values()) == ["closed"]
 
 
+def test_an_address_that_our_guard_refuses_says_nothing_of_the_server(site: Site) -> None:
+    """security F6, S2: a server that is down stays so while its name leads where we do not connect to."""
+    down = f"http://127.0.0.1:{closed_port()}"
+    client = Client(id="e", issuer="i", tenant="t", fhir_servers=(FhirServer(down, networks=LOOPBACK),))
+    leads_to = ["127.0.0.1"]
+    site.access = Access(outbound=Outbound(resolve=lambda *_: leads_to))
+    site.needs = (PATIENT,)
+    lacking = []
+    for address in ("127.0.0.1", "127.0.0.1", "8.8.8.8", "127.0.0.1", "127.0.0.1"):  # each is tried twice when down
+        leads_to[:] = [address]
+        lacking.append(site.call(base=down, client=client).lacking["patient"])
+    assert lacking == ["unreachable", "unreachable", "blocked", "open-breaker", "open-breaker"]
+
+
 # --- sharing
 
 
