@@ -127,6 +127,10 @@ class Engine:
         self._known_reasons: dict[str, list[dict[str, str]]] = {}
         self._discovery = discovery.discovery(self.services.values())
 
+    def close(self) -> None:
+        """Close the connections to FHIR servers; to be called when no call is being answered."""
+        self.access.close()
+
     def discovery(self) -> dict[str, Any]:
         """The body of `GET /cds-services` (A1-A9)."""
         return self._discovery

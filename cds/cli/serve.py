@@ -71,7 +71,12 @@ def command(*, reload: bool, **flags: Any) -> None:
             outbound.close()  # workers, which are forked next, would inherit the sockets
         known = _authenticator(clients, engine, storage, keys) if clients and keys else None
         app = create_app(engine, settings, known, metrics=metrics, status=status, database=storage.problem)
-        return Loaded(app, engine.snapshot.revision)
+
+        def close() -> None:
+            engine.close()
+            outbound.close()
+
+        return Loaded(app, engine.snapshot.revision, close)
 
     who = "registered clients may call" if settings.clients else "demo: anyone on this machine may call"
     Server(load, settings, listener, ready=lambda: _greet(address, who), watched=watched if reload else ()).run()

@@ -35,10 +35,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An application and the revision of the content it answers from, None when it only says that there is none."""
+    """An application and the revision of the content it answers from, None when it only says that there is none.
+    `close` ends what the application has opened in a process that is to end."""
 
     application: WSGIApplication
     revision: str | None
+    close: Callable[[], None] = lambda: None
 
 
 Load = Callable[[Metrics, Status], Loaded]
@@ -105,11 +107,13 @@ class Server(BaseApplication):  # type: ignore[misc]
             "preload_app": True,
             # Not gunicorn's own when_ready: a stop signal between that and the first worker's start would be lost.
             "post_worker_init": lambda worker: ready() if worker.age == 1 else None,
+            # In the worker, when it has answered its last call.
+            "worker_exit": lambda _arbiter, _worker: self._loaded.close(),
             "on_exit": lambda _arbiter: self._clean(),
             "control_socket_disable": True,
             **hooks(share),
         }
-        self._application: WSGIApplication
+        self._loaded: Loaded
         self._seen = fingerprint(watched)
         try:
             self._take(load(self._metrics, self.status))
@@ -128,7 +132,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def wsgi(self) -> WSGIApplication:
         """The application that workers started from now on serve."""
-        return self._application
+        return self._loaded.application
 
     def run(self) -> None:
         """Serve until the process is told to stop; exits it."""
@@ -160,7 +164,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def _take(self, loaded: Loaded) -> None:
         gc.unfreeze()  # the old content may go
-        self._application = loaded.application
+        self._loaded = loaded
         settle()
         self.status.end(loaded.revision)
         if loaded.revision:

@@ -1,12 +1,13 @@
 """One HTTP call from its first byte to its log line: its correlation id, its time, what it was about.
 
-A log line holds counts, ids of ours and times; nothing that the caller sent, except a correlation id that is safe.
+A log line holds counts, ids of ours and times; nothing that the caller sent.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -28,16 +29,19 @@ _log = structlog.get_logger("cds.web")
 
 
 class Call:
-    """What is known of the call in progress. `service` is the id that was
-    called, None when there is no such service; `cards` is their number;
+    """What is known of the call in progress. `id` is what logs know it by, `echoed` what its answer has as
+    X-Request-Id; `service` is the id that was called, None when there is no such service; `cards` is their number;
     `caller` is None where anyone may call."""
 
-    __slots__ = ("caller", "cards", "environ", "id", "quiet", "service", "started")
+    __slots__ = ("caller", "cards", "echoed", "environ", "id", "quiet", "service", "started")
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self.started = perf_counter()
         self.environ = environ
-        self.id = _correlation_id(environ)
+        sent = _sent_id(environ)
+        self.echoed = sent or secrets.token_hex(8)
+        # Hashed, for a caller may make it of what is the patient's (security.md A2).
+        self.id = sha256(sent.encode()).hexdigest()[:16] if sent else self.echoed
         self.service: str | None = None
         self.cards: int | None = None
         self.quiet = False
@@ -46,7 +50,7 @@ class Call:
     def finish(self, response: Response, metrics: Metrics) -> None:
         """Set the headers that every answer has; log and count the call."""
         headers = response.headers
-        headers["X-Request-Id"] = self.id
+        headers["X-Request-Id"] = self.echoed
         headers["X-Content-Type-Options"] = "nosniff"
         headers.setdefault("Cache-Control", "no-store")
         seconds = perf_counter() - self.started
@@ -96,9 +100,7 @@ def caller() -> Caller:
     return found
 
 
-def _correlation_id(environ: WSGIEnvironment) -> str:
-    """The id the caller sent, when it is a plain token; else a new one."""
+def _sent_id(environ: WSGIEnvironment) -> str | None:
+    """The id that the caller gave the call, when it is a plain token."""
     sent = environ.get("HTTP_X_REQUEST_ID") or environ.get("HTTP_X_CORRELATION_ID")
-    if sent and _SAFE.fullmatch(sent) is not None:
-        return str(sent)
-    return secrets.token_hex(8)
+    return str(sent) if sent and _SAFE.fullmatch(sent) is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import MutableMapping
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -184,13 +185,13 @@ def test_a_failure_of_ours_tells_only_an_id(client: FlaskClient, engine: Any, lo
 def test_one_log_line_per_call(client: FlaskClient, log: Log) -> None:
     """A call is logged with correlation id, client, service, route, status, time and number of cards, and no more
     (security A2)."""
-    client.post(URL, json=CALL, headers={"X-Request-Id": "abc-12345"})
+    answer = client.post(URL, json=CALL)
     client.post("/cds-services/Zebra", json=CALL)
     client.get("/livez")
     called, unknown, alive = log
     assert called.pop("ms") >= 0
     assert called == {
-        "id": "abc-12345",
+        "id": answer.headers["X-Request-Id"],
         "client": "demo",
         "service": "pain",
         "route": "/cds-services/<service_id>",
@@ -210,6 +211,22 @@ def test_a_safe_correlation_id_is_kept(client: FlaskClient, header: str) -> None
         assert (
             client.get("/livez", headers={header: unsafe.encode().decode("latin-1")}).headers["X-Request-Id"] != unsafe
         )
+
+
+def test_a_correlation_id_that_was_sent_is_logged_as_its_digest(client: FlaskClient, engine: Any, log: Log) -> None:
+    """A caller may make it of what is the patient's, such as a record number (security A2). The body of a failure has
+    the id that the log has."""
+
+    def broken() -> dict[str, Any]:
+        raise ZeroDivisionError
+
+    engine.then = broken
+    answer = client.post(URL, json=CALL, headers={"X-Request-Id": "MRN-0012345"})
+    assert answer.headers["X-Request-Id"] == "MRN-0012345"
+    digest = sha256(b"MRN-0012345").hexdigest()[:16]
+    assert {line["id"] for line in log} == {digest}
+    assert _issue(answer, 500)["diagnostics"] == digest
+    assert "0012345" not in json.dumps(log)
 
 
 CANARY = "Zebra Quagga-7"
