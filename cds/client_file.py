@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -37,6 +38,13 @@ MEMBERS = {
     "subject": "Our client id at its authorization server, which comes in `fhirAuthorization.subject`.",
     "origins": "Web origins whose pages may call, such as https://ehr.example.org.",
     "cds_hooks": "The version of CDS Hooks it understands, 2.0 or 3.0; so far answers keep to 2.0. Default: 2.0.",
+}
+#: What is said in place of messages that quote the file, by their code.
+_PLAIN = {
+    "yaml-alias": "an alias is not allowed",
+    "yaml-tag": "a tag is not allowed",
+    "duplicate-key": "this name is given twice",
+    "client-unknown": "this is not known here",
 }
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::[0-9]{1,5})?|https?://\[[0-9a-f:]+\](?::[0-9]{1,5})?")
@@ -133,7 +141,7 @@ class _Registration:
             return "2.0"
         version = str(node.value)
         if version not in ("2.0", "3.0"):
-            node.report("client-value", f"there is no version '{version}' of CDS Hooks here", "write 2.0 or 3.0")
+            node.report("client-value", "there is no such version of CDS Hooks here", "write 2.0 or 3.0")
         return cast(Version, version)
 
     def _max_life(self) -> int:
@@ -180,8 +188,13 @@ class _Registration:
         return _read_keys(node.child("keys") if is_set else node, algorithms)
 
     def _keys_of_file(self, node: Node, algorithms: frozenset[str]) -> tuple[Key, ...]:
+        path = self._folder / node.text()
+        if not os.path.isfile(path):
+            if node.value:  # which is not repeated: somebody may have put the key itself there
+                node.report("client-file", "there is no such file of keys", "name it as seen from this file")
+            return ()
         try:
-            found = read_source(self._folder / node.text(), "client")
+            found = read_source(path, "client")
         except DefinitionError as error:
             node.source.problems.extend(error.problems)
             return ()
@@ -195,8 +208,8 @@ class _Registration:
 
 
 def _unquoted(problem: Problem) -> Problem:
-    """Without the line: the private part of a key may stand in it."""
-    return replace(problem, source=None)
+    """Without the line, and anything else of the file: a secret or the private part of a key may stand there."""
+    return replace(problem, source=None, message=_PLAIN.get(problem.code, problem.message))
 
 
 def _read_keys(node: Node, algorithms: frozenset[str]) -> tuple[Key, ...]:

@@ -307,7 +307,8 @@ def _read_file(path: Path) -> dict[str, Any]:
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - makes no objects
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{CONFIG_FILE}: cannot read {path}: {error}") from None
+        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise ConfigurationError(f"{CONFIG_FILE}: cannot read {path}: {reason}") from None
     except yaml.YAMLError as error:  # its text quotes the line, which may hold a password
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path

@@ -60,7 +60,8 @@ def test_each_worker_closes_after_its_last_call(tmp_path: Path) -> None:
     """A stopping service answers the call that was begun, then each worker closes what it opened, once (R4); the first
     process, which opened nothing, does not."""
     told = tmp_path / "told"
-    with subprocess.Popen([sys.executable, "-c", SERVED, told], env=environment(), stderr=subprocess.DEVNULL) as process:
+    command = [sys.executable, "-c", SERVED, told]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL) as process:
         port = _lines(told, 1)[0][0].removeprefix("ready-")
         with socket.create_connection(("127.0.0.1", int(port)), timeout=30) as call:
             call.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
