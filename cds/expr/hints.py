@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #: Functions of other languages -> ours.
 FUNCTIONS = {
     "any": "exists(criteria)",
+    "average": "avg()",
     "concat": "combine(other), or & between strings",
     "defined": "exists()",
     "filter": "where(criteria)",
@@ -28,17 +29,16 @@ FUNCTIONS = {
     "isNull": "empty()",
     "len": "length() of a string, count() of a collection",
     "map": "select(projection)",
-    "max": "sort().last()",
-    "min": "sort().first()",
+    "mean": "avg()",
     "notEmpty": "exists()",
     "reduce": "aggregate(aggregator, init)",
     "reverse": "sort(-key)",
     "size": "count()",
     "slice": "skip(num).take(num)",
     "substr": "substring(start, length)",
-    "sum": "aggregate($this + $total, 0)",
     "toLowerCase": "lower()",
     "toUpperCase": "upper()",
+    "year": "yearOf()",
 }
 #: Operators of other languages, by their characters in a row.
 _OPERATORS = {

@@ -19,6 +19,7 @@ CHAPTERS = {
     "5.7": "Math, precision and boundaries",
     "5.8": "Tree navigation",
     "5.9": "Utility",
+    "5.11": "Time between",
     "6": "Types and logic",
     "7": "Aggregates",
     "10": "Types and logic",
@@ -81,6 +82,10 @@ Sections are those of FHIRPath; `(3.0)` marks what FHIRPath 3.0 adds. *Empty* is
 single items give `{{ }}` for an empty argument too, and an error for several items. When data behind a `%name` was not
 obtained, a function that would conclude from its absence gives `{{ }}` instead: unknown is not false.
 
+A criterion of `iif()` that cannot be a boolean, as in `iif('x', 1, 2)`, is an error when the expression is compiled, as
+the published suites ask of strict engines; FHIRPath 3.0 takes any single item for true, which in content is a slip of
+the author.
+
 {_functions()}
 ## Operators
 
@@ -106,7 +111,7 @@ From the closest binding to the loosest (6.8).
 
 def chapter(row: Function) -> str:
     """The title of the chapter a function stands in."""
-    return next(title for start, title in CHAPTERS.items() if row.section.startswith(start))
+    return CHAPTERS[max((start for start in CHAPTERS if row.section.startswith(start)), key=len)]
 
 
 def result(row: Function) -> str:

@@ -340,20 +340,6 @@ def _fraction_digits(value: Temporal, unit: str) -> int:
     return max(value.digits, 3) if unit == "millisecond" and full else value.digits
 
 
-def difference(start: Temporal, end: Temporal, unit: str) -> int | None:
-    """Calendar boundaries of `unit` (day, week of 7 days, month, year) crossed from `start` to `end`; negative when
-    `end` is earlier; None when a side lacks the components."""
-    needed = {"year": 1, "month": 2, "week": 3, "day": 3}[unit]
-    if len(start.parts) < needed or len(end.parts) < needed:
-        return None
-    if unit == "year":
-        return end.parts[0] - start.parts[0]
-    if unit == "month":
-        return (end.parts[0] - start.parts[0]) * 12 + end.parts[1] - start.parts[1]
-    days = date(*end.parts[:3]).toordinal() - date(*start.parts[:3]).toordinal()
-    return _toward_zero(days, 7) if unit == "week" else days
-
-
 def calendar_day(value: Date | DateTime, zone: tzinfo) -> Date:
     """The earliest calendar day the value may mean; a DateTime with an offset is read in `zone` first."""
     if type(value) is DateTime and value.offset is not None and len(value.parts) > 3:

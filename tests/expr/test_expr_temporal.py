@@ -76,22 +76,6 @@ def test_arithmetic_keeps_precision_and_month_ends(text: str, amount: int, unit:
     assert (None if moved is None else str(moved)) == result
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "unit", "count"),
-    [
-        ("2024-02-28", "2024-03-01", "day", 2),
-        ("2024-03-01", "2024-02-28", "day", -2),
-        ("2024-01-01", "2024-01-14", "week", 1),
-        ("2024-01-31", "2024-02-01", "month", 1),
-        ("2023-12-31", "2024-01-01", "year", 1),
-        ("2024", "2024-01-01", "day", None),
-    ],
-)
-def test_differences_count_calendar_boundaries(start: str, end: str, unit: str, count: int | None) -> None:
-    """Whole calendar units crossed, negative backwards, unknown where a component is missing."""
-    assert temporal.difference(read(start), read(end), unit) == count
-
-
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles"])
 def test_the_calendar_day_is_that_of_the_zone(zone: str) -> None:
     """A dateTime with an offset is read in the zone; partial values give their first day; dates stay."""

@@ -7,7 +7,6 @@ not know its millisecond, and its successor is the next second.
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -16,6 +15,7 @@ from cds.errors import EvaluationError
 from cds.expr import quantity as quantities
 from cds.expr import temporal
 from cds.expr.evaluation import Evaluation
+from cds.expr.periods import later
 from cds.expr.quantity import Quantity
 from cds.expr.temporal import MICRO, Date, DateTime, Temporal, Time
 from cds.expr.values import ARITHMETIC
@@ -175,23 +175,6 @@ def _cut(parts: tuple[int, ...], count: int, full: int) -> tuple[int, ...]:
     if count < full:
         return parts[:count]
     return (*parts[: full - 1], parts[full - 1] // (MICRO if count == full else 1000))
-
-
-def later(parts: tuple[int, ...], minutes: int) -> tuple[int, ...]:
-    """Components of a time of day with its date, moved by minutes. The years 0 and 10000 may come out: they order."""
-    year, month, day, hour, *rest = parts
-    total = hour * 60 + (rest[0] if rest else 0) + minutes
-    days, total = divmod(total, 1440)
-    if days:
-        ordinal = date(year, month, day).toordinal() + days
-        if ordinal < 1:
-            year, month, day = 0, 12, 31
-        elif ordinal > date.max.toordinal():
-            year, month, day = 10000, 1, 1
-        else:
-            moved = date.fromordinal(ordinal)
-            year, month, day = moved.year, moved.month, moved.day
-    return (year, month, day, total // 60, total % 60, *rest[1:])[: len(parts)]
 
 
 def _aligned(left: Temporal, right: Temporal) -> tuple[int, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from cds.expr.code import Function
 from cds.expr.functions import (
+    aggregates,
     combining,
+    components,
     conversion,
     dates,
     existence,
@@ -33,8 +35,10 @@ FUNCTIONS: dict[str, Function] = {
         mathematics,
         tree,
         utility,
+        components,
         types,
         dates,
+        aggregates,
         resources,
         narrative,
     )

@@ -1,11 +1,11 @@
-"""Precision and boundaries (FHIRPath 3.0), and three functions of our own over calendar days."""
+"""Precision and boundaries (FHIRPath 3.0), and two functions of our own over calendar days."""
 
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, DecimalException
 from typing import Any
 
-from cds.errors import EvaluationError, did_you_mean
+from cds.errors import EvaluationError
 from cds.expr import quantity as quantities
 from cds.expr import temporal
 from cds.expr.code import BOOLEAN, DATE, INTEGER, STRING, Function
@@ -18,7 +18,6 @@ _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-_DIFFERENCES = {word + ending: word for word in ("day", "week", "month", "year") for ending in ("", "s")}
 _MOST_PLACES = 28
 
 
@@ -111,15 +110,6 @@ def _calendar_day(ev: Evaluation, items: list[Any]) -> list[Any]:
     return [] if found is None else [temporal.calendar_day(found, ev.zone)]
 
 
-def _difference(value: Any, other: Any, precision: Any) -> int | None:
-    unit = _DIFFERENCES.get(precision) if type(precision) is str else None
-    if unit is None:
-        hint = did_you_mean(str(precision), _DIFFERENCES) or "the precisions are day, week, month and year"
-        raise EvaluationError("difference() does not know this precision", hint=hint)
-    start, end = _day_source(value), _day_source(other)
-    return None if start is None or end is None else temporal.difference(start, end, unit)
-
-
 def _format_date(value: Any) -> str | None:
     found = _day_source(value)
     if found is None:
@@ -147,10 +137,6 @@ FUNCTIONS = (
         "calendarDay", "", "collection", _calendar_day, "ours",
         "The earliest calendar day of a date, dateTime or Period, in the time zone of the evaluation",
         types=DATE, standard=False,
-    ),
-    Function(
-        "difference", "date precision", "scalar", _difference, "ours",
-        "Calendar boundaries (day, week, month or year) from it to another date", types=INTEGER, standard=False,
     ),
     Function(
         "formatDate", "", "scalar", _format_date, "ours", "A date for people: 3 March 2026", types=STRING,

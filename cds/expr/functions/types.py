@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from cds.errors import EvaluationError, did_you_mean
+from cds.errors import did_you_mean
 from cds.expr import ast, focus, navigate, temporal
 from cds.expr.code import BOOLEAN, Code, Function, Many, Scope
 from cds.expr.evaluation import Evaluation
@@ -221,8 +221,6 @@ def _choice(compiler: Compiler, call: ast.Call, kind: ast.TypeName, scope: Scope
 
 
 def _type(_: Evaluation, items: list[Any]) -> list[Any]:
-    if len(items) > 1:
-        raise EvaluationError(f"type() needs one item, found {len(items)}")
     return [type_of(item) for item in items]
 
 
@@ -242,5 +240,7 @@ FUNCTIONS = (
     Function(
         "ofType", "type", "special", _filter, "5.2", "The items of the type", gives="the type", passes=True, typed=True
     ),
-    Function("type", "", "collection", _type, "10.2", "Namespace and name of its type", gives="TypeInfo", typed=True),
+    Function(
+        "type", "", "collection", _type, "10.2", "Namespace and name of each item's type", gives="TypeInfo", typed=True
+    ),
 )

@@ -109,11 +109,12 @@ def _nothing(_: Evaluation, __: Any) -> list[Any]:
 
 
 def _check_criterion(compiler: Compiler, node: ast.Node, criterion: Code) -> None:
-    """A criterion that can never be a boolean is a mistake of the author."""
+    """A criterion that can never be a boolean is a mistake of the author. The language itself lets any single item be
+    true (FHIRPath 3.0, iif), and so does a lenient compiler."""
     if criterion.constant is not None and len(criterion.constant) > 1:
         raise compiler.semantic(node, "the criterion of iif() has more than one item", "join truths with and or or")
     system = criterion.types and all(kind.startswith("System.") for kind in criterion.types)
-    if system and "System.Boolean" not in (criterion.types or ()):
+    if system and not compiler.lenient and "System.Boolean" not in (criterion.types or ()):
         raise compiler.semantic(node, "the criterion of iif() is no boolean", "compare it, or use exists()")
 
 
