@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from hashlib import sha1
+from string import ascii_letters, digits
 from typing import Any
 from uuid import UUID
 
@@ -57,15 +58,12 @@ def derived_id(identity: str) -> str:
 
 #: FHIR allows 64 characters; ids of real systems are longer.
 _LONGEST_ID = 255
-_ID_PUNCTUATION = str.maketrans("", "", "-._")
+_ID_CHARACTERS = frozenset(ascii_letters + digits + "-._")
 
 
 def is_id(text: Any) -> bool:
     """Whether it is an id as real systems have them: letters, digits, `-`, `.` and `_` of ASCII (security.md S6)."""
-    if not isinstance(text, str) or not text.isascii() or not 0 < len(text) <= _LONGEST_ID:
-        return False
-    rest = text.translate(_ID_PUNCTUATION)
-    return not rest or rest.isalnum()
+    return isinstance(text, str) and 0 < len(text) <= _LONGEST_ID and _ID_CHARACTERS.issuperset(text)
 
 
 def split_canonical(canonical: str) -> tuple[str, str | None]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from cds import fhir
 from cds.apply.kinds import ASKED, KINDS, Kind
-from cds.apply.path import with_items
+from cds.apply.path import place
 from cds.definitions.paths import parse_path
 from cds.errors import EvaluationError, did_you_mean
 from cds.fhir import Resource, derived_id
@@ -117,7 +117,7 @@ def draft_resource(template: Resource, *, subject: str, today: str, identity: st
 
 
 def _put(resource: Resource, kind: str, path: str, value: Any) -> Resource:
-    return with_items(resource, kind, parse_path(path), [value]) if path else resource
+    return place(path).put(resource, kind, [value]) if path else resource
 
 
 def _made(activity: Resource) -> tuple[Resource, tuple[str, ...]]:
@@ -139,7 +139,7 @@ def _made(activity: Resource) -> tuple[Resource, tuple[str, ...]]:
         items = [item for element in elements for item in given[element]]
         try:
             if path.endswith("]") or not _is_there(resource, path):
-                resource = with_items(resource, name, parse_path(path), items)
+                resource = place(path).put(resource, name, items)
                 rest -= {source for element in elements for source in (element, *_DERIVED.get(element, ()))}
         except EvaluationError:  # it is of no use there: told as one that has no place
             continue

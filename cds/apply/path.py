@@ -7,14 +7,17 @@ The type model says what repeats; a value for one form of a choice element takes
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from cds import expr
-from cds.definitions.paths import Segment
+from cds.definitions.paths import Segment, parse_path
 from cds.errors import EvaluationError
 from cds.expr.elm.values import Tuple
 from cds.expr.types import PRIMITIVES, model
-from cds.fhir import Resource, is_id
+from cds.fhir import is_id
 
 #: The Python types of primitives whose JSON form is no string.
 _JSON_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -26,42 +29,98 @@ _JSON_TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def with_items(owner: dict[str, Any], kind: str, path: tuple[Segment, ...], items: list[Any]) -> dict[str, Any]:
-    """A copy of `owner`, a `kind` (FHIR type name), with the JSON values `items` at `path`; only what lies on the path
-    is copied. A repeating element without an index takes all items when it is last, else its first item is meant.
+#: Sets the items of an expression below an owner, and gives the copy.
+Put = Callable[[dict[str, Any], list[Any]], dict[str, Any]]
 
-    Where the element is a Reference, a resource among the items becomes a reference to it, or nothing without an id.
 
-    Raises EvaluationError when the type has no such element, or when several items meet an element that takes one."""
+class Place:
+    """Where a dynamic value goes: a path, made ready once for each type of owner that it meets."""
+
+    __slots__ = ("_puts", "path")
+
+    def __init__(self, path: tuple[Segment, ...]) -> None:
+        self.path = path
+        self._puts: dict[str, Put] = {}
+
+    def put(self, owner: dict[str, Any], kind: str, items: list[Any]) -> dict[str, Any]:
+        """A copy of `owner`, a `kind` (FHIR type name), with the items of an expression at the path as FHIR JSON; only
+        what lies on the path is copied. A repeating element without an index takes all items when it is last, else its
+        first item is meant.
+
+        Where the element is a Reference, a resource among the items becomes a reference to it, or nothing without an
+        id. Raises EvaluationError when the type has no such element, or when several items meet an element that takes
+        one."""
+        put = self._puts.get(kind)
+        if put is None:
+            put = self._puts[kind] = _putter(kind, self.path)
+        return put(owner, items)
+
+
+@lru_cache
+def place(path: str) -> Place:
+    """The Place of a path as text. Raises ExpressionSyntaxError where it is none."""
+    return Place(parse_path(path))
+
+
+def _putter(kind: str, path: tuple[Segment, ...]) -> Put:
     segment, rest = path[0], path[1:]
-    name = segment.name
-    known = model().key(kind, name)
-    if known is None and (segment.choice or name in model().elements(kind)):
-        name = _form(kind, name, owner, items[0] if items and not rest else None)
+    known = model().key(kind, segment.name)
+    if known is not None:
+        return _element(segment, rest, *known)
+    if segment.choice or segment.name in model().elements(kind):
+        return _choice(kind, segment, rest)
+    raise EvaluationError(f"the resource has no element '{segment.name}'")
+
+
+def _choice(kind: str, segment: Segment, rest: tuple[Segment, ...]) -> Put:
+    """For a choice element without its type, which the value decides each time."""
+    puts: dict[str, Put] = {}
+
+    def put(owner: dict[str, Any], items: list[Any]) -> dict[str, Any]:
+        items = list(map(as_json, items))
+        name = _form(kind, segment.name, owner, items[0] if items and not rest else None)
         known = model().key(kind, name)
-    if known is None:
-        raise EvaluationError(f"the resource has no element '{segment.name}'")
-    element_kind, repeats, siblings = known
-    if not rest:
-        items = _fitting(items, element_kind, name)
-        if not items:
-            return owner
-    copy = dict(owner)
-    for sibling in siblings:
-        copy.pop(sibling, None)
-        copy.pop(f"_{sibling}", None)
-    current = copy.get(name)
-    if repeats and (rest or segment.index is not None or segment.url is not None):
-        values = [] if current is None else list(current) if isinstance(current, list) else [current]
-        index = min(segment.index or 0, len(values)) if segment.url is None else _index(values, segment.url)
-        held = values[index] if index < len(values) else None if segment.url is None else {"url": segment.url}
-        values[index : index + 1] = [_below(held, element_kind, rest, items, name)]
-        copy[name] = values
-    elif repeats:
-        copy[name] = items
-    else:
-        copy[name] = _below(current, element_kind, rest, items, name)
-    return copy
+        if known is None:
+            raise EvaluationError(f"the resource has no element '{segment.name}'")
+        if name not in puts:
+            puts[name] = _element(replace(segment, name=name), rest, *known)
+        return puts[name](owner, items)
+
+    return put
+
+
+def _element(segment: Segment, rest: tuple[Segment, ...], kind: str, repeats: bool, siblings: frozenset[str]) -> Put:
+    """For an element of the type `kind`; `siblings` are the keys of the other forms of its choice."""
+    name = segment.name
+    replaced = tuple(key for sibling in siblings for key in (sibling, f"_{sibling}"))
+    fit = None if rest else _fitter(kind, name)
+    below = _below(_putter(kind, rest)) if rest else _only(name)
+    picks = repeats and (bool(rest) or segment.index is not None or segment.url is not None)
+
+    def put(owner: dict[str, Any], items: list[Any]) -> dict[str, Any]:
+        if fit is not None:
+            items = fit(items)
+            if not items:
+                return owner
+        copy = dict(owner)
+        for key in replaced:
+            copy.pop(key, None)
+        if picks:
+            copy[name] = _picked(segment, copy.get(name), below, items)
+        else:
+            copy[name] = items if repeats else below(copy.get(name), items)
+        return copy
+
+    return put
+
+
+def _picked(segment: Segment, current: Any, below: Callable[[Any, list[Any]], Any], items: list[Any]) -> list[Any]:
+    """The values of a repeating element, with the one that the segment picks, or one more, changed."""
+    values = [] if current is None else list(current) if isinstance(current, list) else [current]
+    index = min(segment.index or 0, len(values)) if segment.url is None else _index(values, segment.url)
+    held = values[index] if index < len(values) else None if segment.url is None else {"url": segment.url}
+    values[index : index + 1] = [below(held, items)]
+    return values
 
 
 def _index(extensions: list[Any], url: str) -> int:
@@ -103,43 +162,59 @@ def _can_be(item: Any, kind: str) -> bool:
     return wanted is not None and isinstance(item, wanted) and (type(item) is bool) == (wanted is bool)
 
 
-def _below(held: Any, kind: str, rest: tuple[Segment, ...], items: list[Any], name: str) -> Any:
-    if rest:
-        return with_items(held if isinstance(held, dict) else {}, kind, rest, items)
-    if len(items) != 1:
-        raise EvaluationError(f"'{name}' takes one value, the expression gave {len(items)}")
-    return items[0]
+def _below(put: Put) -> Callable[[Any, list[Any]], Any]:
+    """For what lies below an element that may be there."""
+    return lambda held, items: put(held if isinstance(held, dict) else {}, items)
 
 
-def _fitting(items: list[Any], kind: str, name: str) -> list[Any]:
-    """The items as values of an element of type `kind`; EvaluationError when one is of another JSON type."""
-    if kind == "Reference":
-        items = [reference for item in items if (reference := _reference(item)) is not None]
-    elif kind in ("CodeableConcept", "Coding"):
-        items = [_coded(item, kind) for item in items]
+def _only(name: str) -> Callable[[Any, list[Any]], Any]:
+    """For an element that takes one value."""
+
+    def only(_held: Any, items: list[Any]) -> Any:
+        if len(items) != 1:
+            raise EvaluationError(f"'{name}' takes one value, the expression gave {len(items)}")
+        return items[0]
+
+    return only
+
+
+def _fitter(kind: str, name: str) -> Callable[[list[Any]], list[Any]]:
+    """Items as values of an element of type `kind`, in a new list; EvaluationError when one is of another JSON type."""
+    convert = _CONVERTED.get(kind)
     wanted = _JSON_TYPES.get(kind, str) if kind in PRIMITIVES else dict
-    for item in items:
-        if not isinstance(item, wanted) or (item.__class__ is bool and wanted is not bool):
-            raise EvaluationError(f"'{name}' is of type {kind}, the expression gave another")
-    return items
+
+    def fit(items: list[Any]) -> list[Any]:
+        values = []
+        for item in items:
+            value = item if item.__class__ in _JSON else as_json(item)
+            if convert is not None:
+                value = convert(value)
+                if value is None:
+                    continue
+            if value.__class__ is not wanted and (not isinstance(value, wanted) or value.__class__ is bool):
+                raise EvaluationError(f"'{name}' is of type {kind}, the expression gave another")
+            values.append(value)
+        return values
+
+    return fit
 
 
-def _coded(item: Any, kind: str) -> Any:
-    """A code as the text or the Coding of a concept, or as a Coding without system; anything else as it is."""
+def _as_coding(item: Any) -> Any:
+    """A code as a Coding without system; anything else as it is."""
+    return {"code": item} if isinstance(item, str) else item
+
+
+def _as_concept(item: Any) -> Any:
+    """Text, a code or a Coding as a CodeableConcept; anything else as it is."""
     if isinstance(item, str):
-        coding = {"code": item}
-        if kind == "Coding":
-            return coding
-        return {"coding": [coding], "text": item} if _CODE.fullmatch(item) else {"text": item}
-    if kind == "CodeableConcept" and isinstance(item, dict) and "code" in item and "coding" not in item:
-        return {"coding": [item]}
-    return item
+        return {"coding": [{"code": item}], "text": item} if _CODE.fullmatch(item) else {"text": item}
+    return {"coding": [item]} if isinstance(item, dict) and "code" in item and "coding" not in item else item
 
 
 _CODE = re.compile(r"\S+")
 
 
-def _reference(item: Any) -> Any:
+def _as_reference(item: Any) -> Any:
     """A reference to a resource or to what `Type/id` names; anything else as it is; None for a resource without id."""
     if isinstance(item, str):
         return {"reference": item}
@@ -148,15 +223,16 @@ def _reference(item: Any) -> Any:
     return {"reference": f"{item['resourceType']}/{item['id']}"} if is_id(item.get("id")) else None
 
 
-def with_value(resource: Resource, path: tuple[Segment, ...], items: list[Any]) -> Resource:
-    """The resource with the items of a dynamic value, which sets nothing when there are none."""
-    return with_items(resource, resource["resourceType"], path, list(map(as_json, items))) if items else resource
+#: What a value becomes as an element of these types.
+_CONVERTED = {"Reference": _as_reference, "Coding": _as_coding, "CodeableConcept": _as_concept}
+
+
+#: The types of items that are FHIR JSON as they are.
+_JSON = frozenset({str, dict})
 
 
 def as_json(item: Any) -> Any:
     """An item as FHIR JSON; a Tuple of CQL is an element with what it has."""
-    if type(item) is str:
-        return item
     if type(item) is Tuple:
         return {name: as_json(part) for name, part in item.elements.items() if part is not None and part != []}
     return [as_json(part) for part in item] if isinstance(item, list) else expr.to_json(item)

@@ -10,14 +10,14 @@ from typing import Any
 
 from cds import expr, fhir
 from cds.apply.activity import resource_template, unplaced
-from cds.apply.path import with_value
+from cds.apply.path import Place
 from cds.apply.scope import Expression, Scope, Scopes, Session
 from cds.apply.tree import AppliedAction
 from cds.apply.unusable import Unusable
 from cds.apply.walk import Walk
 from cds.definitions.constants import Constants, of_call, of_dynamic_value
 from cds.definitions.load import Document, in_memory
-from cds.definitions.paths import Segment, parse_path
+from cds.definitions.paths import parse_path
 from cds.definitions.snapshot import Snapshot
 from cds.errors import DefinitionError, EvaluationError, ExpressionError, Location, NotFoundError
 from cds.expr.cql_expression import CqlExpression
@@ -64,10 +64,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class DynamicValue:
-    """A compiled dynamic value. `on_action` says that the path names an element of the action, not of a resource;
+    """A compiled dynamic value. `on_action` says that its place is an element of the action, not of a resource;
     `context` is the definition it stands in, where the expression asks for it as %context."""
 
-    path: tuple[Segment, ...]
+    place: Place
     on_action: bool
     expression: Expression
     context: Resource | None = None
@@ -326,7 +326,7 @@ def _dynamic_values(
                 raise
             segments, expression = (), Unusable(path, error)
         own = isinstance(expression, expr.Expression) and "%context" in expression.text
-        values.append(DynamicValue(segments, on_action, expression, definition if own else None))
+        values.append(DynamicValue(Place(segments), on_action, expression, definition if own else None))
     return tuple(values)
 
 
@@ -337,7 +337,7 @@ def _with_constants(template: Resource, values: tuple[DynamicValue, ...]) -> tup
         if items is None:
             return template, values[done:]
         try:
-            template = with_value(template, value.path, items)
+            template = value.place.put(template, template["resourceType"], items) if items else template
         except EvaluationError:  # fails when it is applied, and then its own card only
             return template, values[done:]
     return template, ()

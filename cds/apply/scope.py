@@ -162,11 +162,11 @@ class Session:
             data=Retrieves(chart),
             parameters=self.cql_parameters,
         )
-        self._values: dict[Name, list[Any] | EvaluationError] = {}
+        self._values: dict[Name, list[Any]] = {}
+        self._failures: dict[Name, EvaluationError] = {}
         self._known: dict[Name, bool] = {}
         self._evaluations: dict[Scope, expr.Evaluation] = {}
-        self._bound: dict[Scope, expr.Evaluation] = {}
-        self._views: dict[Scope, _View] = {}
+        self._bound: dict[Scope, tuple[_View, expr.Evaluation]] = {}
 
     @cached_property
     def today(self) -> str:
@@ -181,22 +181,23 @@ class Session:
     def value(self, name: Name) -> list[Any]:
         """The items a name stands for. Raises the EvaluationError its expression raised, each time it is asked for."""
         held = self._values.get(name)
-        if held is None:
-            try:
-                held = self._compute(name)
-            except EvaluationError as error:
-                held = error
-            self._values[name] = held
-        if isinstance(held, EvaluationError):
-            raise held
+        if held is not None:
+            return held
+        if name in self._failures:
+            raise self._failures[name]
+        try:
+            held = self._values[name] = self._compute(name)
+        except EvaluationError as error:
+            self._failures[name] = error
+            raise
         return held
 
     def _compute(self, name: Name) -> list[Any]:
         meaning = name.meaning
-        if isinstance(meaning, Expression):
-            return meaning.items(self.root if meaning.is_rooted else self.evaluation(name.scope))
         if isinstance(meaning, Retrieve):
             return self.chart.retrieve(meaning.resource_type, meaning.path, meaning.codes)
+        if not isinstance(meaning, Parameter):
+            return meaning.items(self.root if meaning.is_rooted else self.evaluation(name.scope))
         given = self.parameters.get(meaning.key)
         if given is None:
             return list(meaning.default)
@@ -244,8 +245,7 @@ class Session:
         """The evaluation of a scope's own expressions; one serves them all."""
         known = self._evaluations.get(scope)
         if known is None:
-            view = _View(self, scope.names)
-            known = self._evaluations[scope] = self._evaluation(view, view.memory)
+            known = self._evaluations[scope] = self._evaluation(_View(self, scope.names))
         return known
 
     def bound(
@@ -253,24 +253,22 @@ class Session:
     ) -> expr.Evaluation:
         """An evaluation in `scope` with `bindings` (for-each items, `%action`) before its names. `%resource` is
         `resource`, or the patient. Valid until the next call of this method for the scope: one serves all actions."""
-        view = self._views.get(scope)
-        if view is None:
-            view = self._views[scope] = _View(self, scope.names)
-            self._bound[scope] = self._evaluation(view)
-        view.bindings = bindings
-        evaluation = self._bound[scope]
+        known = self._bound.get(scope)
+        if known is None:
+            view = _View(self, scope.names)
+            known = self._bound[scope] = view, self._evaluation(view)
+        view, evaluation = known
+        view.bind(bindings)
         evaluation.resource = self.patient if resource is None else resource
-        # what the memory holds is found without asking, unless a binding goes before it
-        evaluation.known = view.memory if view.memory.keys().isdisjoint(bindings) else {}
         return evaluation
 
     def release(self) -> None:
         """Let go of the evaluations, which refer back to the session: the call's data is then freed at once instead of
         by the cyclic garbage collector. Values stay, and the session can be used again."""
-        for memory in (self._evaluations, self._bound, self._views):
-            memory.clear()
+        self._evaluations.clear()
+        self._bound.clear()
 
-    def _evaluation(self, view: _View, known: dict[str, list[Any]] | None = None) -> expr.Evaluation:
+    def _evaluation(self, view: _View) -> expr.Evaluation:
         return expr.Evaluation(
             now=self.now,
             zone=self.zone,
@@ -280,7 +278,7 @@ class Session:
             terminology=self.terminology,
             resolve=self.chart.resolve,
             certain=self.certain,
-            known=known,
+            known=view,
             lenient=True,
             root=self.root,
         )
@@ -312,29 +310,36 @@ def _may_lack_items(items: list[Any]) -> bool:
     )
 
 
-class _View:
-    """The expr.Variables of one scope in one session."""
+class _View(dict[str, list[Any]]):
+    """The expr.Variables of one scope in one session: the values of the names that were asked for, a binding before a
+    name of the scope."""
 
-    __slots__ = ("_names", "_session", "bindings", "memory")
+    __slots__ = ("_names", "_session", "bindings")
 
     def __init__(self, session: Session, names: Mapping[str, Name]) -> None:
         self._session = session
         self._names = names
-        self.memory: dict[str, list[Any]] = {}
         self.bindings: Mapping[str, list[Any]] = {}
 
-    def value(self, name: str) -> list[Any]:
-        found = self.bindings.get(name)
-        if found is None:
-            found = self.memory.get(name)
-        if found is not None:
-            return found
+    def bind(self, bindings: Mapping[str, list[Any]]) -> None:
+        """Put `bindings` in the place of those before. A name that one of them hid is asked for anew."""
+        if bindings is self.bindings:
+            return
+        for name in self.bindings:
+            del self[name]
+        self.bindings = bindings
+        self.update(bindings)
+
+    def __missing__(self, name: str) -> list[Any]:
         defined = self._names.get(name)
         value = self._session.call_values.get(name) if defined is None else self._session.value(defined)
         if value is None:
             raise EvaluationError(f"unknown variable %{name}")
-        self.memory[name] = value
+        self[name] = value
         return value
+
+    def value(self, name: str) -> list[Any]:
+        return self[name]
 
     def incomplete(self, name: str) -> bool:
         defined = None if name in self.bindings else self._names.get(name)

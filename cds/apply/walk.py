@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cds.apply.activity import draft_resource
-from cds.apply.path import as_json, with_items, with_value
 from cds.apply.scope import Scope, Session
 from cds.apply.tree import AppliedAction, ConditionResult, Outcome
 from cds.errors import CdsError, EvaluationError, ExpressionError
+from cds.expr import Evaluation
 from cds.expr.elm.values import Tuple
 from cds.fhir import Resource, is_id
 
@@ -166,29 +166,33 @@ class Walk:
     def _set(
         self, values: tuple[DynamicValue, ...], scope: Scope, applied: AppliedAction, bindings: Mapping[str, list[Any]]
     ) -> None:
+        if not values:
+            return
+        evaluation = self.session.bound(scope, {**bindings, "action": [applied.element]}, applied.resource)
         for value in values:
             try:
-                self._set_one(value, scope, applied, bindings)
+                self._set_one(value, evaluation, applied)
             except CdsError as error:
                 if not self.is_whole:
                     raise
                 self._failed(applied, str(error))
 
-    def _set_one(
-        self, value: DynamicValue, scope: Scope, applied: AppliedAction, bindings: Mapping[str, list[Any]]
-    ) -> None:
-        resource = applied.resource
-        evaluation = self.session.bound(scope, {**bindings, "action": [applied.element]}, resource)
+    def _set_one(self, value: DynamicValue, evaluation: Evaluation, applied: AppliedAction) -> None:
+        resource, patient = applied.resource, self.session.patient
+        # a value before this one may have changed either
+        evaluation.known["action"] = [applied.element]
+        evaluation.resource = patient if resource is None else resource
         if value.context is not None:
             evaluation.context = value.context
         try:
             items = value.expression.items(evaluation)
         finally:
-            evaluation.context = self.session.patient
+            evaluation.context = patient
+        if not items:
+            return
         if not value.on_action and resource is not None:
-            applied.resource = with_value(resource, value.path, items)
-        elif items:
-            if value.path[0].name == "action":
-                raise EvaluationError("a dynamic value sets elements of its own action, not of those below it")
-            items = list(map(as_json, items))
-            applied.element = with_items(applied.element, "PlanDefinitionAction", value.path, items)
+            applied.resource = value.place.put(resource, resource["resourceType"], items)
+        elif value.place.path[0].name == "action":
+            raise EvaluationError("a dynamic value sets elements of its own action, not of those below it")
+        else:
+            applied.element = value.place.put(applied.element, "PlanDefinitionAction", items)

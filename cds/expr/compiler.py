@@ -246,15 +246,16 @@ class Compiler:
         self.mentioned.add(name)
 
         def many(ev: Evaluation, _: Any) -> list[Any]:
-            found = ev.known.get(name)
-            if found is not None:
-                return found
-            if ev.variables is None:
-                raise error(f"%{name} is not defined", None)
             try:
-                return ev.variables.value(name)
+                return ev.known[name]
             except KeyError:
-                raise error(f"%{name} is not defined", None) from None
+                pass
+            try:
+                if ev.variables is not None:
+                    return ev.variables.value(name)
+            except KeyError:
+                pass
+            raise error(f"%{name} is not defined", None)
 
         kinds = str(self.known.get(name)).split("|") if isinstance(self.known, Mapping) else [""]
         known = all(kind in self.model or kind.startswith("System.") for kind in kinds)
