@@ -124,13 +124,18 @@ class Code:
     def one(self) -> One:
         """The single item, None when empty; EvaluationError when there are more."""
         if self._one is None:
-            self._one = self._test if self._test is not None else _one_of_many(self.many, self.error)
+            self._one = self._test if self._test is not None else one_of_many(self.many, self.error)
         return self._one
 
-    def quicker(self, one: One) -> Code:
-        """This piece with a quicker way to its single item, for one that need not make a list first."""
-        self._one = one
+    def quicker(self, one: One, test: Test | None = None) -> Code:
+        """This piece with a quicker way to its single item, and to its truth, that need not make a list first."""
+        self._one, self._test = one, test
         return self
+
+    @property
+    def part(self) -> Many | list[Any]:
+        """All items: the list itself when they never change, else what makes it."""
+        return self.many if self.constant is None else self.constant
 
     @property
     def test(self) -> Test:
@@ -185,7 +190,9 @@ def _many_of_one(one: One | None) -> Many:
     return many
 
 
-def _one_of_many(many: Many, error: Callable[[str, str | None], EvaluationError]) -> One:
+def one_of_many(many: Many, error: Callable[[str, str | None], EvaluationError]) -> One:
+    """The single item of a collection, None when it is empty."""
+
     def one(ev: Evaluation, this: Any) -> Any:
         items = many(ev, this)
         if len(items) == 1:

@@ -39,6 +39,7 @@ class Expression:
         "_compiler_of",
         "_focus",
         "_forms",
+        "_is_plain",
         "_main",
         "boolean",
         "constant",
@@ -72,6 +73,7 @@ class Expression:
         compiler = self._compiler_of(focused=focus is not None)
         code = compiler.code(self.tree, Scope("item", types))
         self._main = self._forms[("item", False, False)] = (code.many, compiler.slots)
+        self._is_plain = not compiler.is_typed
         self.types = code.types
         self.constant = code.constant
         self.variables = frozenset(compiler.mentioned)
@@ -115,9 +117,11 @@ class Expression:
             return plain(self._run(evaluation, None, False))
         many, slots = self._main
         if slots:
-            return plain(self._guarded(many, slots, evaluation, evaluation.context))
+            items = self._guarded(many, slots, evaluation, evaluation.context)
+            return items if self._is_plain else plain(items)
         try:
-            return plain(many(evaluation, evaluation.context))
+            items = many(evaluation, evaluation.context)
+            return items if self._is_plain else plain(items)
         except CdsError:
             raise
         except Exception as error:

@@ -57,6 +57,7 @@ class Compiler:
         self.by_key = lenient and not focused
         self.trace = trace
         self.slots = 0
+        self.is_typed = False
         self.mentioned: set[str] = set()
         self.release: Release = release
         self.model: Model = model(release)
@@ -122,6 +123,8 @@ class Compiler:
 
     def code(self, node: ast.Node, scope: Scope, typed: bool = False) -> Code:
         """The piece for one node; its items are Nodes where possible when `typed`."""
+        if typed:
+            self.is_typed = True
         if self.steps is None:
             made: Code = _COMPILERS[type(node)](self, node, scope, typed)
             return made
@@ -239,27 +242,16 @@ class Compiler:
         return self.nodes_of(node, made) if typed else made
 
     def _outer(self, node: ast.Variable, scope: Scope, typed: bool) -> Code:
-        name, error = node.name, self.failure(node)
+        name = node.name
         if self.known is not None and name not in self.known:
             names = [*self.known, *scope.names, *focus.CONSTANTS, *focus.SURROUNDINGS]
             raise self.semantic(node, f"unknown variable %{name}", did_you_mean(name, names))
         self.mentioned.add(name)
 
-        def many(ev: Evaluation, _: Any) -> list[Any]:
-            try:
-                return ev.known[name]
-            except KeyError:
-                pass
-            try:
-                if ev.variables is not None:
-                    return ev.variables.value(name)
-            except KeyError:
-                pass
-            raise error(f"%{name} is not defined", None)
-
         kinds = str(self.known.get(name)).split("|") if isinstance(self.known, Mapping) else [""]
         known = all(kind in self.model or kind.startswith("System.") for kind in kinds)
-        made = self.make(node, many, types=frozenset(kinds) if known else None)
+        many, one, test = focus.variable(name, self.failure(node))
+        made = self.make(node, many, types=frozenset(kinds) if known else None).quicker(one, test)
         made.free, made.sources = True, Sources(items=frozenset({name}), mentions=frozenset({name}))
         return self.nodes_of(node, made) if typed else made
 
@@ -311,7 +303,7 @@ class Compiler:
             make = navigate.from_node if scope.this == "node" else navigate.from_item
             made = self.make(node, make(self.model, names, count=count), parts=(base,), types=types)
             if scope.this == "item" and len(names) == 1:
-                made.quicker(navigate.one_from_item(names[0], made.one))
+                made.quicker(*navigate.one_from_item(names[0], made.one))
                 made.member = names[0]
             return made
         many = navigate.from_items(self.model, base.many, names, count=count)

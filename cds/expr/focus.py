@@ -7,7 +7,7 @@ from typing import Any
 
 from cds.errors import EvaluationError
 from cds.expr import navigate
-from cds.expr.code import Many
+from cds.expr.code import Many, One, Test, one_of_many
 from cds.expr.evaluation import Evaluation
 from cds.expr.values import EMPTY, Node
 
@@ -74,6 +74,43 @@ def resource(ev: Evaluation, _: Any) -> list[Any]:
     """`%resource`, the context when there is none."""
     resource = ev.context if ev.resource is None else ev.resource
     return EMPTY if resource is None else [resource]
+
+
+def variable(name: str, failure: Callable[[str, str | None], EvaluationError]) -> tuple[Many, One, Test]:
+    """A variable of the evaluation: at hand, or asked for."""
+
+    def asked(ev: Evaluation) -> list[Any]:
+        try:
+            if ev.variables is not None:
+                return ev.variables.value(name)
+        except KeyError:
+            pass
+        raise failure(f"%{name} is not defined", None) from None
+
+    def many(ev: Evaluation, _: Any) -> list[Any]:
+        try:
+            return ev.known[name]
+        except KeyError:
+            return asked(ev)
+
+    several = one_of_many(many, failure)
+
+    def one(ev: Evaluation, this: Any) -> Any:
+        try:
+            items = ev.known[name]
+        except KeyError:
+            items = asked(ev)
+        return items[0] if len(items) == 1 else several(ev, this)
+
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        try:
+            items = ev.known[name]
+        except KeyError:
+            items = asked(ev)
+        item = items[0] if len(items) == 1 else several(ev, this)
+        return item if item is None or type(item) is bool else True
+
+    return many, one, test
 
 
 def late(slot: int, name: str, failure: Callable[[str, str | None], EvaluationError]) -> Many:

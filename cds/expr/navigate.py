@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cds.expr.code import Many, One
+from cds.expr.code import Many, One, Test
 from cds.expr.elm.values import Tuple
 from cds.expr.evaluation import FEW, Evaluation, capped
 from cds.expr.types import Model, Types
@@ -180,29 +180,44 @@ def from_resource(model: Model, kind: str, names: Sequence[str], *, count: bool 
     return path
 
 
-def one_from_item(name: str, otherwise: One) -> One:
-    """The single item of element `name` of `$this`, quick where that is a string: `otherwise` finds everything else."""
+def one_from_item(name: str, otherwise: One) -> tuple[One, Test]:
+    """The single item of element `name` of `$this`, and its truth, quick where that is a string or a boolean:
+    `otherwise` finds everything else."""
 
     def one(ev: Evaluation, this: Any) -> Any:
-        if type(this) is dict:
+        if type(this) is dict or type(this) is Tuple:
             value = this.get(name)
-            if type(value) is str:
+            if type(value) is str or type(value) is bool:
                 return value
         return otherwise(ev, this)
 
-    return one
+    def test(ev: Evaluation, this: Any) -> bool | None:
+        if type(this) is dict or type(this) is Tuple:
+            value = this.get(name)
+            if type(value) is bool:
+                return value
+        item = otherwise(ev, this)
+        return item if item is None or type(item) is bool else True
+
+    return one, test
 
 
 def from_items(model: Model, base: Many, names: Sequence[str], *, count: bool = False) -> Many:
     """The path `names` from whatever `base` gives."""
-    steps = _steps(model, names, count=count)
+    steps = tuple(zip(names, _steps(model, names, count=count), strict=True))
 
     def path(ev: Evaluation, this: Any) -> list[Any]:
         items = base(ev, this)
-        for walk in steps:
+        for name, walk in steps:
             if not items:
                 return EMPTY
-            if len(items) > FEW:
+            if len(items) == 1:
+                item = items[0]
+                value = item.get(name) if type(item) is dict or type(item) is Tuple else None
+                if type(value) is str or type(value) is dict:  # most often, and then without a call
+                    items = [value]
+                    continue
+            elif len(items) > FEW:
                 ev.spend(len(items))
             items = walk(items)
         return items

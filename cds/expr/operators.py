@@ -46,18 +46,19 @@ def scalar_call(function: Function, base: Code, args: tuple[Code, ...], failure:
     handler, value_of = function.handler, base.one
     if function.text:
         value_of = _text_input(function.name, value_of, failure)
-    if not args:
+    if all(arg.constant is not None and len(arg.constant) == 1 for arg in args):
+        fixed = tuple(arg.constant[0] for arg in args if arg.constant)
 
-        def alone(ev: Evaluation, this: Any) -> Any:
+        def call_with_fixed(ev: Evaluation, this: Any) -> Any:
             value = value_of(ev, this)
             if value is None:
                 return None
             try:
-                return handler(value)
+                return handler(value, *fixed)
             except EvaluationError as error:
                 raise relocated(error, failure) from error
 
-        return alone
+        return call_with_fixed
     parts = tuple(arg.one for arg in args)
 
     def call(ev: Evaluation, this: Any) -> Any:
@@ -78,13 +79,13 @@ def _text_input(name: str, value_of: One, failure: Failure) -> One:
 
     def text(ev: Evaluation, this: Any) -> Any:
         value = value_of(ev, this)
-        if value is not None and type(value) is not str:
-            if ev.lenient:
-                return None
-            raise failure(f"{name}() needs a string, not {describe(value)}", "convert it with toString()")
-        if value is not None and len(value) > unit:
-            ev.spend(len(value) // unit)
-        return value
+        if type(value) is str:
+            if len(value) > unit:
+                ev.spend(len(value) // unit)
+            return value
+        if value is None or ev.lenient:
+            return None
+        raise failure(f"{name}() needs a string, not {describe(value)}", "convert it with toString()")
 
     return text
 
@@ -93,7 +94,7 @@ def collection_call(function: Function, base: Code, args: tuple[Code, ...], fail
     """A function of whole collections."""
     handler, items_of = function.handler, base.many
     if len(args) == 1:
-        return _with_one_list(handler, items_of, args[0].many, failure)
+        return _with_one_list(handler, items_of, args[0].part, failure)
     parts = tuple(arg.many for arg in args)
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
@@ -109,13 +110,15 @@ def collection_call(function: Function, base: Code, args: tuple[Code, ...], fail
     return many
 
 
-def _with_one_list(handler: Callable[..., list[Any]], items_of: Many, argument_of: Many, failure: Failure) -> Many:
+def _with_one_list(
+    handler: Callable[..., list[Any]], items_of: Many, argument: Many | list[Any], failure: Failure
+) -> Many:
     def many(ev: Evaluation, this: Any) -> list[Any]:
         items = items_of(ev, this)
         if len(items) > FEW:
             ev.spend(len(items))
         try:
-            return handler(ev, items, argument_of(ev, this))
+            return handler(ev, items, argument if isinstance(argument, list) else argument(ev, this))
         except EvaluationError as error:
             raise relocated(error, failure) from error
 
@@ -242,7 +245,11 @@ def _equality(left: Code, right: Code, *, negate: bool) -> Test:
 
 
 def _equals_text(code: Code, text: str, *, negate: bool) -> Test:
-    many = code.many
+    many, one = code.many, code.one
+
+    def of_one(ev: Evaluation, this: Any) -> bool | None:
+        item = one(ev, this)
+        return None if item is None else (item == text) is not negate
 
     def test(ev: Evaluation, this: Any) -> bool | None:
         items = many(ev, this)
@@ -250,6 +257,8 @@ def _equals_text(code: Code, text: str, *, negate: bool) -> Test:
             return None
         return (len(items) == 1 and items[0] == text) is not negate
 
+    if code.single:
+        return of_one
     return test if code.member is None else _member_equals_text(code.member, text, negate, test)
 
 
@@ -286,6 +295,8 @@ def _order(left: Code, right: Code, decide: tuple[bool, bool, bool], failure: Fa
         one, other = first(ev, this), second(ev, this)
         if one is None or other is None:
             return None
+        if type(one) is int and type(other) is int:
+            return decide[(one > other) - (one < other)]
         if type(one) is str:
             if text and type(other) is str:
                 return decide[(one > other) - (one < other)]
@@ -425,15 +436,16 @@ def _implies(left: Test, right: Test) -> Test:
 
 def concatenated(parts: tuple[Code, ...]) -> Many:
     """The items of all parts, in their order, duplicates kept."""
-    lists = tuple(part.many for part in parts)
+    lists = tuple(part.part for part in parts)
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
         result: list[Any] = []
-        for items in lists:
-            result += items(ev, this)
+        for part in lists:
+            result += part if isinstance(part, list) else part(ev, this)
         if len(result) > FEW:
             ev.spend(len(result))
-        return capped(result)
+            capped(result)
+        return result
 
     return many
 
@@ -452,22 +464,28 @@ def _union(compiler: Compiler, node: ast.Chain, scope: Scope, typed: bool) -> Co
 
 
 def _concatenation(parts: tuple[Code, ...], failure: Failure) -> One:
-    texts = tuple(part.one for part in parts)
+    texts = tuple(_text_constant(part) or part.one for part in parts)
 
     def one(ev: Evaluation, this: Any) -> Any:
         pieces = []
-        for text_of in texts:
-            piece = text_of(ev, this)
+        for text in texts:
+            piece = text if isinstance(text, str) else text(ev, this)
             if type(piece) is str:
                 pieces.append(piece)
             elif piece is not None and not ev.lenient:
                 raise failure(f"& joins strings, not {describe(piece)}", "convert it with toString()")
-        text = capped_text("".join(pieces))
-        if len(text) > LONG:
-            ev.spend(len(text) // LONG)
-        return text
+        joined = "".join(pieces)
+        if len(joined) > LONG:
+            ev.spend(len(capped_text(joined)) // LONG)
+        return joined
 
     return one
+
+
+def _text_constant(part: Code) -> str | None:
+    """The string that a piece always is; None for every other piece, and for the empty string."""
+    constant = part.constant
+    return constant[0] if constant and len(constant) == 1 and type(constant[0]) is str else None
 
 
 def _arithmetic(compiler: Compiler, node: ast.Binary | ast.Chain, left: Code, right: Code) -> Code:

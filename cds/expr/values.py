@@ -482,6 +482,8 @@ def text_of(item: Any) -> str | None:
     kind = type(item)
     if kind is str:
         return str(item)
+    if kind is int:
+        return str(item)
     if kind is bool:
         return "true" if item else "false"
     if is_number(item):

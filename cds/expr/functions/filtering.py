@@ -70,7 +70,19 @@ def _select(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Co
                 capped(result)
         return result
 
-    return compiler.make(call, many, parts=(loop.base, body_part(loop.base, body, scope)), types=body.types)
+    chosen = _of_singles(items_of, body.one) if body.single and slot is None else many
+    return compiler.make(call, chosen, parts=(loop.base, body_part(loop.base, body, scope)), types=body.types)
+
+
+def _of_singles(items_of: Many, one: One) -> Many:
+    """select() with a projection that gives one item, if any: the result cannot grow."""
+
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        items = items_of(ev, this)
+        ev.spend(len(items))
+        return [found for item in items if (found := one(ev, item)) is not None]
+
+    return many
 
 
 def _repeat(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool) -> Code:

@@ -234,10 +234,9 @@ def _join(_: Evaluation, items: list[Any], separators: list[Any] | None = None) 
     separator = _need_text(separators[0], "join") if separators else ""
     if not items:
         return []
-    size = len(separator) * (len(items) - 1)
-    for item in items:
-        size += len(_need_text(item, "join"))
-    if size > MAX_STRING:
+    if set(map(type, items)) != {str}:
+        _need_text(next(item for item in items if type(item) is not str), "join")
+    if sum(map(len, items)) + len(separator) * (len(items) - 1) > MAX_STRING:
         raise SizeLimitError(f"a string grew beyond {MAX_STRING} characters")
     return [separator.join(items)]
 

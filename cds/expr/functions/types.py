@@ -15,7 +15,7 @@ from cds.expr.code import BOOLEAN, Code, Function, Many, Scope
 from cds.expr.evaluation import Evaluation
 from cds.expr.operators import ABSTRACT
 from cds.expr.types import PRIMITIVES, SYSTEM_TYPES, Model, Types
-from cds.expr.values import Node, TypeInfo, plain, system_type
+from cds.expr.values import EMPTY, Node, TypeInfo, plain, system_type
 
 if TYPE_CHECKING:
     from cds.expr.compiler import Compiler
@@ -204,6 +204,8 @@ def _choice(compiler: Compiler, call: ast.Call, kind: ast.TypeName, scope: Scope
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
         items = items_of(ev, this)
+        if not items:
+            return EMPTY
         ev.spend(len(items))
         result = []
         for item in items:

@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal
 
 from cds.expr import ast, temporal
-from cds.expr.code import DATE, DATETIME, TIME, Code, Definition, Function, Many, Scope
+from cds.expr.code import DATE, DATETIME, TIME, Code, Definition, Function, Many, One, Scope, Test
 from cds.expr.evaluation import Evaluation
 from cds.expr.types import Types
 from cds.expr.values import EMPTY, plain
@@ -79,14 +79,17 @@ def _branches(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool, bas
     _check_criterion(compiler, call.args[0], criterion)
     chosen = compiler.code(call.args[1], inner, typed)
     other = compiler.code(call.args[2], inner, typed) if len(call.args) > 2 else None
-    test, then, otherwise = criterion.test, chosen.many, other.many if other else _nothing
+    test, then, otherwise = criterion.test, chosen.part, other.part if other else EMPTY
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
-        return then(ev, this) if test(ev, this) else otherwise(ev, this)
+        branch = then if test(ev, this) else otherwise
+        return branch if isinstance(branch, list) else branch(ev, this)
 
     branches = (chosen,) if other is None else (chosen, other)
     types, single = _joined(chosen, other), all(branch.single for branch in branches)
     made = compiler.make(call, many if base is None else _bound(base, many), parts=branches, types=types, single=single)
+    if base is None and single:
+        made.quicker(_one_of_branches(test, chosen.one, other.one if other else _no_item))
     made.free = base is None and made.free and criterion.free
     return made
 
@@ -104,8 +107,12 @@ def _bound(base: Code, many: Many) -> Many:
     return bound
 
 
-def _nothing(_: Evaluation, __: Any) -> list[Any]:
-    return EMPTY
+def _one_of_branches(test: Test, then: One, otherwise: One) -> One:
+    return lambda ev, this: then(ev, this) if test(ev, this) else otherwise(ev, this)
+
+
+def _no_item(_: Evaluation, __: Any) -> Any:
+    return None
 
 
 def _check_criterion(compiler: Compiler, node: ast.Node, criterion: Code) -> None:
