@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -336,17 +337,48 @@ def test_every_decision_has_override_reasons(terminology: Terminology) -> None:
     assert used == {code for code in OWN if code[0] == system}
 
 
-@pytest.mark.parametrize("file", sorted(VALUE_SETS.glob("ingredients/*.csv")), ids=lambda file: file.stem)
+#: NSAIDs without a set of their own, and none that is another form of one with a set.
+OTHER_NSAIDS = (
+    "aceclofenac|acemetacin|azapropazone|etoricoxib|felbinac|fenbufen|fenoprofen|flurbiprofen|lornoxicam|lumiracoxib|"
+    "mefenamic|nimesulide|parecoxib|phenylbutazone|rofecoxib|tenoxicam|tiaprofenic|tolfenamic|valdecoxib"
+)
+INGREDIENTS = sorted(VALUE_SETS.glob("ingredients/*.csv"))
+
+
+def named(file: Path) -> set[tuple[str, ...]]:
+    """The verified rows of NSAIDs, aspirin and their allergies whose display has the file's ingredient as a word."""
+    name = file.stem.removeprefix("ingredient-")
+    words = {
+        "indometacin": "indometacin|indomethacin",
+        "aspirin": "aspirin|acetylsalicylic",
+        "other-nsaid": OTHER_NSAIDS,
+    }.get(name, name)
+    sets = ("med-nsaid-systemic", "med-nsaid-topical", "med-aspirin", "allergy-nsaid-substance", "allergy-nsaid")
+    verified = {tuple(row.values())[:3] for other in sets for row in rows(VALUE_SETS / f"{other}.csv")}
+    return {row for row in verified if re.search(rf"\b({words})\b", row[2].lower())}
+
+
+@pytest.mark.parametrize("file", INGREDIENTS, ids=lambda file: file.stem)
 def test_ingredient_sets_hold_what_names_the_ingredient(file: Path, terminology: Terminology) -> None:
     """Every row of the sets for NSAIDs, aspirin and their allergies whose display has the ingredient as a word, as it
-    stands there, and no other."""
-    name = file.stem.removeprefix("ingredient-")
-    words = {"indometacin": "indometacin|indomethacin", "aspirin": "aspirin|acetylsalicylic"}.get(name, name)
-    sets = ("med-nsaid-systemic", "med-nsaid-topical", "med-aspirin", "allergy-nsaid-substance", "allergy-nsaid")
-    verified = {tuple(row.values()) for other in sets for row in rows(VALUE_SETS / f"{other}.csv")}
-    naming = {row for row in verified if re.search(rf"\b({words})\b", row[2].lower())}
-    assert {tuple(row.values())[:3] for row in rows(file)} == {row[:3] for row in naming}
+    stands there, and no other; `other-nsaid` has those with none of the others."""
+    expected = named(file)
+    if file.stem == "ingredient-other-nsaid":
+        expected = expected.difference(*(named(other) for other in INGREDIENTS if other != file))
+    assert {tuple(row.values())[:3] for row in rows(file)} == expected
     assert set(keys(file)) == set((terminology.expansion(url(file.stem)) or pytest.fail(file.stem)).displays)
+
+
+def test_nsaid_caution_says_of_how_many_products_the_ingredient_is_told() -> None:
+    """The README of nsaid-caution counts the codes of NSAIDs whose ingredient no set tells, as the files have them."""
+    told = {key for file in INGREDIENTS for key in keys(file)}
+    nsaids = {key for name in ("med-nsaid-systemic", "med-nsaid-topical") for key in keys(VALUE_SETS / f"{name}.csv")}
+    systems = Counter(system for system, _ in nsaids - told)
+    words = " ".join((CONTENT / "back-pain" / "nsaid-caution" / "README.md").read_text().split())
+    assert set(systems) == {fhir.DMD, ATC}
+    assert f"Of the {len(nsaids):,} codes of our two sets of NSAIDs, {systems.total()} say no ingredient" in words
+    assert f"{systems[fhir.DMD]} dm+d products, most of them brands, and {systems[ATC]} classes" in words
+    assert f"{len(INGREDIENTS) - 1} ingredients can be told apart, and {len(OTHER_NSAIDS.split('|'))} others" in words
 
 
 def test_there_is_an_ingredient_set_for_each_substance_of_an_nsaid_allergy(terminology: Terminology) -> None:
