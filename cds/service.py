@@ -308,6 +308,8 @@ class Engine:
             parameters={**self._parameters, **self.declared.typed(parameters)} if parameters else self._parameters,
         )
         session.watch = watch
+        if watch is None:
+            session.settled = service.relevance.settled(chart)
         applied = service.plan.apply(session)
         renderer = Renderer(f"{instance}|{service.id}", self._reasons, service.notes)
         cards = self._few_infos(service.hook, self._sound(service, renderer.cards(applied)))

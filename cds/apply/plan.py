@@ -12,7 +12,7 @@ from cds import expr, fhir
 from cds.apply.activity import resource_template, unplaced
 from cds.apply.path import Place
 from cds.apply.scope import Expression, Scope, Scopes, Session
-from cds.apply.tree import AppliedAction
+from cds.apply.tree import AppliedAction, ConditionResult
 from cds.apply.unusable import Unusable
 from cds.apply.walk import Walk
 from cds.definitions.constants import Constants, of_call, of_dynamic_value
@@ -60,6 +60,10 @@ class Condition:
     location: Location
     defined: Location | None = None
     description: str = ""
+
+    def result(self, value: bool | None, error: str | None = None) -> ConditionResult:
+        """What it came to."""
+        return ConditionResult(self.expression.text, self.location, value, error, self.defined)
 
 
 @dataclass(frozen=True, slots=True)

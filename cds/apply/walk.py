@@ -18,7 +18,7 @@ from cds.expr.elm.values import Tuple
 from cds.fhir import Resource, is_id
 
 if TYPE_CHECKING:
-    from cds.apply.plan import CompiledAction, Condition, DynamicValue, ForEach
+    from cds.apply.plan import CompiledAction, DynamicValue, ForEach
 
 
 def _mark(item: Any, index: int) -> str:
@@ -30,10 +30,6 @@ def _mark(item: Any, index: int) -> str:
     if isinstance(item, dict) and is_id(item.get("id")):
         return f"{item.get('resourceType', '')}.{item['id']}"
     return str(index)
-
-
-def _result(condition: Condition, value: bool | None, error: str | None = None) -> ConditionResult:
-    return ConditionResult(condition.expression.text, condition.location, value, error, condition.defined)
 
 
 class Walk:
@@ -50,10 +46,12 @@ class Walk:
     ) -> list[AppliedAction]:
         """Apply siblings. One that has no trigger of its own answers whenever the action above it does."""
         applied: list[AppliedAction] = []
-        hook = self.session.hook
+        hook, settled = self.session.hook, self.session.settled
         for action in actions:
             hooks = action.hooks_asked
-            if hooks is None or self.is_whole or hook in hooks:
+            if action in settled:
+                applied.append(settled[action])
+            elif hooks is None or self.is_whole or hook in hooks:
                 if action.for_each is None:
                     applied.append(self._action(action, prefix + action.id, bindings))
                 else:
@@ -121,11 +119,11 @@ class Walk:
                     evaluation = session.bound(action.scope, bindings) if bindings else session.evaluation(action.scope)
                 value = expression.truth(evaluation)
             except ExpressionError as error:
-                results.append(_result(condition, None, str(error)))
+                results.append(condition.result(None, str(error)))
                 if session.watch is not None:
                     results[-1].why = session.watch(action, condition, evaluation)
                 return Outcome.FAILED, tuple(results)
-            results.append(_result(condition, value))
+            results.append(condition.result(value))
             if session.watch is not None:
                 results[-1].why = session.watch(action, condition, evaluation)
             if value is False:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cds.apply.plan import CompiledPlan, Plans
+from cds.apply.relevance import Relevance
 from cds.cql.site import Change
 from cds.definitions.plans import root_plans
 from cds.definitions.snapshot import Snapshot
@@ -22,12 +23,14 @@ CHANGED = "example.pathway-cds.site-parameters"
 class Service:
     """One CDS service: what discovery says of it and the plan it runs. `id` is the last segment of the plan's url and
     the hook, so that clients which know a service by its URL alone can tell hooks apart; or that segment alone.
-    `changes` are the parameters of its cards that the site has changed, `notes` what the cards say of that."""
+    `relevance` knows the actions that the drafts of a call settle. `changes` are the parameters of its cards that the
+    site has changed, `notes` what the cards say of that."""
 
     id: str
     hook: str
     plan: CompiledPlan
     requirements: tuple[Requirement, ...]
+    relevance: Relevance
     changes: tuple[Change, ...] = ()
     notes: Notes = field(default_factory=dict)
 
@@ -79,6 +82,7 @@ def services(
                 hook,
                 plan,
                 requirements(plan, hook, snapshot.registry),
+                Relevance(plan, hook, snapshot.terminology),
                 tuple(own_changes[key] for key in sorted(own_changes)),
                 notes,
             )

@@ -1,0 +1,166 @@
+"""Which actions of a service are settled by what is drafted alone: none of the drafts has a code or words that their
+conditions ask for, so that they are not applicable, and nothing need be evaluated to know it.
+
+What each condition asks for is read from its CQL once, at load (cds.expr.elm.relevance). A call looks over its drafts
+once for all actions, where judging would look at each draft for each action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cds.apply.plan import CompiledAction, CompiledPlan
+from cds.apply.tree import AppliedAction, Outcome
+from cds.chart import Chart
+from cds.errors import EvaluationError
+from cds.expr.cql_expression import CqlExpression
+from cds.expr.elm.relevance import Reader, Signs, UnclearError
+from cds.expr.evaluation import MAX_SUBJECT
+from cds.expr.functions.strings import read_pattern, set_matcher
+from cds.expr.types import model
+from cds.fhir import Resource
+from cds.terminology import Terminology
+
+#: The parameters of CQL that bring what is drafted in a call (cds.apply.scope).
+_DRAFTS = frozenset({"selectedOrders", "draftOrders", "appointments"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """What opens an action: one of the `codes` (without their systems) or of the patterns of these numbers in a draft,
+    or an appointment. Closed, it comes to `applied`."""
+
+    action: CompiledAction
+    codes: frozenset[str]
+    patterns: frozenset[int]
+    by_appointments: bool
+    applied: AppliedAction
+
+
+class Relevance:
+    """The gates of one service: of the top actions of a plan as one hook asks them. Immutable."""
+
+    def __init__(self, plan: CompiledPlan, hook: str, terminology: Terminology) -> None:
+        self._terminology = terminology
+        self._numbers: dict[str, int] = {}
+        self._texts: set[str] = set()
+        self._references: set[str] = set()
+        asked = [action for action in plan.actions if action.hooks_asked is None or hook in action.hooks_asked]
+        self._gates = [gate for action in asked if (gate := self._gate(plan, action, hook)) is not None]
+        self._texts, self._references = _keys(self._texts), _keys(self._references)
+        self._matching: Callable[[str], list[int] | None] = set_matcher(self._numbers)
+
+    def settled(self, chart: Chart) -> dict[CompiledAction, AppliedAction]:
+        """What the actions that no draft of the call opens come to. The same objects in every call: not to be
+        changed."""
+        found = self._look(chart) if self._gates else None
+        if found is None:
+            return {}
+        strings, patterns = found
+        appointed = bool(chart.orders.appointments)
+        return {
+            gate.action: gate.applied
+            for gate in self._gates
+            if gate.codes.isdisjoint(strings)
+            and gate.patterns.isdisjoint(patterns)
+            and not (appointed and gate.by_appointments)
+        }
+
+    def _look(self, chart: Chart) -> tuple[set[str], set[int]] | None:
+        """Every string in the drafts of the call and in what they refer to, and the patterns that match one; None where
+        something is not as FHIR has it, so that judging must see to it."""
+        texts, references = self._texts, self._references
+        strings: set[str] = set()
+        words: set[str] = set()
+        seen: set[int] = set()
+        pending: list[dict[str, Any]] = [*chart.orders.drafts, *chart.orders.appointments]
+        for element in pending:  # grows as it is gone through
+            for key, value in element.items():
+                for item in value if value.__class__ is list else (value,):
+                    if item.__class__ is str:
+                        strings.add(item)
+                        if key in texts:
+                            words.add(item)
+                    elif item.__class__ is dict:
+                        pending.append(item)
+                        if key in references and (named := _named(item, chart)) is not None and id(named) not in seen:
+                            seen.add(id(named))
+                            pending.append(named)
+                    elif key in texts or item.__class__ is list:
+                        return None
+        found: set[int] = set()
+        for word in words:
+            matched = self._matching(word) if len(word) <= MAX_SUBJECT else None
+            if matched is None:
+                return None
+            found.update(matched)
+        return strings, found
+
+    def _gate(self, plan: CompiledPlan, action: CompiledAction, hook: str) -> _Gate | None:
+        try:
+            signs, applied = self._closed(plan, action, hook, action.id)
+            codes = frozenset(code for url in signs.value_sets for code in self._codes(url))
+            patterns = frozenset(self._numbers.setdefault(pattern, len(self._numbers)) for pattern in signs.patterns)
+        except (UnclearError, EvaluationError):
+            return None
+        if signs.parameters - {"appointments"}:
+            return None  # there are drafts in every call that has a use for it
+        return _Gate(action, codes, patterns, bool(signs.parameters), applied)
+
+    def _closed(
+        self, plan: CompiledPlan, action: CompiledAction, hook: str, identity: str
+    ) -> tuple[Signs, AppliedAction]:
+        """What opens an action, and what it comes to when nothing does, as the walk would have it. Raises
+        UnclearError."""
+        if action.for_each is not None:
+            raise UnclearError
+        if action.conditions:
+            condition = action.conditions[0]  # those after a false one are not evaluated
+            refuted = (condition.result(False),)
+            applied = AppliedAction(
+                identity, action.element, Outcome.NOT_APPLICABLE, refuted, plan=plan.url, source=action
+            )
+            return self._signs(condition.expression, hook), applied
+        if action.is_filled:
+            raise UnclearError
+        signs = Signs()
+        applied = AppliedAction(identity, action.element, Outcome.FIRED, plan=plan.url, source=action)
+        below = action.plan or plan
+        for child in action.plan.actions if action.plan is not None else action.children:
+            if child.hooks_asked is None or hook in child.hooks_asked:
+                needed, closed = self._closed(below, child, hook, f"{identity}/{child.id}")
+                signs |= needed
+                applied.children.append(closed)
+        return signs, applied
+
+    def _signs(self, expression: Any, hook: str) -> Signs:
+        if not isinstance(expression, CqlExpression):
+            raise UnclearError
+        library, node = expression.elm
+        reader = Reader(library, _DRAFTS, {"%hook": hook})
+        signs = reader.signs(node.get("expression"))
+        for pattern in signs.patterns:
+            read_pattern(pattern, "", None, "matchesFull")
+        self._texts |= reader.texts
+        self._references |= reader.references
+        return signs
+
+    def _codes(self, url: str) -> frozenset[str]:
+        found = self._terminology.expansion(url)
+        if found is None:
+            raise UnclearError
+        return found.bare_codes | {code for _, code in found.codes}
+
+
+def _keys(names: Iterable[str]) -> set[str]:
+    """The JSON members that elements of these names may stand in."""
+    choices: Mapping[str, Mapping[str, str]] = model().choices
+    return {key for name in names for key in (name, *choices.get(name, ()))}
+
+
+def _named(element: dict[str, Any], chart: Chart) -> Resource | None:
+    """What a Reference names; what is contained in a draft is gone through with the draft."""
+    reference = element.get("reference")
+    return chart.resolve(reference) if isinstance(reference, str) and not reference.startswith("#") else None
