@@ -151,7 +151,7 @@ class Database:
         """Raises StorageError with names and codes only: messages of databases hold values."""
         try:
             yield
-        except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error, OSError) as error:
+        except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error, OSError, UnicodeEncodeError) as error:
             self.failed = True
             if isinstance(error, PoolTimeoutError):
                 raise StorageError("every connection is in use") from None
@@ -159,7 +159,7 @@ class Database:
             code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
             lost = isinstance(error, DBAPIError) and error.connection_invalidated
             driver = engine.dialect.loaded_dbapi
-            refused = isinstance(cause, (driver.DataError, driver.IntegrityError))
+            refused = isinstance(cause, (driver.DataError, driver.IntegrityError, UnicodeEncodeError))
             refused |= code is None and isinstance(cause, driver.ProgrammingError)
             raise StorageError(str(code or type(cause).__name__), lost=lost, refused=refused) from None
 

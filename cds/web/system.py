@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from cds import __version__
 from cds.config import Settings
-from cds.errors import Issue, RequestError
+from cds.errors import Issue, RequestError, StorageError
 from cds.metrics import CONTENT_TYPE, Metrics
 from cds.web import calls
 from cds.web.answers import json_response
@@ -17,6 +17,7 @@ from cds.web.status import Status
 
 #: The longest time that statistics tell of.
 _MOST_DAYS = 3660
+_NO_TENANT = Issue("value", "'tenant' must be what a tenant can be called", "tenant")
 #: Says why the database cannot be used at this moment, None when it can.
 DatabaseCheck = Callable[[], str | None]
 
@@ -67,7 +68,15 @@ def blueprint(
         days = request.args.get("days", "30")
         if not (days.isascii() and days.isdigit() and len(days) <= 4 and 1 <= int(days) <= _MOST_DAYS):
             raise RequestError(400, Issue("value", f"'days' must be a number from 1 to {_MOST_DAYS}", "days"))
-        return json_response(engine.run_statistics(int(days), request.args.get("tenant")))
+        tenant = request.args.get("tenant")
+        if tenant is not None and not tenant.isprintable():  # PostgreSQL has no text with a NUL, and no tenant has one
+            raise RequestError(400, _NO_TENANT)
+        try:
+            return json_response(engine.run_statistics(int(days), tenant))
+        except StorageError as error:
+            if error.refused:  # in a database that is not UTF-8, say
+                raise RequestError(400, _NO_TENANT) from None
+            raise
 
     @routes.post("/admin/reload")
     def reload() -> Response:

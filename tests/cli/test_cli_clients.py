@@ -204,7 +204,7 @@ def test_clients_are_registered_without_a_restart(site: Site, registered: Path) 
     file.write_text(before.replace("issuer", "isuer"))
     assert site.reload() == 409
     assert status(site.call(tokens(site, SERVICE))) == 200
-    assert "client-unknown: 'isuer' is not known here" in site.server.messages.read_text()
+    assert "client-unknown: this is not known here\\n  hint: did you mean 'issuer'?" in site.server.messages.read_text()
     for text, expected in ((before.replace(ISSUER, "https://moved.example"), 401), (before, 200)):
         file.write_text(text)
         assert site.reload() == 200
@@ -236,7 +236,7 @@ def test_a_broken_file_of_clients_is_told(cds: Run, registered: Path, tmp_path: 
     for verb in (("serve", "--public-url", "https://cds.example", "--clients"), ("clients",)):
         ended = cds(*verb, broken)
         assert ended.returncode == 2
-        assert "clients.yaml:3:5: client-unknown: 'isuer' is not known here" in ended.stderr
+        assert "clients.yaml:3:5: client-unknown: this is not known here" in ended.stderr
         assert "did you mean 'issuer'?" in ended.stderr
         assert ended.stderr.endswith("2 problems; nobody can be let in\n")
 

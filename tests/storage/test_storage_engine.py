@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from storage_support import caller
 
 from cds.config import Settings
-from cds.errors import NotFoundError, RequestError
+from cds.errors import NotFoundError, RequestError, StorageError
 from cds.service import Engine
 from cds.storage import Storage
 from cds.storage.tables import cards, decisions, feedback
@@ -124,6 +124,24 @@ def test_tenants_with_the_same_call_have_cards_of_their_own(engine: Engine, stor
     )
     with storage.database.reading() as connection:
         assert connection.execute(joined).all() == [("b", 1)]
+
+
+@pytest.mark.parametrize("tenant", ["%00", "a%00b", "a%0Ab"])
+def test_statistics_of_what_no_tenant_is_called(engine: Engine, storage: Storage, tenant: str) -> None:
+    """A text that PostgreSQL cannot hold is a mistake in the request: 400 with either database, which is as well as
+    before (B5)."""
+    client = create_app(engine, Settings(demo=True), database=storage.problem).test_client()
+    answer = client.get(f"/stats.json?tenant={tenant}")
+    assert answer.status_code == 400
+    assert answer.get_json()["issue"][0]["expression"] == ["tenant"]
+    assert client.get("/readyz").get_json()["status"] == "ready"
+
+
+def test_what_has_no_encoding_is_refused(storage: Storage) -> None:
+    """Half a surrogate pair, as a command line that is not UTF-8 gives, is told as what is wrong with the question."""
+    with pytest.raises(StorageError) as caught:
+        storage.statistics(30, "\udcff")
+    assert caught.value.refused
 
 
 @pytest.mark.parametrize(

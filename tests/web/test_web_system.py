@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from cds import __version__
 from cds.config import Settings
+from cds.errors import StorageError
 from cds.web import create_app
 from cds.web.status import Status
 
@@ -50,6 +51,20 @@ def test_statistics(engine: Any) -> None:
     assert client.get("/stats.json?days=7&tenant=a").json == {"days": 7, "tenant": "a"}
     for days in ("0", "-1", "3661", "x", "²", "9" * 5000):
         assert client.get("/stats.json", query_string={"days": days}).status_code == 400
+
+
+@pytest.mark.parametrize(("refused", "status"), [(True, 400), (False, 503)])
+def test_statistics_that_the_database_does_not_tell(
+    refused: bool, status: int, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenant that the database has no characters for is a mistake in the request; a database that is down is not."""
+
+    def fail(*_: object) -> None:
+        raise StorageError("22021", refused=refused)
+
+    monkeypatch.setattr(engine, "run_statistics", fail)
+    client = create_app(engine, Settings(demo=True)).test_client()
+    assert client.get("/stats.json?tenant=a").status_code == status
 
 
 def test_a_stopping_service_is_not_ready(engine: Any) -> None:
