@@ -76,7 +76,7 @@ def command(*, reload: bool, **flags: Any) -> None:
             engine.close()
             outbound.close()
 
-        return Loaded(app, engine.snapshot.revision, close)
+        return Loaded(app, engine.snapshot.revision, storage.begin, close)
 
     who = "registered clients may call" if settings.clients else "demo: anyone on this machine may call"
     Server(load, settings, listener, ready=lambda: _greet(address, who), watched=watched if reload else ()).run()

@@ -35,11 +35,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An application and the revision of the content it answers from, None when it only says that there is none.
-    `close` ends what the application has opened in a process that is to end."""
+    """An application and the revision of the content it answers from, None when it only says that there is none. Each
+    worker calls `begin` before its first call and `close` after its last."""
 
     application: WSGIApplication
     revision: str | None
+    begin: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
 
 
@@ -92,7 +93,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     ) -> None:
         """Load for the first time. Raises what `load` raises."""
         self.status = Worker.status = Status()
-        self._load, self._watched = load, watched
+        self._load, self._ready, self._watched = load, ready, watched
         self._counted = Path(mkdtemp(prefix="cds-metrics-"))
         share = Share(self._counted)
         self._metrics = Metrics(share)
@@ -105,9 +106,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "timeout": 30,
             "graceful_timeout": 25,
             "preload_app": True,
-            # Not gunicorn's own when_ready: a stop signal between that and the first worker's start would be lost.
-            "post_worker_init": lambda worker: ready() if worker.age == 1 else None,
-            # In the worker, when it has answered its last call.
+            "post_worker_init": self._begin,
             "worker_exit": lambda _arbiter, _worker: self._loaded.close(),
             "on_exit": lambda _arbiter: self._clean(),
             "control_socket_disable": True,
@@ -170,6 +169,12 @@ class Server(BaseApplication):  # type: ignore[misc]
         if loaded.revision:
             self._metrics.content_loaded()
             _log.info("content-loaded", revision=loaded.revision)
+
+    def _begin(self, worker: Any) -> None:
+        self._loaded.begin()
+        # Not in gunicorn's own when_ready: a stop signal between that and the first worker's start would be lost.
+        if worker.age == 1:
+            self._ready()
 
     def _clean(self) -> None:
         shutil.rmtree(self._counted, ignore_errors=True)

@@ -37,6 +37,8 @@ _log = structlog.get_logger(__name__)
 class DecisionLog:
     """Writes decisions behind the back of the calls. Safe for threads and forks; a fork begins with an empty one."""
 
+    _thread: Thread | None
+
     def __init__(self, database: Database, keeper: Keeper, metrics: Metrics, tidy: Callable[[], None]) -> None:
         """`keeper` makes requests unreadable; `tidy` is called by the thread after each batch, and now and then."""
         self._database = database
@@ -48,6 +50,14 @@ class DecisionLog:
         self._inputs = database.written(database.insert_new(inputs))
         self._start_anew()
         _LOGS.add(self)
+
+    def begin(self) -> None:
+        """Start the thread, which tidies where no decision comes too."""
+        with self._counting:
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="decision-log", daemon=True)
+                self._thread.start()
+                atexit.register(self.close)
 
     def add(self, decision: Decision) -> None:
         """Hand a decision over. It is in the database soon, or counted as lost."""
@@ -61,7 +71,8 @@ class DecisionLog:
                 self._bytes += size
         self._waiting.append(decision)
         if not self._something.is_set():
-            self._begin()
+            self.begin()
+            self._something.set()
 
     def flush(self) -> None:
         """Write what waits, now. Raises StorageError."""
@@ -90,17 +101,9 @@ class DecisionLog:
         self._bytes = self._lost = 0
         self._something, self._hurry = Event(), Event()
         self._counting, self._writing = Lock(), Lock()
-        self._thread: Thread | None = None
+        self._thread = None
         self._closing = False
         self._at_once = _BATCH
-
-    def _begin(self) -> None:
-        with self._counting:
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="decision-log", daemon=True)
-                self._thread.start()
-                atexit.register(self.close)
-        self._something.set()
 
     def _run(self) -> None:
         while not self._closing:

@@ -28,7 +28,7 @@ from cds.storage.prune import prune, prune_tokens
 from cds.storage.stats import Statistics, statistics
 from cds.storage.tables import tokens
 
-#: Seconds between two prunings by one process: of used tokens, and of all that is older than the site keeps.
+#: Seconds between two prunings: of used tokens, by each process, and of all that is older than the site keeps.
 _TOKENS_EVERY = 60
 _ALL_EVERY = 3600
 #: Seconds that feedback waits while other feedback of this process is being stored.
@@ -67,6 +67,11 @@ class Storage:
         except StorageError as error:
             self._failed("start", error)
         self.close()
+
+    def begin(self) -> None:
+        """Delete from now on what grows older than the site keeps, in a process that is to answer calls, also where it
+        gets none (security.md P8)."""
+        self._log.begin()
 
     def problem(self) -> str | None:
         """Why the database cannot be used at this moment; None: it can (security.md P4). To find out may take seconds:
@@ -156,8 +161,12 @@ class Storage:
             return store_feedback(self.database, caller, service, items, comments=self._keep_comments)
 
     def _tidy(self) -> None:
-        if time.time() >= self._all_at:
-            self._all_at = time.time() + _ALL_EVERY
+        now = time.time()
+        if now < self._all_at:
+            return
+        self._all_at = now + _ALL_EVERY
+        # As with tokens the database decides which of all processes, on all nodes, does it this time.
+        if self.first_use("", f"prune {now // _ALL_EVERY}", now + _ALL_EVERY):
             prune(self._fast, self._keep_days)
 
     def _failed(self, operation: str, error: StorageError) -> None:

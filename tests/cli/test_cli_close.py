@@ -1,4 +1,4 @@
-"""What a worker does last: it closes what it has opened."""
+"""What a worker does first and last: it begins to prune, and closes what it has opened."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from cds.cli.server import Load, Loaded
 from cds.config import Settings
 from cds.metrics import Metrics
 from cds.outbound import Outbound
+from cds.storage import Storage
 from cds.web.status import Status
 
 #: Serves an application whose calls take a while; what happens when is written to the file that it is given.
@@ -40,7 +41,7 @@ def application(environ, start_response):
 
 listener = bind("127.0.0.1", 0)
 port = listener.getsockname()[1]
-loaded = Loaded(application, None, lambda: tell("closed"))
+loaded = Loaded(application, None, lambda: tell("began"), lambda: tell("closed"))
 Server(lambda *_: loaded, Settings(workers=2), listener, ready=lambda: tell(f"ready-{port}")).run()
 """
 
@@ -56,29 +57,34 @@ def _lines(path: Path, count: int) -> list[list[str]]:
     raise AssertionError(lines)
 
 
-def test_each_worker_closes_after_its_last_call(tmp_path: Path) -> None:
-    """A stopping service answers the call that was begun, then each worker closes what it opened, once (R4); the first
-    process, which opened nothing, does not."""
+def test_each_worker_begins_and_closes(tmp_path: Path) -> None:
+    """Before its first call and after its last, once; a stopping service answers the call that was begun before it
+    closes anything (R4). The first process, which answers no calls, does neither."""
     told = tmp_path / "told"
     command = [sys.executable, "-c", SERVED, told]
     with subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL) as process:
-        port = _lines(told, 1)[0][0].removeprefix("ready-")
+        port = next(line[0].removeprefix("ready-") for line in _lines(told, 3) if line[0].startswith("ready-"))
         with socket.create_connection(("127.0.0.1", int(port)), timeout=30) as call:
             call.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            _lines(told, 2)
+            _lines(told, 4)
             process.send_signal(signal.SIGTERM)
             assert call.recv(1000).startswith(b"HTTP/1.1 200 ")
         assert process.wait(30) == 0
-    _, asked, *rest = _lines(told, 5)
+    lines = _lines(told, 7)
+    begun = [worker for what, worker in lines if what == "began"]
+    assert len(begun) == len(set(begun)) == 2
+    asked, *rest = [line for line in lines if line[0] in ("asked", "answered", "closed")]
     assert ["answered", asked[1]] in rest
     closed = [worker for what, worker in rest if what == "closed"]
     assert len(closed) == len(set(closed)) == 2
-    assert str(process.pid) not in closed
+    assert str(process.pid) not in (*begun, *closed)
     assert rest.index(["closed", asked[1]]) > rest.index(["answered", asked[1]])
 
 
-def test_what_serves_content_closes_its_connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Those to FHIR servers and to where clients publish their keys."""
+def test_what_serves_content_prunes_and_closes_its_connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each worker begins to prune (security P8), and closes connections to FHIR servers and to where clients publish
+    their keys."""
+    begun: list[str] = []
     closed: list[str] = []
     loads: list[Load] = []
 
@@ -92,6 +98,7 @@ def test_what_serves_content_closes_its_connections(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(serve, "Server", Never)
     monkeypatch.setattr(serve.logs, "configure", lambda *_: None)
+    monkeypatch.setattr(Storage, "begin", lambda _self: begun.append("storage"))
     monkeypatch.setattr(Access, "close", lambda _self: closed.append("fhir"))
     monkeypatch.setattr(Outbound, "close", lambda _self: closed.append("keys"))
     monkeypatch.setenv("CDS_DATABASE_URL", f"sqlite:///{tmp_path}/cds.sqlite3")
@@ -99,6 +106,8 @@ def test_what_serves_content_closes_its_connections(monkeypatch: pytest.MonkeyPa
     assert CliRunner().invoke(serve.command, arguments, catch_exceptions=False).exit_code == 0
     loaded = loads[0](Metrics(), Status())
     assert isinstance(loaded, Loaded)
-    assert closed == []
+    assert (begun, closed) == ([], [])
+    loaded.begin()
+    assert (begun, closed) == (["storage"], [])
     loaded.close()
     assert closed == ["fhir", "keys"]

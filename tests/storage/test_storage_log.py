@@ -142,7 +142,7 @@ def test_kept_requests_are_held_up_to_a_number_of_bytes(database_url: str, monke
     monkeypatch.setattr(log, "_MOST_BYTES", 100)
     metrics = Metrics()
     storage = Storage(Settings(database_url=database_url, keep_input="masked"), metrics)
-    monkeypatch.setattr(storage._log, "_begin", lambda: None)
+    monkeypatch.setattr(storage._log, "begin", lambda: None)
     for _ in range(3):
         storage.add(decision(A, kept=Kept(40, {}, MOMENT, [])))
     assert b"cds_decisions_lost_total 1.0" in metrics.exposition()

@@ -13,6 +13,7 @@ from storage_support import MOMENT, caller, decision, feedback_item
 
 from cds.config import Settings
 from cds.storage import Storage, log, prune, storage
+from cds.storage.database import Database
 from cds.storage.decision import Kept
 from cds.storage.tables import cards, decisions, feedback, inputs
 
@@ -96,3 +97,34 @@ def test_a_quiet_service_prunes_too(database_url: str, monkeypatch: pytest.Monke
     with time_machine.travel(time.time() + 2 * 86_400):
         _await(lambda: sizes(opened)[0] == 0)
     opened.close()
+
+
+def test_a_process_without_a_decision_prunes(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process before left goes, though this one gets no call at all (security P8)."""
+    monkeypatch.setattr(log, "_GATHER", 0.01)
+    monkeypatch.setattr(log, "_IDLE", 0.05)
+    with time_machine.travel(time.time() - 2 * 86_400):
+        before = Storage(Settings(database_url=database_url, keep_input="masked"))
+        fill(before, range(3))
+        before.close()
+    opened = Storage(Settings(database_url=database_url, keep_days=1))
+    opened.begin()
+    _await(lambda: sizes(opened) == [0, 0, 0, 0])
+    opened.close()
+
+
+def test_one_of_all_processes_prunes(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the processes of a service, on all its nodes, one at a time looks for what is too old, another one an hour
+    later where that one is gone."""
+    pruned: list[Database] = []
+    monkeypatch.setattr(storage, "prune", lambda database, _days: pruned.append(database))
+    first, second = (Storage(Settings(database_url=database_url)) for _ in range(2))
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        for opened in (first, second, first, second):
+            opened._tidy()
+        assert pruned == [first._fast]
+        clock.shift(timedelta(hours=1))
+        second._tidy()
+        assert pruned == [first._fast, second._fast]
+    first.close()
+    second.close()
