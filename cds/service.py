@@ -34,7 +34,7 @@ from cds.fhir import CANONICAL_BASE
 from cds.fhirpath import operation
 from cds.fhirpath.question import Surroundings
 from cds.hooks import discovery, feedback
-from cds.hooks.cards import Card, Renderer
+from cds.hooks.cards import Backgrounds, Card, Renderer
 from cds.hooks.decimals import with_written_decimals
 from cds.hooks.discovery import Service
 from cds.hooks.envelope import response_problem
@@ -125,6 +125,7 @@ class Engine:
         )
         self._offered = discovery.by_id(self.services)
         self._known_reasons: dict[str, list[dict[str, str]]] = {}
+        self._backgrounds = Backgrounds(self._reasons)
         self._discovery = discovery.discovery(self.services.values())
 
     def close(self) -> None:
@@ -311,7 +312,7 @@ class Engine:
         if watch is None:
             session.settled = service.relevance.settled(chart)
         applied = service.plan.apply(session)
-        renderer = Renderer(f"{instance}|{service.id}", self._reasons, service.notes)
+        renderer = Renderer(f"{instance}|{service.id}", self._backgrounds, service.notes)
         cards = self._few_infos(service.hook, self._sound(service, renderer.cards(applied)))
         self._report(service, session.failed, renderer)
         if chart.dropped:

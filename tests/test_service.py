@@ -18,6 +18,7 @@ from cds.config import Settings
 from cds.definitions.plans import ACTIVITY_KINDS
 from cds.errors import NotFoundError, RequestError
 from cds.fhir import CANONICAL_BASE
+from cds.hooks.cards import Backgrounds
 from cds.service import Engine
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -208,8 +209,8 @@ def test_the_log_of_a_failed_rule_holds_no_ids_of_the_patient(engine: Engine) ->
 def test_a_card_that_breaks_the_schema_is_left_out_alone(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong in one card, the others are given and the operator is told (C35, security E7)."""
     body = request("order-sign", None, BED_REST, {**BED_REST, "id": "x", "code": coded("44868003")})
-    value_set = f"{CANONICAL_BASE}/ValueSet/override-bed-rest"
-    monkeypatch.setitem(engine._known_reasons, value_set, [{"code": "no-display", "system": "http://x"}])
+    reasons = {f"{CANONICAL_BASE}/ValueSet/override-bed-rest": [{"code": "no-display", "system": "http://x"}]}
+    monkeypatch.setattr(engine, "_backgrounds", Backgrounds(lambda canonical: reasons.get(canonical, [])))
     with capture_logs() as lines:
         found = cards(engine, body)
     assert decisions(found) == ["acupuncture"]

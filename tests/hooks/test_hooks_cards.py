@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from cds import fhir
+from cds.apply.plan import CompiledAction
+from cds.apply.scope import Scope
 from cds.apply.tree import AppliedAction, Outcome
-from cds.hooks.cards import Renderer
+from cds.hooks.cards import Backgrounds, Renderer
 
 REASONS = {"http://x/vs": [{"code": "other", "system": "http://x", "display": "Other"}]}
 
@@ -28,7 +30,7 @@ DRAFT = {"resourceType": "ServiceRequest", "id": "d1", "status": "draft"}
 
 
 def cards(*applied: AppliedAction, identity: str = "call") -> list[dict[str, Any]]:
-    return Renderer(identity, REASONS.__getitem__).cards(applied)
+    return Renderer(identity, Backgrounds(REASONS.__getitem__)).cards(applied)
 
 
 def card(**more: Any) -> dict[str, Any]:
@@ -182,7 +184,7 @@ def test_ids_are_derived_and_differ() -> None:
 @pytest.mark.parametrize(("length", "cut"), [(139, False), (140, True)])
 def test_a_summary_has_at_most_139_characters(length: int, cut: bool) -> None:
     """A dynamic title that is too long is cut at a word and reported (C6, L1)."""
-    renderer = Renderer("call", REASONS.__getitem__)
+    renderer = Renderer("call", Backgrounds(REASONS.__getitem__))
     title = ("word " * 28)[: length - 1] + "x"
     (found,) = renderer.cards([action("a", title=title)])
     assert len(found["summary"]) <= 139
@@ -195,3 +197,28 @@ def test_texts_carry_no_html_and_no_hidden_characters() -> None:
     found = cards(action("a", title="a\u202eb\n\x00c", description="x <script> \u2066y\x07\n\n- z"))[0]
     assert found["summary"] == "ab c"
     assert found["detail"] == "x &lt;script> y\n\n- z"
+
+
+def test_cards_of_one_action_share_only_what_is_not_dynamic() -> None:
+    """The source of a card is its own where a dynamic value sets the documentation, whatever earlier cards said."""
+    compiled = CompiledAction(
+        "a", {"title": "T", "documentation": [{"display": "NHS"}]}, Scope(), None, (), (), None, None, None
+    )
+    shared = Backgrounds(REASONS.__getitem__)
+    dynamic = {**compiled.element, "documentation": [{"display": "NICE"}, {"display": "N", "url": "https://n.example"}]}
+    found = [
+        Renderer("call", shared).cards(
+            [AppliedAction("a", element, Outcome.FIRED, plan="http://x/plan", source=compiled)]
+        )
+        for element in (compiled.element, dynamic, {**compiled.element, "title": "other"}, {"title": "T"})
+    ]
+    assert [card["source"]["label"] for (card,) in found] == ["NHS", "NICE", "NHS", "http://x/plan"]
+    assert ["links" in card for (card,) in found] == [False, True, False, False]
+
+
+def test_the_topic_of_an_action_without_a_code_is_its_own_id() -> None:
+    """Repeated for two drafts, an action without a code is two topics (C12, M19)."""
+    compiled = CompiledAction("a", {"title": "T"}, Scope(), None, (), (), None, None, None)
+    applied = [AppliedAction(i, compiled.element, Outcome.FIRED, plan="p", source=compiled) for i in ("a[x]", "a[y]")]
+    found = Renderer("call", Backgrounds(REASONS.__getitem__)).cards(applied)
+    assert [card["source"]["topic"]["code"] for card in found] == ["a[x]", "a[y]"]
