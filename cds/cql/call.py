@@ -35,7 +35,7 @@ class Call:
         self._sent: dict[str, list[Sent]] = {}
         for sent in parameters:
             name: str = sent.parameter["name"]
-            if name in _REFUSED:
+            if name in _REFUSED and name not in known:
                 raise refused("not-supported", _REFUSED[name], sent.pointer)
             if name not in known:
                 hint = did_you_mean(name, known)

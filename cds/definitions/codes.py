@@ -319,6 +319,11 @@ CODES: dict[str, Code] = {
     "text-invalid": Code("a text holds control characters", '`"a\\u0000"`', "remove them"),
     "too-deep": Code("nesting beyond 64 levels", "`[[[[...`", "flatten it"),
     "too-many-files": Code("more than 10,000 definition files", "the wrong folder", "name the content folder"),
+    "transform-ignored": Code(
+        "warning: a StructureMap that is not carried out",
+        "`transform: https://example.org/fhir/StructureMap/walk`",
+        "set the elements by `dynamicValue`",
+    ),
     "trigger-type": Code("warning: a trigger that is never called", "`type: periodic`", "use named-event"),
     "url-missing": Code("a definition without a canonical url", "no `url:`", "add one"),
     "valueset-cycle": Code("a value set includes itself", "A includes B includes A", "remove one of the references"),

@@ -359,7 +359,9 @@ class Compiler:
             raise self.semantic(node, f"unknown element '{name}'", f"the element is '{choice}'")
         names = [element for kind in types for element in self.model.elements(kind)]
         message = f"{' or '.join(sorted(types)[:3])} has no element '{name}'"
-        hint = f"a function has brackets: {name}()" if name in FUNCTIONS else did_you_mean(name, names)
+        own = next((kind for kind in types if kind.lower() == name.lower()), None)
+        hint = f"a function has brackets: {name}()" if name in FUNCTIONS else f"write {own}" if own else None
+        hint = hint or did_you_mean(name, names)
         hint = hint or f"its elements are {', '.join(sorted(set(names) - _COMMON)[:_NAMES_SHOWN])}"
         raise self.semantic(node, message, hint)
 

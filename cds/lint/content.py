@@ -16,6 +16,7 @@ from cds.lint.fsh import with_source
 from cds.lint.retrieves import check_retrieves
 from cds.lint.rows import check_rows
 from cds.lint.silences import silenced
+from cds.lint.transforms import check_transforms
 from cds.lint.unused import check_unused
 
 
@@ -35,6 +36,7 @@ def _habits(inspection: Inspection) -> Iterator[Problem]:
     yield from check_codes(registry, written)
     yield from check_codings(registry)
     yield from check_retrieves(registry)
+    yield from check_transforms(registry)
     if all(problem.severity != "error" for problem in inspection.problems):
         yield from check_unused(registry, written)  # an error elsewhere may be why something is not used
         yield from check_conditions(Snapshot(inspection.revision, registry, terminology))

@@ -16,9 +16,20 @@ from cds.apply.scope import Session
 from cds.cql.call import Call, Sent, refused
 from cds.errors import Issue, RequestError, operation_outcome
 from cds.fhir import Resource, derived_id
+from cds.operations import needs
 from cds.operations.content import CallContent, Contents
 from cds.operations.definitions import find_by_id
-from cds.operations.subject import chart_of, parameters_of, people_of, reference, value_of, values_of
+from cds.operations.prefetch import Prefetched, read_prefetched, record_of
+from cds.operations.subject import (
+    Record,
+    chart_of,
+    parameters_of,
+    people_of,
+    record_of_bundle,
+    reference,
+    value_of,
+    values_of,
+)
 from cds.terminology import meant_canonical
 
 #: Parameters of the standard that change nothing here: language and setting of who asks.
@@ -35,7 +46,10 @@ COMMON = (
     "now",
     *_UNUSED,
 )
-_REPEATED = ("content", "subject")
+#: What `$apply` takes, of a plan and of an activity.
+PLAN = (*COMMON, "prefetchData", "planDefinition", "output")
+ACTIVITY = (*COMMON, "prefetchData", "activityDefinition")
+_REPEATED = ("content", "subject", "prefetchData")
 
 Clock = Callable[[str | None], datetime]
 
@@ -56,7 +70,7 @@ class Service:
 @dataclass(frozen=True, slots=True)
 class _Request:
     """A call as it was understood: `given` are its parameters by name, as FHIRPath has them, `parameters` those of
-    Libraries among them by `Library.name`."""
+    Libraries among them by `Library.name`. `data` is all there is, or else `prefetched` are answers to searches."""
 
     content: CallContent
     definition: Resource
@@ -66,6 +80,15 @@ class _Request:
     given: dict[str, list[Any]]
     parameters: dict[str, Any]
     data: Resource | None
+    prefetched: tuple[Prefetched, ...]
+
+    def record(self, plan: CompiledPlan) -> Record:
+        """The data as far as `plan` is concerned."""
+        if not self.prefetched:
+            return record_of_bundle(self.data)
+        registry = self.content.snapshot.registry
+        libraries = needs.libraries_of(needs.owners_of(plan), registry)
+        return record_of(self.prefetched, [*needs.of_plan(plan), *needs.of_libraries(libraries, registry.logic)])
 
 
 def apply_plan(sent: Sequence[Sent], service: Service, identifier: str | None = None) -> Resource:
@@ -74,13 +97,14 @@ def apply_plan(sent: Sequence[Sent], service: Service, identifier: str | None = 
 
     Raises RequestError: 400 for a call that cannot be understood, 403, 404 for a definition that is not there, 422 for
     one that cannot be applied as a whole, 501 for what is not built."""
-    call = Call(refuse_unbuilt(sent), (*COMMON, "planDefinition", "output"), _REPEATED)
+    call = Call(refuse_unbuilt(sent), PLAN, _REPEATED)
     output = _output(call)
     request = _request(call, service, "PlanDefinition", identifier)
     if not request.subjects:
         raise refused("required", "There is no 'subject'", "/parameter")
     plan = request.content.plan(request.definition)
-    results = [_applied(plan, request, subject, service, output) for subject in request.subjects]
+    record = request.record(plan)
+    results = [_applied(plan, request, subject, record, service, output) for subject in request.subjects]
     if len(results) == 1:
         return results[0]
     entries = [{"fullUrl": f"urn:uuid:{derived_id(str(index))}", "resource": one} for index, one in enumerate(results)]
@@ -89,14 +113,14 @@ def apply_plan(sent: Sequence[Sent], service: Service, identifier: str | None = 
 
 def apply_activity(sent: Sequence[Sent], service: Service, identifier: str | None = None) -> Resource:
     """Answer `ActivityDefinition/$apply`: the one resource. Raises RequestError as apply_plan()."""
-    call = Call(refuse_unbuilt(sent), (*COMMON, "activityDefinition"), ("content",))
+    call = Call(refuse_unbuilt(sent), ACTIVITY, ("content", "prefetchData"))
     request = _request(call, service, "ActivityDefinition", identifier)
     if not request.subjects:
         raise refused("required", "There is no 'subject'", "/parameter")
     action = request.content.activity(request.definition)
     subject = request.subjects[0]
-    session = _session(request, subject, service)
-    (applied,) = CompiledPlan(request.definition, action.scope, [action]).apply(session)
+    plan = CompiledPlan(request.definition, action.scope, [action])
+    (applied,) = plan.apply(_session(request, subject, request.record(plan), service))
     resource, _ = conformed(applied.resource or {})
     wrong = faults(resource)
     if wrong:
@@ -117,9 +141,10 @@ def _with_messages(resource: Resource, issues: list[Issue]) -> Resource:
     }
 
 
-def _applied(plan: CompiledPlan, request: _Request, subject: str, service: Service, output: Output) -> Resource:
-    session = _session(request, subject, service)
-    actions = plan.apply(session)
+def _applied(
+    plan: CompiledPlan, request: _Request, subject: str, record: Record, service: Service, output: Output
+) -> Resource:
+    actions = plan.apply(_session(request, subject, record, service))
     moment = request.now.isoformat()
     identity = f"{subject}|{moment}|{plan.definition.get('url') or plan.definition.get('id')}"
     notes = (*map(not_fhir, request.content.dropped), *request.content.told(plan.definition))
@@ -127,8 +152,8 @@ def _applied(plan: CompiledPlan, request: _Request, subject: str, service: Servi
     return render(plan, actions, setting, output)
 
 
-def _session(request: _Request, subject: str, service: Service) -> Session:
-    chart = chart_of(request.data, subject, request.given)
+def _session(request: _Request, subject: str, record: Record, service: Service) -> Session:
+    chart = chart_of(record, subject, request.given)
     session = Session(
         chart,
         request.content.snapshot.terminology,
@@ -147,7 +172,7 @@ def _session(request: _Request, subject: str, service: Service) -> Session:
 def refuse_unbuilt(sent: Sequence[Sent]) -> Sequence[Sent]:
     """`sent`. Raises RequestError 501 for a parameter that the standard knows and nobody built."""
     for one in sent:
-        if one.parameter["name"] in ("dataEndpoint", "contentEndpoint", "terminologyEndpoint", "prefetchData"):
+        if one.parameter["name"] in ("dataEndpoint", "contentEndpoint", "terminologyEndpoint"):
             text = f"'{one.parameter['name']}' is not supported: send 'data' and 'content'"
             raise RequestError(501, Issue("not-supported", text, one.pointer))
     return sent
@@ -181,7 +206,13 @@ def _request(call: Call, service: Service, kind: str, identifier: str | None) ->
     call.truth("useServerData", otherwise=True)  # this service has no data of its own
     now = service.clock(call.text("now"))
     content, definition = definition_of(call, service, kind, identifier)
+    data, prefetched = call.resource("data", "Bundle"), read_prefetched(call, content.declared.names())
+    if data is not None and prefetched:
+        raise refused("structure", "Send the data as 'data' or as 'prefetchData', not as both", call.pointer("data"))
     sent = parameters_of(call)
+    for one in prefetched:
+        if one.key not in sent and content.declared.named(one.key) and (resources := one.sent()):
+            sent[one.key] = resources
     return _Request(
         content,
         definition,
@@ -190,7 +221,8 @@ def _request(call: Call, service: Service, kind: str, identifier: str | None) ->
         now,
         {name: [item for one in several for item in value_of(one)] for name, several in sent.items()},
         content.declared.sent(sent),
-        call.resource("data", "Bundle"),
+        data,
+        prefetched,
     )
 
 

@@ -3,21 +3,17 @@ module-definition Library (FHIR R4)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cds import fhir
-from cds.apply.plan import CompiledPlan
-from cds.apply.scope import Parameter, Retrieve, Scope
 from cds.cql.call import Call, Sent
 from cds.definitions.logic import Logic
 from cds.expr.cql.types import ChoiceType, IntervalType, ListType, Named, Type
-from cds.expr.cql_expression import CqlExpression
-from cds.expr.elm.facts import Need
 from cds.expr.types import model
 from cds.fhir import Resource
+from cds.operations import needs
 from cds.operations.apply import COMMON, Service, definition_of, refuse_unbuilt
-from cds.operations.dependencies import reached
 
 _TYPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/library-type", "code": "module-definition"}]}
 
@@ -31,10 +27,9 @@ def data_requirements(sent: Sequence[Sent], service: Service, kind: str, identif
     owners, found = [definition], list[dict[str, Any]]()
     if kind == "PlanDefinition":
         plan = content.plan(definition)
-        owners = _once(_definitions(plan))
-        found = [*_asked(plan), *_inputs(plan)]
-    libraries = _once(one for owner in owners for one in reached(owner, registry) if one["resourceType"] == "Library")
-    requirements = _distinct([*found, *_of_libraries(libraries, registry.logic)])
+        owners, found = needs.owners_of(plan), needs.of_plan(plan)
+    libraries = needs.libraries_of(owners, registry)
+    requirements = needs.distinct([*found, *needs.of_libraries(libraries, registry.logic)])
     declared = (url for library in libraries for url in registry.logic.depends_on(library)[0])
     named = (_canonical(library) for library in libraries if library is not definition)
     related = [*_canonicals(owners), *named, *_value_sets(requirements), *declared]
@@ -44,60 +39,6 @@ def data_requirements(sent: Sequence[Sent], service: Service, kind: str, identif
     if parameters := list(_parameters(libraries, registry.logic)):
         made["parameter"] = parameters
     return {**made, "dataRequirement": requirements} if requirements else made
-
-
-def _definitions(plan: CompiledPlan) -> Iterator[Resource]:
-    """The plan, the plans it nests, and the activities they use."""
-    yield plan.definition
-    for action in plan.walk():
-        if action.plan is not None:
-            yield action.plan.definition
-        if action.activity is not None:
-            yield action.activity
-
-
-def _once(found: Iterable[Resource]) -> list[Resource]:
-    return list({id(resource): resource for resource in found}.values())
-
-
-def _asked(plan: CompiledPlan) -> Iterator[dict[str, Any]]:
-    """What the expressions of the plan may retrieve, in both languages."""
-    seen: set[int] = set()
-    pending: list[tuple[Any, Scope]] = [pair for action in plan.walk() for pair in action.expressions()]
-    while pending:
-        meaning, scope = pending.pop(0)
-        if isinstance(meaning, Retrieve):
-            yield _requirement(meaning.resource_type, meaning.path, meaning.value_set)
-        elif isinstance(meaning, CqlExpression):
-            yield from (_need(need) for need in meaning.needs)
-        elif not isinstance(meaning, Parameter):
-            names = [scope.names[name] for name in sorted(meaning.variables) if name in scope.names]
-            pending += [(name.meaning, name.scope) for name in names if id(name) not in seen]
-            seen |= {id(name) for name in names}
-
-
-def _requirement(kind: str, path: str | None, value_set: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": kind}
-    return {**found, "codeFilter": [{"path": path, "valueSet": value_set}]} if path and value_set else found
-
-
-def _need(need: Need) -> dict[str, Any]:
-    found = _requirement(need.resource_type, need.code_path, need.value_set)
-    if need.codes and need.code_path:
-        codes = [{**({"system": system} if system else {}), "code": code} for system, code in need.codes]
-        found["codeFilter"] = [{"path": need.code_path, "code": codes}]
-    return found
-
-
-def _inputs(plan: CompiledPlan) -> Iterator[dict[str, Any]]:
-    for action in plan.walk():
-        for requirement in fhir.as_list(action.definition.get("input")):
-            yield {name: value for name, value in requirement.items() if name != "id"}
-
-
-def _distinct(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each requirement once, in order of type."""
-    return sorted({str(one): one for one in found}.values(), key=lambda one: str(one.get("type")))
 
 
 def _canonicals(owners: Sequence[Resource]) -> Iterator[str]:
@@ -121,15 +62,6 @@ def _value_sets(requirements: Sequence[dict[str, Any]]) -> Iterator[str]:
 def _canonical(resource: Resource) -> str:
     version = resource.get("version")
     return f"{resource.get('url', '')}|{version}" if version and "url" in resource else str(resource.get("url", ""))
-
-
-def _of_libraries(libraries: Sequence[Resource], logic: Logic) -> Iterator[dict[str, Any]]:
-    """What libraries say they need, and what their CQL may retrieve."""
-    for library in libraries:
-        for requirement in fhir.as_list(library.get("dataRequirement")):
-            yield {name: value for name, value in requirement.items() if name not in ("id", "extension")}
-        for expression in logic.names(library).values():
-            yield from (_need(need) for need in expression.needs)
 
 
 def _parameters(libraries: Sequence[Resource], logic: Logic) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +13,7 @@ from cds.chart import Answer, Chart, Completeness, Patient, build
 from cds.cql.call import Call, Sent, refused, sent_in, text_of
 from cds.errors import ExpressionError
 from cds.expr import temporal
+from cds.fhir import Resource
 
 _TEMPORAL = ("valueDate", "valueDateTime", "valueInstant")
 
@@ -32,27 +34,38 @@ def people_of(call: Call) -> People:
     return People(**found)
 
 
-def chart_of(
-    bundle: Mapping[str, Any] | None, subject: str, parameters: Mapping[str, Sequence[Any]] = MappingProxyType({})
-) -> Chart:
-    """The data about a subject in a Bundle that holds all there is; without one nothing is known of anything.
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The data of a call: answers and resources by full url; `complete` says that it holds all there is."""
 
-    A draft in the Bundle is record like the rest: what is being ordered now is said in the `parameters` draftOrders,
+    answers: tuple[Answer, ...]
+    urls: Mapping[str, Resource] = field(default_factory=dict)
+    complete: bool = False
+
+
+def record_of_bundle(bundle: Resource | None) -> Record:
+    """A Bundle that holds all there is; without one nothing is known of anything."""
+    if bundle is None:
+        return Record((Answer("bundle", "Bundle", Completeness.NEVER),))
+    answer = Answer("bundle", "Bundle", Completeness.COMPLETE, tuple(fhir.bundle_resources(bundle)))
+    return Record((answer,), fhir.full_urls(bundle), complete=True)
+
+
+def chart_of(record: Record, subject: str, parameters: Mapping[str, Sequence[Any]] = MappingProxyType({})) -> Chart:
+    """The data about a subject.
+
+    A draft in it is record like the rest: what is being ordered now is said in the `parameters` draftOrders,
     selectedOrders and appointments (resources, or a Bundle of them as a hook's context has). A subject that is no
     Patient sees the resources that name no patient."""
-    context = _context(parameters)
     kind, _, identifier = subject.partition("/")
     patient_id = identifier if kind == "Patient" else ""
-    if bundle is None:
-        return build(Patient(patient_id), [Answer("bundle", "Bundle", Completeness.NEVER)], context)
-    urls, resources = fhir.full_urls(bundle), fhir.bundle_resources(bundle)
     aliases = [
         url
-        for url, found in urls.items()
+        for url, found in record.urls.items()
         if found["resourceType"] == "Patient" and str(found.get("id", "")) == patient_id
     ]
-    answer = Answer("bundle", "Bundle", Completeness.COMPLETE, tuple(resources))
-    return build(Patient(patient_id, aliases), [answer], context, complete=True, urls=urls)
+    patient = Patient(patient_id, aliases)
+    return build(patient, record.answers, _context(parameters), complete=record.complete, urls=record.urls)
 
 
 def _context(parameters: Mapping[str, Sequence[Any]]) -> dict[str, Any]:

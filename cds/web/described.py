@@ -7,11 +7,12 @@ The rows with `{operation}` are for every operation that has none of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cds.hooks.envelope import schema
+from cds.operations.apply import ACTIVITY, PLAN
 from cds.operations.search import SEARCHES
 
 _COUNT = {"type": "integer", "minimum": 0}
@@ -60,10 +61,14 @@ DESCRIBED: Mapping[str, Described] = {
     ),
     "/fhir/metadata": Described("The CapabilityStatement", "CapabilityStatement"),
     "/fhir/{kind}/$apply": Described(
-        "Apply the definition that the call names or carries", "Applied", query=_APPLY, errors=_REFUSED
+        "Apply the definition that the call names or carries",
+        "Applied",
+        "ApplyParameters",
+        query=_APPLY,
+        errors=_REFUSED,
     ),
     "/fhir/{kind}/{identifier}/$apply": Described(
-        "Apply a definition of the content", "Applied", query=_APPLY[1:], errors=_REFUSED
+        "Apply a definition of the content", "Applied", "ApplyParameters", query=_APPLY[1:], errors=_REFUSED
     ),
     "/fhir/{kind}/$data-requirements": Described(
         "What the plan or library that the call names or carries asks for", "Library", query=("url",), errors=_REFUSED
@@ -117,6 +122,13 @@ def _resource(kind: str) -> dict[str, Any]:
     }
 
 
+def _parameters(names: Collection[str]) -> dict[str, Any]:
+    """A Parameters resource whose parameters have these names."""
+    one = {"type": "object", "required": ["name"], "properties": {"name": {"enum": sorted(names)}}}
+    parameters = _resource("Parameters")
+    return {**parameters, "properties": {**parameters["properties"], "parameter": {"type": "array", "items": one}}}
+
+
 def schemas() -> dict[str, Any]:
     """The schemas that DESCRIBED names: those of CDS Hooks in full, FHIR resources by their type."""
     return {
@@ -129,6 +141,7 @@ def schemas() -> dict[str, Any]:
         "Feedback": schema("feedback"),
         "OperationOutcome": _resource("OperationOutcome"),
         "Parameters": _resource("Parameters"),
+        "ApplyParameters": _parameters({*PLAN, *ACTIVITY}),
         "Bundle": _resource("Bundle"),
         "Library": _resource("Library"),
         "CapabilityStatement": _resource("CapabilityStatement"),

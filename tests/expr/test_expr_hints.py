@@ -54,6 +54,13 @@ def test_a_mistake_has_a_place_and_a_remedy(text: str, column: int, message: str
     assert (caught.value.hint or "").count(hint or "") >= 1
 
 
+def test_a_type_in_small_letters_is_told() -> None:
+    """A path may start with the type of its focus, in that type's own letters."""
+    with pytest.raises(ExpressionSemanticError, match="has no element 'patient'") as caught:
+        expr.compile("patient.birthDate", focus="Patient")
+    assert caught.value.hint == "write Patient"
+
+
 def test_what_is_quoted_may_be_called_anything() -> None:
     """A name in backticks, or behind a dot, is an element whatever it is called."""
     assert expr.compile("`null` | a.null | `div`")

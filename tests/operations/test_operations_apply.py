@@ -325,6 +325,17 @@ def test_what_fails_marks_its_own_branch(engine: Engine, broken: dict[str, Any],
     assert extensions[-1]["url"].endswith("/cqf-messages")
 
 
+def test_a_transform_is_told_as_not_carried_out(engine: Engine) -> None:
+    """apply-protocol.md: a warning and no error, and the action is there with its resource."""
+    mapped = "http://example.org/fhir/StructureMap/walk"
+    answer = applied(engine, plan({**USE, "transform": mapped}), {**WALK, "transform": mapped})
+    assert group_of(answer)["action"][0]["resource"]
+    assert issues_of(answer) == [
+        ("warning", "Action 'Walk': its transform was not carried out"),
+        ("warning", "Action 'Walk': 'transform' of its ActivityDefinition was not carried out"),
+    ]
+
+
 def test_an_invalid_resource_is_told_and_left_out(engine: Engine) -> None:
     """A SupplyRequest needs a quantity; nothing invalid is emitted."""
     answer = applied(engine, plan(USE), activity("SupplyRequest"))

@@ -53,6 +53,11 @@ SENT: list[dict[str, Any]] = [
     {"name": "activityDefinition", "resource": ACTIVITY},
     {"name": "library", "resource": LIBRARY},
     {"name": "data", "resource": DATA},
+    {
+        "name": "prefetchData",
+        "part": [{"name": "key", "valueString": "conditions"}, {"name": "data", "resource": DATA}],
+    },
+    {"name": "prefetchData", "part": [{"name": "descriptor", "valueDataRequirement": {"type": "Condition"}}]},
     {"name": "content", "resource": CONTENT},
     {"name": "parameters", "resource": {"resourceType": "Parameters", "parameter": [{"name": "x", "valueInteger": 1}]}},
     {"name": "output", "valueCode": "bundle"},

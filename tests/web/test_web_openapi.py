@@ -84,6 +84,14 @@ def test_every_body_and_answer_has_a_schema(client: FlaskClient) -> None:
         assert jsonschema_rs.meta.is_valid(schema), name
 
 
+def test_the_parameters_of_apply_are_named(client: FlaskClient) -> None:
+    """A body with a parameter that $apply has is allowed, one with a misspelt name is not."""
+    judge = jsonschema_rs.validator_for(schemas()["ApplyParameters"])
+    names = {"subject": True, "prefetchData": True, "activityDefinition": True, "subjet": False}
+    for name, allowed in names.items():
+        assert judge.is_valid({"resourceType": "Parameters", "parameter": [{"name": name}]}) is allowed
+
+
 def test_the_schema_of_a_hook_call_is_the_one_it_is_judged_by(client: FlaskClient) -> None:
     """A body that the document allows is answered with what it says."""
     body = {"hook": "patient-view", "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"}
