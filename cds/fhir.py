@@ -33,6 +33,10 @@ IGNORE_PROBLEM = EXTENSION_BASE + "ignore-problem"
 #: The standard extension that names an expression (FHIR extensions pack, `variable`).
 VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
 
+#: The standard extensions for the least and the greatest value (FHIR extensions pack; made for Questionnaire.item).
+MIN_VALUE = "http://hl7.org/fhir/StructureDefinition/minValue"
+MAX_VALUE = "http://hl7.org/fhir/StructureDefinition/maxValue"
+
 #: The standard extension with which a data requirement says its own search (clinical reasoning extensions).
 QUERY_PATTERN = "http://hl7.org/fhir/StructureDefinition/cqf-fhirQueryPattern"
 

@@ -28,7 +28,7 @@ from cds.cql.declared import Declarations
 from cds.cql.site import Site, read_site, site_of
 from cds.data import chart_of_request
 from cds.definitions.snapshot import Snapshot, load_snapshot
-from cds.errors import Issue, NotFoundError, RequestError
+from cds.errors import DefinitionError, Issue, NotFoundError, RequestError
 from cds.expr import Evaluation
 from cds.fhir import CANONICAL_BASE
 from cds.fhirpath import operation
@@ -100,6 +100,8 @@ class Engine:
         self.snapshot: Snapshot = load_snapshot(settings.content, settings.overlay, prefer_elm=settings.prefer_elm)
         self._zone = ZoneInfo(settings.timezone)
         self.declared = Declarations(self.snapshot.registry)
+        if self.declared.problems:
+            raise DefinitionError(self.declared.problems)
         site = _site(settings, self.declared)
         self._parameters = site.values
         self.snapshot = replace(self.snapshot, revision=site.revision(self.snapshot.revision))

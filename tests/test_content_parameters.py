@@ -57,6 +57,14 @@ def test_the_table_holds_every_threshold_that_is_marked() -> None:
         assert known or number is None, sentence
 
 
+def test_each_threshold_has_bounds() -> None:
+    """No site sets a threshold to what nobody can mean, such as -3 days: both ends are said, and ours is within."""
+    numbers = [found for found in engine().declared.all.values() if str(found.type) == "System.Integer"]
+    assert len(numbers) >= len(OURS)
+    for found in numbers:
+        assert 0 < found.bounds.least <= found.default <= found.bounds.greatest, found.key
+
+
 def test_the_page_is_in_step_with_the_content() -> None:
     """Run `python -m cds.booklet.parameters > docs/site-parameters.md` when this fails."""
     assert (ROOT / "docs" / "site-parameters.md").read_text(encoding="utf-8") == page(engine())

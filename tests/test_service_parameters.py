@@ -27,7 +27,11 @@ status: active
 type: {coding: [{system: "http://terminology.hl7.org/CodeSystem/library-type", code: logic-library}]}
 content: [{contentType: text/cql, url: logic.cql}]
 parameter:
-  - {name: share, use: in, type: decimal, documentation: A share of this or more is high (ours).}
+  - name: share
+    extension: [{url: "http://hl7.org/fhir/StructureDefinition/maxValue", valueDecimal: 1.0}]
+    use: in
+    type: decimal
+    documentation: A share of this or more is high (ours).
   - {name: since, use: in, type: date, documentation: The day from which on it counts (ours).}
   - name: word
     extension: [{url: "https://pathway-cds.example/fhir/StructureDefinition/default-value", valueString: plain}]
@@ -196,6 +200,16 @@ def test_apply_refuses_a_parameter_of_another_type(content: Path) -> None:
         )
     assert caught.value.status == 400
     assert [issue.expression for issue in caught.value.issues] == ["/parameter/2/resource/parameter/1"]
+
+
+def test_apply_refuses_a_parameter_out_of_its_bounds(content: Path) -> None:
+    """400 at the parameter: a call can give no value that a site could not."""
+    with pytest.raises(RequestError) as caught:
+        titles(Engine(settings(content)), {"name": "share", "valueDecimal": 1.1})
+    assert caught.value.status == 400
+    assert [(issue.text, issue.expression) for issue in caught.value.issues] == [
+        ("The value is out of bounds: it must be 1.0 or less", "/parameter/2/resource/parameter/0")
+    ]
 
 
 def test_cases_test_what_is_shipped_unless_told(content: Path) -> None:

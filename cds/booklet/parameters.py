@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 from cds.apply.reached import parameters
 from cds.booklet.chapters import decision_named, decisions, parts_of
-from cds.cql.declared import Declared, said
+from cds.cql.declared import Declared
+from cds.cql.site import CHOICES
+from cds.cql.words import said
 from cds.service import Engine
 
 _HEAD = """\
@@ -29,13 +31,14 @@ BackPainLogic:
 
 - A value has the type of its parameter: `true`, `14`, `0.5`, a text, `2026-01-31`, `30 mg` or `6 weeks` (Quantity),
   `{system: ..., code: ..., display: ...}` (Code), `{low: 1, high: 3}` (Interval), `[a, b]` (List).
-- An unknown Library or parameter, or a value of another type, stops start-up with file, line and column; `cds check`
-  tells it too.
+- An unknown Library or parameter, a value of another type or one out of its bounds stops start-up with file, line and
+  column; `cds check` tells it too, and a call that sends such a value is refused (400).
 - The values count for hooks, `cds eval` and `$apply`, where a parameter of the call goes before them. `cds test` runs
   the cases with what is shipped; `cds test --site` with the site's values, to see which cases they change.
 - A card whose logic reads a changed parameter says so in its detail, and discovery lists the changes of each service
   under `extension["example.pathway-cds.site-parameters"]`. The revision covers them.
-- In a definition, `Library.parameter.documentation` is what a card says after "This site uses 21 instead of 14:".
+- In a definition, `Library.parameter.documentation` is what a card says after "This site uses 21 instead of 14:"; the
+  standard extensions `minValue` and `maxValue` are the bounds, both included, in the type of the parameter.
 
 What is marked *ours* is this project's reading and not a source's. No clinician has reviewed it.
 """
@@ -51,12 +54,13 @@ def page(engine: Engine) -> str:
 
 
 def _table(library: str, declared: list[Declared], readers: dict[str, list[str]]) -> Iterator[str]:
-    yield f"## {library}\n\n| parameter | type | default | meaning | read by |\n| --- | --- | --- | --- | --- |"
+    yield f"## {library}\n\n| parameter | type | default | bounds | meaning | read by |\n{'| --- ' * 6}|"
     for found in declared:
         meaning = found.documentation.replace("(ours)", "*(ours)*").replace("|", "\\|")
         kind = str(found.type).replace("System.", "")
         read_by = ", ".join(readers.get(found.key, []))
-        yield f"| `{found.name}` | {kind} | `{said(found.default)}` | {meaning} | {read_by} |"
+        bounds = str(found.bounds) or ", ".join(CHOICES.get(found.name, ()))
+        yield f"| `{found.name}` | {kind} | `{said(found.default)}` | {bounds} | {meaning} | {read_by} |"
     yield ""
 
 

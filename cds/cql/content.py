@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
+from cds.cql.declared import Declarations
 from cds.definitions.snapshot import Snapshot
 from cds.errors import NotFoundError
 from cds.expr.elm.library import Library
@@ -28,6 +30,11 @@ class Content:
             return self.libraries.elm(name, version)
         except NotFoundError:
             return None
+
+    @cached_property
+    def declared(self) -> Declarations:
+        """The parameters of the libraries, with their bounds."""
+        return Declarations(self._snapshot.registry)
 
     def by_url(self, canonical: str) -> Library:
         """The library with CQL of a canonical. Raises NotFoundError."""

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cds import fhir
 from cds.cql import inputs, plain
+from cds.cql.bounds import OPEN, Bounds, check_bounds, evaluation, read_bounds
 from cds.cql.call import Sent
+from cds.definitions.element import Element
 from cds.definitions.registry import Registry
 from cds.definitions.scope import CALL_NAMES, library_name
-from cds.errors import EvaluationError, RequestError
+from cds.errors import EvaluationError, Problem, RequestError
 from cds.expr import ucum
 from cds.expr.elm.specifiers import ANY, ListOf, Type
-from cds.expr.elm.values import Code, Concept, Interval
-from cds.expr.evaluation import Evaluation
 from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One parameter: the Library's name and its own, its type, its value where nobody gives one, and what its Library
-    says of it."""
+    """One parameter: the Library's name and its own, its type, its value where nobody gives one, what its Library says
+    of it, and what a value is at least and at most."""
 
     library: str
     name: str
     type: Type
     default: Any = None
     documentation: str = ""
+    bounds: Bounds = OPEN
 
     @property
     def key(self) -> str:
@@ -38,9 +37,15 @@ class Declared:
         return f"{self.library}.{self.name}"
 
     def typed(self, value: Any) -> Any:
-        """A value as YAML or JSON writes it as one of this type. Raises EvaluationError with a hint."""
+        """A value as YAML or JSON writes it as one of this type, within its bounds. Raises EvaluationError with a
+        hint."""
+        found = self._read(value)
+        self.bounds.check(found)
+        return found
+
+    def _read(self, value: Any) -> Any:
         try:
-            found = inputs.read(plain.as_parameters(value, self.type), self.type, _evaluation(), "")
+            found = inputs.read(plain.as_parameters(value, self.type), self.type, evaluation(), "")
         except RequestError:
             raise EvaluationError(f"this is not of type {self.type}", hint=plain.hint(self.type)) from None
         if type(found) is Quantity and found.unit in CALENDAR:
@@ -52,12 +57,13 @@ class Declared:
 
 class Declarations:
     """Every parameter that can be given a value, by its name and by `Library.name`. The call's own (draft orders and
-    their like) are not among them."""
+    their like) are not among them. `problems` are those of the bounds that Libraries say."""
 
     def __init__(self, registry: Registry) -> None:
         self.all: dict[str, Declared] = {}
+        self.problems: list[Problem] = []
         self._named: dict[str, list[Declared]] = {}
-        for found in _declared(registry):
+        for found in self._declared(registry):
             if found.name not in CALL_NAMES and found.key not in self.all:
                 self.all[found.key] = found
                 self._named.setdefault(found.name, []).append(found)
@@ -77,72 +83,54 @@ class Declarations:
 
     def sent(self, values: Mapping[str, Sequence[Sent]]) -> dict[str, Any]:
         """The parameters of a Parameters resource by name to values by `Library.name`; names of nothing are left out,
-        and those whose value is null. Raises RequestError 400 for a value of another type."""
-        read = {
-            found.key: inputs.read([one.parameter for one in sent], found.type, _evaluation(), sent[0].pointer)
-            for name, sent in values.items()
-            for found in self.named(name)
-        }
+        and those whose value is null. Raises RequestError 400 for a value of another type, or outside its bounds."""
+        read = {}
+        for name, sent in values.items():
+            for found in self.named(name):
+                value = inputs.read([one.parameter for one in sent], found.type, evaluation(), sent[0].pointer)
+                found.bounds.require(value, sent[0].pointer)
+                read[found.key] = value
         return {key: value for key, value in read.items() if value is not None}
 
+    def _declared(self, registry: Registry) -> Iterator[Declared]:
+        for document in registry.documents:
+            if document.kind != "Library":
+                continue
+            resource, name = document.resource, library_name(document.resource)
+            listed = {one.value["name"]: one for one in Element.root(document).each("parameter") if "name" in one.value}
+            compiled = registry.logic.compiled.get(id(resource))
+            own = compiled.parameters if compiled is not None else {}
+            for parameter in own.values():
+                default = parameter.value(evaluation()) if "default" in parameter.node else None
+                yield self._bounded(Declared(name, parameter.name, parameter.type or ANY, default), listed)
+            for found in listed.values():
+                if found.value["name"] not in own and found.value.get("use", "in") == "in":
+                    yield self._bounded(_of_resource(name, found.value), listed)
 
-def said(value: Any) -> str:
-    """A value in words for people."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "yes" if value else "no"
-        case list():
-            return ", ".join(map(said, value)) or "nothing"
-        case Decimal():
-            return f"{value:f}"
-        case Quantity():
-            return f"{value.value:f} {value.unit}".removesuffix(" 1")
-        case Code() | Concept():
-            codes = value.codes if isinstance(value, Concept) else [value]
-            return value.display or ", ".join(str(code.display or code.code) for code in codes)
-        case Interval():
-            return f"{said(value.low)} to {said(value.high)}"
-    return str(value)
-
-
-def _evaluation() -> Evaluation:
-    """Surroundings for values that need none of the call's."""
-    return Evaluation(now=datetime.now(UTC), lenient=True)
-
-
-def _declared(registry: Registry) -> Iterator[Declared]:
-    for document in registry.documents:
-        if document.kind != "Library":
-            continue
-        resource, name = document.resource, library_name(document.resource)
-        listed = [found for found in fhir.as_list(resource.get("parameter")) if "name" in found]
-        documented = {found["name"]: " ".join(str(found.get("documentation", "")).split()) for found in listed}
-        compiled = registry.logic.compiled.get(id(resource))
-        own = compiled.parameters if compiled is not None else {}
-        for parameter in own.values():
-            default = parameter.value(_evaluation()) if "default" in parameter.node else None
-            documentation = documented.get(parameter.name, "")
-            yield Declared(name, parameter.name, parameter.type or ANY, default, documentation)
-        for found in listed:
-            if found["name"] not in own and found.get("use", "in") == "in":
-                yield _of_resource(name, found, documented[found["name"]])
+    def _bounded(self, parameter: Declared, listed: Mapping[str, Element]) -> Declared:
+        """The parameter with what its Library says of it."""
+        element = listed.get(parameter.name)
+        if element is None:
+            return parameter
+        documentation = " ".join(str(element.value.get("documentation", "")).split())
+        bounds = read_bounds(element.value, parameter.type)
+        self.problems += check_bounds(element, parameter.type, bounds, parameter.default)
+        return replace(parameter, documentation=documentation, bounds=bounds)
 
 
-def _of_resource(library: str, parameter: Mapping[str, Any], documentation: str) -> Declared:
+def _of_resource(library: str, parameter: Mapping[str, Any]) -> Declared:
     """A parameter that only the resource declares."""
     kind = inputs.of_fhir(str(parameter.get("type", "")))
     if parameter.get("max", "1") != "1":
         kind = ListOf(kind)
     default = fhir.extension(parameter, fhir.DEFAULT_VALUE)
-    return Declared(library, parameter["name"], kind, _default(default, kind), documentation)
+    return Declared(library, parameter["name"], kind, _default(default, kind))
 
 
 def _default(extension: Mapping[str, Any] | None, kind: Type) -> Any:
     if extension is None:
         return None
     try:
-        return inputs.read([extension], kind, _evaluation(), "")
+        return inputs.read([extension], kind, evaluation(), "")
     except RequestError:  # content that nobody checked
         return None

@@ -64,7 +64,7 @@ def run_expression(sent: Sequence[Sent], content: Content, surroundings: Surroun
     # CQL alone comes first: there, Quantity is that of CQL, which FHIR's would hide.
     plain = None if call.all("library") else _compiled(expression, header[len(_FHIR) :], content.libraries)
     library = plain or _compiled_expression(expression, header, content.libraries, pointer)
-    unknown = evaluation.bind(library)
+    unknown = evaluation.bind(library, content)
     outcome = evaluation.session.outcome(library, define)
     if outcome.error is not None:
         raise RequestError(422, _issue(_moved(outcome.error, len(header)), pointer))
@@ -83,7 +83,7 @@ def run_library(
     library = _chosen(call, content, identifier)
     wanted = list(_wanted(call, library))
     evaluation = _Evaluation(call, surroundings)
-    unknown = evaluation.bind(library)
+    unknown = evaluation.bind(library, content)
     outcomes = [(name, evaluation.session.outcome(define.library, define.name)) for name, define in wanted]
     failures = [_issue(outcome.error, f"'{name}'") for name, outcome in outcomes if outcome.error is not None]
     if failures and len(failures) == len(outcomes):
@@ -107,9 +107,9 @@ class _Evaluation:
         for sent in sent_in(resource, f"{call.pointer('parameters')}/resource") if resource is not None else ():
             self.given.setdefault(sent.parameter["name"], []).append(sent)
 
-    def bind(self, library: Library) -> list[Issue]:
+    def bind(self, library: Library, content: Content) -> list[Issue]:
         """Give the parameters of a library, and of those it includes, their values; a note for each value that none of
-        them takes. Raises RequestError 400 for a value of another type."""
+        them takes. Raises RequestError 400 for a value of another type, or outside the bounds that the content says."""
         values, notes = {}, []
         for name, sent in self.given.items():
             found = named_parameters(library, name)
@@ -118,7 +118,10 @@ class _Evaluation:
                 notes.append(Issue("not-found", "No library has this parameter", sent[0].pointer, hint, "warning"))
             for parameter in found:
                 kind = parameter.type or inputs.natural(_raw(sent))
-                values[key_of(parameter)] = inputs.read(_raw(sent), kind, self.session.evaluation, sent[0].pointer)
+                key = key_of(parameter)
+                values[key] = inputs.read(_raw(sent), kind, self.session.evaluation, sent[0].pointer)
+                if key in content.declared.all:
+                    content.declared.all[key].bounds.require(values[key], sent[0].pointer)
         self.session.bind(values)
         return notes
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cds.cql.declared import Declarations, Declared, said
+from cds.cql.declared import Declarations, Declared
+from cds.cql.words import said
 from cds.definitions.files import MAX_FILE_BYTES
 from cds.definitions.read_yaml import read_yaml
 from cds.definitions.source import Place, ReadError, SourceText

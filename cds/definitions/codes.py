@@ -246,11 +246,18 @@ CODES: dict[str, Code] = {
     "override-reason-display": Code(
         "an override reason without the text a clinician chooses it by", "`- code: other`", "add `display:`"
     ),
+    "parameter-bounds": Code(
+        "minValue or maxValue of a parameter is of another type, leaves no value, or leaves the default out",
+        "`maxValue` 365 where the default is 400",
+        "correct the bound, or the default",
+    ),
     "parameters-file": Code(
         "the site's file of parameters cannot be read", "a file of several documents", "correct it"
     ),
     "parameters-type": Code(
-        "the site gives a parameter a value that it cannot have", "`shortTermDays: two weeks`", "write the type it has"
+        "the site gives a parameter a value that it cannot have: of another type, or out of its bounds",
+        "`shortTermDays: two weeks`, `shortTermDays: -3`",
+        "write what the hint says",
     ),
     "parameters-unknown": Code(
         "the site gives a value to a parameter, or names a Library, that does not exist",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cds.cql.declared import Declarations
 from cds.definitions.check import Inspection
 from cds.definitions.expressions import expressions
 from cds.definitions.snapshot import Snapshot
@@ -23,9 +24,10 @@ from cds.lint.unused import check_unused
 def lint(inspection: Inspection) -> list[Problem]:
     """Every problem of an inspected content folder in file order, habits included as warnings; what an author silenced
     is left out."""
-    told = {problem.location for problem in inspection.problems}
+    wrong = [*inspection.problems, *Declarations(inspection.registry).problems]
+    told = {problem.location for problem in wrong}
     habits = [problem for problem in _habits(inspection) if problem.location not in told]  # one thing, said once
-    return with_source(silenced([*inspection.problems, *habits], inspection.registry), inspection.registry)
+    return with_source(silenced([*wrong, *habits], inspection.registry), inspection.registry)
 
 
 def _habits(inspection: Inspection) -> Iterator[Problem]:

@@ -32,6 +32,13 @@ name: Pain
 status: active
 type: {{ coding: [{{ system: http://terminology.hl7.org/CodeSystem/library-type, code: logic-library }}] }}
 content: [{{ contentType: text/cql, url: pain.cql }}]
+parameter:
+  - extension:
+      - {{ url: http://hl7.org/fhir/StructureDefinition/minValue, valueInteger: 0 }}
+      - {{ url: http://hl7.org/fhir/StructureDefinition/maxValue, valueInteger: 99 }}
+    name: Limit
+    use: in
+    type: integer
 """
 PAIN = """library Pain version '1.1'
 using FHIR version '4.0.1'

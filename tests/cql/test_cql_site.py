@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from cds.cql.declared import Declarations, said
+from cds.cql.declared import Declarations
 from cds.cql.site import Site, read_site, site_of
+from cds.cql.words import said
 from cds.definitions.snapshot import load_snapshot
 from cds.errors import DefinitionError, EvaluationError, Problem
 from cds.expr.elm.values import Code, Concept, Interval
