@@ -167,6 +167,13 @@ class Compiler:
         """The compiled node, or null when there is none."""
         return constant(None) if node is None else self.piece(node, scope)
 
+    def constant_of(self, found: Function, node: Node) -> Piece | None:
+        """A node of a function as a piece; None unless its value is always the same."""
+        if node.get("type") not in ("Literal", "List", "Null"):
+            return None
+        piece = Compiler(found.library).piece(node, Scope(Slots()))
+        return piece if piece.constant else None
+
     def folded(self, run: Run, parts: Iterable[Piece], kind: Type | None) -> Piece:
         """The piece of a pure function of its parts: a constant when they are, unless it fails, which it then does when
         it is asked for."""

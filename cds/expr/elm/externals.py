@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from cds.expr import temporal
@@ -34,14 +34,28 @@ def calendar_day(ev: Evaluation, value: Any) -> Date | None:
 def has_code_of(_ev: Evaluation, concept: Any, systems: Any) -> bool:
     """`HasCodeOf(concept, systems)`: true when a coding of a FHIR.CodeableConcept has a code of one of the code systems
     (urls)."""
-    codings = concept.get("coding") if type(concept) is dict else None
-    if type(codings) is not list or type(systems) is not list:
-        return False
-    for coding in codings:
-        if type(coding) is dict and coding.get("system") in systems and type(coding.get("code")) is str:
-            return True
-    return False
+    return type(systems) is list and code_of(systems)(concept)
 
+
+def code_of(systems: Collection[Any]) -> Callable[[Any], bool]:
+    """HasCodeOf with its code systems."""
+    known = frozenset(system for system in systems if type(system) is str)
+
+    def has_code(concept: Any) -> bool:
+        codings = concept.get("coding") if concept.__class__ is dict else None
+        if codings.__class__ is list:
+            for coding in codings:
+                if coding.__class__ is dict:
+                    system = coding.get("system")
+                    if system.__class__ is str and system in known and coding.get("code").__class__ is str:
+                        return True
+        return False
+
+    return has_code
+
+
+#: Those that are quicker where the last of two operands is always the same: what makes them of it.
+PREPARED: Mapping[str, Callable[[Any], Callable[[Any], Any]]] = {"HasCodeOf": code_of}
 
 #: By name and number of operands.
 EXTERNALS: Mapping[tuple[str, int], Callable[..., Any]] = {

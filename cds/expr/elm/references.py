@@ -9,7 +9,8 @@ from cds.errors import EvaluationError
 from cds.expr.elm import fhirhelpers
 from cds.expr.elm.casts import assured
 from cds.expr.elm.code import UNSET, Node, Piece, Run, Scope, constant, located
-from cds.expr.elm.externals import EXTERNALS
+from cds.expr.elm.externals import EXTERNALS, PREPARED
+from cds.expr.elm.facts import owner_of
 from cds.expr.elm.paths import step
 from cds.expr.elm.specifiers import ANY, CODE, CONCEPT, ListOf, Named, Type, of_node, read
 from cds.expr.elm.terminologies import expansion
@@ -113,8 +114,10 @@ def function(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     if found is None:
         raise compiler.semantic(f"no form of {name}() takes {', '.join(map(str, kinds)) or 'no arguments'}")
     compiler.need(found)
-    if not compiler.trace and (offered := _offered(found)) is not None:
-        return Piece(_external_call(offered, operands), found.type)
+    if not compiler.trace:
+        target, handed = _handed_on(compiler, found, operands)
+        if (offered := _offered(target)) is not None:
+            return Piece(_external_call(target.name, offered, handed), found.type)
     call = _reporting_call if compiler.trace else _call
     return Piece(call(found, [piece.run for piece in operands]), found.type)
 
@@ -188,11 +191,33 @@ def _offered(target: Function) -> Callable[..., Any] | None:
     return None if target.node.get("expression") is not None else EXTERNALS.get((target.name, len(target.operands)))
 
 
-def _external_call(offered: Callable[..., Any], operands: list[Piece]) -> Run:
+def _handed_on(compiler: Compiler, found: Function, operands: list[Piece]) -> tuple[Function, list[Piece]]:
+    """What is called in the end, and with what: a function that does nothing but hand its operands on to another, with
+    constants beside them, need not be called itself."""
+    node = found.node.get("expression") or {}
+    if node.get("type") != "FunctionRef" or node.get("libraryName") == "FHIRHelpers":
+        return found, operands
+    targets = owner_of(found.library, node).functions.get(node["name"], [])
+    if len(targets) != 1 or len(targets[0].operands) != len(node.get("operand") or ()):
+        return found, operands
+    given = {name: piece for (name, _), piece in zip(found.operands, operands, strict=True)}
+    handed = []
+    for part in node["operand"]:
+        piece = given.get(part["name"]) if part.get("type") == "OperandRef" else compiler.constant_of(found, part)
+        if piece is None:
+            return found, operands
+        handed.append(piece)
+    return targets[0], handed
+
+
+def _external_call(name: str, offered: Callable[..., Any], operands: list[Piece]) -> Run:
     """The call of a function of the engine, which takes no frame."""
     first, rest = operands[0].run, [piece.run for piece in operands[1:]]
     if len(operands) == 2 and operands[1].constant:
         second = operands[1].value
+        if name in PREPARED and type(second) is list:
+            prepared = PREPARED[name](second)
+            return lambda ev, frame: prepared(first(ev, frame))
         return lambda ev, frame: offered(ev, first(ev, frame), second)
     return lambda ev, frame: offered(ev, first(ev, frame), *[run(ev, frame) for run in rest])
 

@@ -23,6 +23,8 @@ define function Resolve(reference FHIR.Reference) returns FHIR.Condition: extern
 define function Resolve(reference FHIR.Reference, container Any) returns FHIR.Condition: external
 define function CalendarDay(value Choice<FHIR.dateTime, FHIR.Period, FHIR.string>) returns Date: external
 define function HasCodeOf(concept FHIR.CodeableConcept, systems List<String>) returns Boolean: external
+define function HasKnownCode(concept FHIR.CodeableConcept): HasCodeOf(concept, { 's', 't' })
+define function HasCodeIn(systems List<String>, concept FHIR.CodeableConcept): HasCodeOf(concept, systems)
 define function Elsewhere(value Integer) returns Integer: external
 define Referred: Resolve(given as FHIR.Reference).id
 define Contained: Resolve(given as FHIR.Reference, given).id
@@ -30,6 +32,9 @@ define "Day": CalendarDay(given as FHIR.dateTime)
 define Fails: Elsewhere(1)
 define Member: coded in Known
 define Coded: HasCodeOf(coded, { 's', 't' })
+define CodedByFunction: HasKnownCode(coded)
+define CodedTheOtherWay: HasCodeIn({ 't', 's' }, coded)
+define CodedInTexts: HasCodeIn(texts, coded)
 define Among: texts T where T in { 'a', 'b' }
 define Matching: texts T where Matches(T, '(?is).*\\\\bpain\\\\b.*')
 define Unreadable: Matches(First(texts), '(')
@@ -127,13 +132,17 @@ def test_a_concept_is_in_a_value_set_by_any_of_its_codings(concept: Any, expecte
         ({"coding": [{"system": "u", "code": "1"}, {"system": "s", "code": "1"}]}, True),
         ({"coding": [{"system": "u", "code": "1"}]}, False),
         ({"coding": [{"system": "s"}, {"code": "1"}, "s"]}, False),
+        ({"coding": [{"system": ["s"], "code": "1"}, {"system": "s", "code": 1}]}, False),
+        ({"coding": {"system": "s", "code": "1"}}, False),
         ({"text": "one"}, False),
         (None, False),
     ],
 )
 def test_a_code_of_a_known_system_is_asked_for(concept: Any, expected: bool) -> None:
-    """A coding counts with its code, and only in one of the systems."""
-    assert value("Coded", coded=concept) is expected
+    """A coding counts with its code, and only in one of the systems; also where a function hands on what it was
+    given."""
+    for define in ("Coded", "CodedByFunction", "CodedTheOtherWay", "CodedInTexts"):
+        assert value(define, coded=concept, texts=["s", None, "t"]) is expected, define
 
 
 @pytest.mark.parametrize("pattern", ["(?is).*\\bpain\\b.*", "[a-c]+", "", "(?m)^a$", ".", "a{1,900}b{1,900}c{1,900}"])
