@@ -14,6 +14,7 @@ from cds.expr.elm.casts import shape_test
 from cds.expr.elm.code import Node, Piece, Scope, constant, located
 from cds.expr.elm.operators import OPERATORS
 from cds.expr.elm.paths import choice_keys
+from cds.expr.elm.results import result_type
 from cds.expr.elm.specifiers import (
     ANY,
     CODE,
@@ -30,8 +31,8 @@ from cds.expr.elm.specifiers import (
     named,
     of_node,
 )
-from cds.expr.elm.values import Code, CodeSystem, Concept, Ratio, Tuple, ValueSet
-from cds.expr.evaluation import FEW
+from cds.expr.elm.values import Code, CodeSystem, Concept, Partial, Ratio, Tuple, ValueSet
+from cds.expr.evaluation import FEW, capped
 from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity
 from cds.expr.types import PRIMITIVES, Model
 
@@ -116,6 +117,35 @@ def list_selector(compiler: Compiler, node: Node, scope: Scope) -> Piece:
 
         return Piece(many, kind)
     return Piece(lambda ev, frame: [run(ev, frame) for run in runs], kind)
+
+
+def flatten(compiler: Compiler, node: Node, scope: Scope) -> Piece:
+    """Flatten: lists that are written out side by side go into one at once."""
+    lists = node["operand"]
+    if compiler.trace or lists.get("type") != "List" or not lists.get("element"):
+        return compile_call(compiler, node, scope, OPERATORS["Flatten"])
+    items = compiler.pieces(lists["element"], scope)
+    if all(item.constant for item in items):
+        return compile_call(compiler, node, scope, OPERATORS["Flatten"])
+    written = Piece(items[0].run, ListOf(joined(item.type for item in items) or ANY))
+    runs, place = [item.run for item in items], compiler.place
+
+    def run(ev: Any, frame: list[Any]) -> list[Any]:
+        if len(runs) > FEW:
+            ev.spend(len(runs))
+        found: list[Any] = []
+        partial = False
+        try:
+            for each in runs:
+                value = each(ev, frame)
+                if value:
+                    found += value
+                partial = partial or type(value) is Partial
+            return Partial(capped(found)) if partial else capped(found)
+        except Exception as error:
+            raise located(error, place) from error
+
+    return Piece(run, result_type("Flatten", [written]))
 
 
 def tuple_selector(compiler: Compiler, node: Node, scope: Scope) -> Piece:
@@ -263,6 +293,7 @@ def _json(value: Any) -> Any:
 
 
 HANDLERS = {
+    "Flatten": flatten,
     "Literal": literal,
     "Negate": negate,
     "Null": null,
