@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from cds import fhir
-from cds.apply.plan import CompiledAction, CompiledPlan
+from cds.apply.plan import CompiledAction, CompiledPlan, DynamicValue
 from cds.booklet.terms import Setting, Words
 from cds.cases.compare import decision_of
 from cds.cases.model import Case
@@ -51,7 +51,8 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One decision. `rows` are (label, who says it, what it says)."""
+    """One decision. `terms` are what its conditions rest on, `findings` what its indicator rests on besides; `rows` are
+    (label, who says it, what it says)."""
 
     decision: str
     title: str
@@ -60,6 +61,7 @@ class Chapter:
     conditions: tuple[str, ...]
     options: tuple[Option, ...]
     terms: Mapping[str, str]
+    findings: Mapping[str, str]
     settings: tuple[Setting, ...]
     cards: tuple[Shown, ...]
     rows: tuple[tuple[str, str, str], ...]
@@ -114,6 +116,8 @@ def _chapter(engine: Engine, action: CompiledAction, plan: CompiledPlan, cases: 
     words = Words(engine.snapshot, plan.definition)
     every = [expression for part in parts_of(action) for expression in part.expressions()]
     documentation = fhir.as_list(action.element.get("documentation"))
+    terms = words.terms((condition.expression, action.scope) for condition in action.conditions)
+    findings = words.terms((value.expression, action.scope) for value in action.dynamic_values if _is_priority(value))
     return Chapter(
         decision,
         _title(plan.definition),
@@ -121,12 +125,17 @@ def _chapter(engine: Engine, action: CompiledAction, plan: CompiledPlan, cases: 
         tuple(sorted(action.hooks or ())),
         _said(action),
         tuple(Option(str(part.element["title"]), _said(part)) for part in action.children if part.conditions),
-        words.terms((condition.expression, action.scope) for condition in action.conditions),
+        terms,
+        {name: text for name, text in findings.items() if name not in terms},
         tuple(words.settings(every)),
         tuple(_shown(engine, decision, own)),
         tuple((d.get("label", ""), d.get("display", ""), d.get("citation", "")) for d in documentation),
         tuple(_conflicts(engine, decision, own)),
     )
+
+
+def _is_priority(value: DynamicValue) -> bool:
+    return value.on_action and [segment.name for segment in value.place.path] == ["priority"]
 
 
 def _own(engine: Engine, plan: CompiledPlan, cases: Iterable[Case]) -> list[Case]:

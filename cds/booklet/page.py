@@ -77,9 +77,9 @@ def _when(chapter: Chapter) -> Iterator[str]:
         yield "\n".join([f"When {_listed(moments, 'or')}, and {all_of} is so:", "", *_bullets(chapter.conditions)])
     else:
         yield f"Whenever {_listed(moments, 'or')}."
-    if chapter.terms:
-        terms = [f"*{name}*: {text}" for name, text in chapter.terms.items()]
-        yield "\n".join(["What that means:", "", *_bullets(terms)])
+    for head, terms in (("What that means:", chapter.terms), ("What sets the indicator besides:", chapter.findings)):
+        if terms:
+            yield "\n".join([head, "", *_bullets([f"*{name}*: {text}" for name, text in terms.items()])])
     if chapter.options:
         yield "\n".join(["Offered on the card only under conditions:", "", *map(_option, chapter.options)])
 

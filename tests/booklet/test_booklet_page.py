@@ -32,6 +32,8 @@ define "Known problems": [Condition] C where limitDays > 0
 define HasProblem: exists "Known problems"
 // Nothing is known.
 define IsQuiet: HasProblem is false
+// The pain is severe.
+define IsSevere: HasProblem and limitDays > 1
 """
 LOGIC = """
 resourceType: Library
@@ -81,7 +83,7 @@ action:
       - {kind: applicability, expression: {language: text/cql, expression: not IsQuiet}}
     dynamicValue:
       - path: action.priority
-        expression: {language: text/fhirpath, expression: "iif(%guideline = 'spine', 'routine', 'urgent')"}
+        expression: {language: text/fhirpath, expression: "iif(%guideline = 'spine', 'routine', iif(%IsSevere, 'urgent', 'urgent'))"}
 """
 DRAFT = {"resourceType": "ServiceRequest", "code": {"text": "rest"}}
 CASES = {
@@ -124,6 +126,11 @@ def test_names_are_explained_from_fhirpath_and_cql(booklet: str) -> None:
     """By the description of a variable, and by the comment above a define, whose rulers are none."""
     assert "\n- *rest orders*: Draft orders | for rest.\n- *Known problems*: Active problems of any kind.\n" in booklet
     assert "\n- *is quiet*: Nothing is known.\n" in booklet
+
+
+def test_what_sets_the_indicator_is_explained_as_well(booklet: str) -> None:
+    """Findings that no condition reaches and that decide how urgent the card is; nothing is said twice."""
+    assert "\nWhat sets the indicator besides:\n\n- *is severe*: The pain is severe.\n\n" in booklet
 
 
 def test_settings_have_their_values_and_say_which_are_ours(booklet: str) -> None:
