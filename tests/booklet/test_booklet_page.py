@@ -33,7 +33,7 @@ define HasProblem: exists "Known problems"
 // Nothing is known.
 define IsQuiet: HasProblem is false
 // The pain is severe.
-define IsSevere: HasProblem and limitDays > 1
+define IsSevere: limitDays > 99
 """
 LOGIC = """
 resourceType: Library
@@ -83,7 +83,8 @@ action:
       - {kind: applicability, expression: {language: text/cql, expression: not IsQuiet}}
     dynamicValue:
       - path: action.priority
-        expression: {language: text/fhirpath, expression: "iif(%guideline = 'spine', 'routine', iif(%IsSevere, 'urgent', 'urgent'))"}
+        expression:
+          {language: text/fhirpath, expression: "iif(%guideline = 'spine' and %IsSevere.not(), 'routine', 'urgent')"}
 """
 DRAFT = {"resourceType": "ServiceRequest", "code": {"text": "rest"}}
 CASES = {
