@@ -78,18 +78,22 @@ class Relevance:
         pending: list[dict[str, Any]] = [*chart.orders.drafts, *chart.orders.appointments]
         for element in pending:  # grows as it is gone through
             for key, value in element.items():
-                for item in value if value.__class__ is list else (value,):
-                    if item.__class__ is str:
-                        strings.add(item)
-                        if key in texts:
-                            words.add(item)
-                    elif item.__class__ is dict:
-                        pending.append(item)
-                        if key in references and (named := _named(item, chart)) is not None and id(named) not in seen:
-                            seen.add(id(named))
-                            pending.append(named)
-                    elif key in texts or item.__class__ is list:
+                kind = value.__class__
+                if kind is str:
+                    strings.add(value)
+                    if key in texts:
+                        words.add(value)
+                elif kind is dict:
+                    pending.append(value)
+                    if key in references and (named := _named(value, chart)) is not None and id(named) not in seen:
+                        seen.add(id(named))
+                        pending.append(named)
+                elif kind is list:
+                    pending += [{key: item} for item in value]
+                    if list in map(type, value):
                         return None
+                elif key in texts:
+                    return None
         found: set[int] = set()
         for word in words:
             matched = self._matching(word) if len(word) <= MAX_SUBJECT else None
