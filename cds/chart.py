@@ -6,12 +6,13 @@ out and counted (cds-hooks.md P11). A resource the clinician is drafting replace
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds import fhir
 from cds.expr.elm.values import Partial
@@ -43,14 +44,15 @@ class Completeness(Enum):
         return self not in (Completeness.FAILED, Completeness.NEVER)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one prefetch key was answered: the resources, of which `resource_type` is the type asked for."""
+class Answer(NamedTuple):
+    """What one prefetch key was answered: the resources, of which `resource_type` is the type asked for. `is_pure` says
+    that they are of no other type."""
 
     key: str
     resource_type: str
     completeness: Completeness
     resources: Sequence[Resource] = ()
+    is_pure: bool = False
 
 
 def read_answer(key: str, resource_type: str, prefetch: Mapping[str, Any]) -> Answer:
@@ -64,8 +66,9 @@ def read_answer(key: str, resource_type: str, prefetch: Mapping[str, Any]) -> An
     if kind == "OperationOutcome":
         return Answer(key, resource_type, Completeness.FAILED)
     if kind != "Bundle":
-        completeness = Completeness.COMPLETE if kind == resource_type else Completeness.FAILED
-        return Answer(key, resource_type, completeness, (value,) if kind == resource_type else ())
+        if kind != resource_type:
+            return Answer(key, resource_type, Completeness.FAILED)
+        return Answer(key, resource_type, Completeness.COMPLETE, (value,), is_pure=True)
     return _read_bundle(key, resource_type, value)
 
 
@@ -75,21 +78,38 @@ def _read_bundle(key: str, resource_type: str, bundle: Mapping[str, Any]) -> Ans
     entry = bundle.get("entry", [])
     if not isinstance(entry, list) or bundle.get("type") == "batch-response":
         return Answer(key, resource_type, Completeness.FAILED)
-    resources = fhir.bundle_resources(bundle)
-    asked = [resource["resourceType"] for resource in resources].count(resource_type)
-    if asked < len(resources):
-        resources = [resource for resource in resources if resource["resourceType"] != "OperationOutcome"]
+    resources, asked = _pure(entry, resource_type)
+    if asked < len(entry):
+        resources = fhir.bundle_resources(bundle)
+        asked = [resource["resourceType"] for resource in resources].count(resource_type)
+        if asked < len(resources):
+            resources = [resource for resource in resources if resource["resourceType"] != "OperationOutcome"]
     if resources and not asked:
         return Answer(key, resource_type, Completeness.FAILED)
     total = bundle.get("total")
     partial = (
         len(resources) < len(entry)
         or (isinstance(total, int) and total > asked)
-        or any(isinstance(link, dict) and link.get("relation") == "next" for link in fhir.as_list(bundle.get("link")))
+        or ("link" in bundle and _has_next(bundle["link"]))
     )
+    completeness = Completeness.COMPLETE if resources else Completeness.EMPTY
     if partial:
-        return Answer(key, resource_type, Completeness.PARTIAL, resources)
-    return Answer(key, resource_type, Completeness.COMPLETE if resources else Completeness.EMPTY, resources)
+        completeness = Completeness.PARTIAL
+    return Answer(key, resource_type, completeness, resources, is_pure=asked == len(resources))
+
+
+def _has_next(links: Any) -> bool:
+    return any(isinstance(link, dict) and link.get("relation") == "next" for link in fhir.as_list(links))
+
+
+def _pure(entry: list[Any], resource_type: str) -> tuple[list[Resource], int]:
+    """The resources of a usual Bundle, and how many are of the type. Nothing is looked at that all have: what is no
+    such Bundle fails on the way, or has fewer of the type than entries."""
+    try:
+        resources = [item["resource"] for item in entry]
+        return resources, [resource["resourceType"] for resource in resources].count(resource_type)
+    except (KeyError, TypeError):
+        return [], -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,44 +174,48 @@ def read_orders(context: Mapping[str, Any], accepted: Patient) -> Orders:
     Without `selections` every live draft is judged; with it, those named (as `Type/id`, bare id, or full url)."""
     named = context.get("selections")
     names = {str(name) for name in named} if isinstance(named, list) else None
-    drafts: list[Resource] = []
-    appointments: list[Resource] = []
-    selected, others = [], []
+    live: dict[frozenset[str], dict[tuple[str, str], Resource]] = {ORDER_TYPES: {}, _APPOINTMENT: {}}
+    selected: dict[tuple[str, str], Resource] = {}
+    others: list[Resource] = []
     ids: set[tuple[str, str]] = set()
     dropped = 0
     for bundle, kinds in (("draftOrders", ORDER_TYPES), ("appointments", _APPOINTMENT)):
-        for resource, full_url in _entries(context.get(bundle)):
+        for key, resource, full_url in _entries(context.get(bundle)):
             if accepted.is_foreign(resource):
                 dropped += 1
-            elif resource["resourceType"] not in kinds:
+            elif key[0] not in kinds:
                 others.append(resource)
-            elif (key := _sort_key(resource)) not in ids:
+            elif key not in ids:
                 ids.add(key)
-                if not _is_live(resource):
-                    continue
-                (drafts if kinds is ORDER_TYPES else appointments).append(resource)
-                if kinds is ORDER_TYPES and (names is None or _is_named(resource, full_url, names)):
-                    selected.append(resource)
+                if _is_live(resource):
+                    live[kinds][key] = resource
+                    if names is not None and kinds is ORDER_TYPES and _is_named(key, full_url, names):
+                        selected[key] = resource
+    drafts = _by_key(live[ORDER_TYPES])
     return Orders(
-        drafts=tuple(sorted(drafts, key=_sort_key)),
-        selected=tuple(sorted(selected, key=_sort_key)),
-        appointments=tuple(sorted(appointments, key=_sort_key)),
+        drafts=drafts,
+        selected=drafts if names is None else _by_key(selected),
+        appointments=_by_key(live[_APPOINTMENT]),
         ids=frozenset(ids),
         others=tuple(others),
         dropped=dropped,
     )
 
 
-def _entries(bundle: Any) -> list[tuple[Resource, Any]]:
-    """The well-formed resources of a Bundle's entries, each with its full url as sent; of several with the same id the
-    latest one comes first."""
+def _by_key(found: Mapping[tuple[str, str], Resource]) -> tuple[Resource, ...]:
+    return tuple(map(found.__getitem__, sorted(found)))
+
+
+def _entries(bundle: Any) -> list[tuple[tuple[str, str], Resource, Any]]:
+    """The well-formed resources of a Bundle's entries, each after its key and with its full url as sent; of several
+    with the same id the latest one comes first."""
     found = [
-        (resource, entry.get("fullUrl"))
+        (_sort_key(resource), resource, entry.get("fullUrl"))
         for entry in fhir.entries(bundle)
         if isinstance(resource := entry.get("resource"), dict) and isinstance(resource.get("resourceType"), str)
     ]
-    if len({_sort_key(resource) for resource, _ in found}) < len(found):
-        found.sort(key=lambda pair: _version(pair[0]), reverse=True)
+    if len({key for key, _, _ in found}) < len(found):
+        found.sort(key=lambda entry: _version(entry[1]), reverse=True)
     return found
 
 
@@ -203,25 +227,28 @@ def _is_live(resource: Resource) -> bool:
     return status in LIVE_STATUSES if isinstance(status, str) and status else True
 
 
-def _is_named(resource: Resource, full_url: Any, names: set[str]) -> bool:
-    kind, identifier = _sort_key(resource)
+def _is_named(key: tuple[str, str], full_url: Any, names: set[str]) -> bool:
+    kind, identifier = key
     if f"{kind}/{identifier}" in names or identifier in names or (isinstance(full_url, str) and full_url in names):
         return True
-    return any(fhir.reference_key(name) == (kind, identifier) for name in names)
+    return any(fhir.reference_key(name) == key for name in names)
 
 
 class Patient:
     """Whose chart it is: the id, and every reference that means this patient (`urn:uuid` full urls of a Bundle)."""
 
-    __slots__ = ("_known", "id")
+    __slots__ = ("_known", "id", "reference")
 
     def __init__(self, patient_id: str, aliases: Iterable[str] = ()) -> None:
         self.id = patient_id
-        self._known: dict[str, bool] = {f"Patient/{patient_id}": True, **dict.fromkeys(aliases, True)}
+        self.reference = f"Patient/{patient_id}"
+        self._known: dict[str, bool] = {self.reference: True, **dict.fromkeys(aliases, True)}
 
     def is_foreign(self, resource: Resource) -> bool:
         """True when the resource names another patient as its subject. One that names nobody is not foreign."""
         subject = resource.get("subject") or resource.get("patient") or resource.get("beneficiary")
+        if subject.__class__ is dict and subject.get("reference") == self.reference:
+            return False
         if subject is not None:
             return any(self._is_other(item) for item in fhir.as_list(subject))
         if resource["resourceType"] == "Patient":
@@ -234,7 +261,7 @@ class Patient:
         if not isinstance(reference, str) or not reference:
             return False
         if "/" not in reference and isinstance(element, dict) and element.get("type") == "Patient":
-            return reference not in (self.id, f"Patient/{self.id}") and not self._known.get(reference)
+            return reference not in (self.id, self.reference) and not self._known.get(reference)
         return not self._means_patient(reference)
 
     def _means_patient(self, reference: str) -> bool:
@@ -258,6 +285,16 @@ class Patient:
         keys = {reference: fhir.reference_key(reference) for reference in actors}
         patients = [r for r, key in keys.items() if self._known.get(r) or (key is not None and key[0] == "Patient")]
         return bool(patients) and not any(self._means_patient(reference) for reference in patients)
+
+
+def _single_codes(resources: Collection[Resource], path: str) -> list[str] | None:
+    """The code of each resource where all have one coding, which is the usual case; else None. Any other shape fails on
+    the way, so that nothing need be called for a resource."""
+    try:
+        codes = [coding["code"] for resource in resources for [coding] in (resource[path]["coding"],)]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return codes if set(map(type, codes)) <= _TEXT else None
 
 
 @lru_cache(maxsize=1024)
@@ -325,7 +362,14 @@ class Chart:
         index: dict[str, list[Resource]] = {}
         get = index.get
         direct = model().key(resource_type, path) is not None
-        for resource in self._record.get(resource_type, ()):
+        resources = self._record.get(resource_type, ())
+        single = _single_codes(resources, path) if direct else None
+        if single is not None:
+            by_code = defaultdict(list)
+            for only, resource in zip(single, resources, strict=True):
+                by_code[only].append(resource)
+            return by_code
+        for resource in resources:
             element = resource.get(path) if direct else self._elements(resource, path)
             if element is None:
                 continue
@@ -418,7 +462,10 @@ def build(
             continue
         resources, foreign = _own(answer.resources, patient)
         dropped += foreign
-        if not _file_alike(answer.resource_type, resources, by_type):
+        found = _by_id(resources) if answer.is_pure and answer.resource_type not in by_type else None
+        if found is not None:
+            by_type[answer.resource_type] = found
+        else:
             _file(resources, by_type, nameless)
     for kind, identifier in orders.ids:
         by_type.get(kind, {}).pop(identifier, None)
@@ -431,12 +478,15 @@ def build(
 
 def _own(resources: Sequence[Resource], patient: Patient) -> tuple[Sequence[Resource], int]:
     """The resources that name no other patient, and how many do."""
-    # Nearly every subject is written this way: comparing it here saves a call per resource.
-    own = f"Patient/{patient.id}"
+    try:  # nearly every subject is written this way: no more than one look at each is needed
+        if [resource["subject"]["reference"] for resource in resources].count(patient.reference) == len(resources):
+            return resources, 0
+    except (KeyError, TypeError):
+        pass
     doubtful = [
         resource
         for resource in resources
-        if (subject := resource.get("subject")).__class__ is not dict or subject.get("reference") != own
+        if (subject := resource.get("subject")).__class__ is not dict or subject.get("reference") != patient.reference
     ]
     foreign = {id(resource) for resource in doubtful if patient.is_foreign(resource)}
     if not foreign:
@@ -445,20 +495,13 @@ def _own(resources: Sequence[Resource], patient: Patient) -> tuple[Sequence[Reso
     return kept, len(resources) - len(kept)
 
 
-def _file_alike(kind: str, resources: Sequence[Resource], by_type: dict[str, dict[str, Resource]]) -> bool:
-    """File the resources of the usual answer at once: all of one type, each with an id of its own. False: not done."""
-    identifiers: list[Any] = [resource.get("id") for resource in resources]
-    if (
-        kind in by_type
-        or [resource["resourceType"] for resource in resources].count(kind) < len(resources)
-        or not set(map(type, identifiers)) <= _TEXT
-    ):
-        return False
-    found = dict(zip(identifiers, resources, strict=True))
-    if len(found) < len(resources):
-        return False
-    by_type[kind] = found
-    return True
+def _by_id(resources: Sequence[Resource]) -> dict[str, Resource] | None:
+    """The resources by id where each has one of its own, which is the usual case; else None."""
+    try:
+        found = {resource["id"]: resource for resource in resources}
+    except (KeyError, TypeError):
+        return None
+    return found if len(found) == len(resources) and set(map(type, found)) <= _TEXT else None
 
 
 def _file(resources: Sequence[Resource], by_type: dict[str, dict[str, Resource]], nameless: list[Resource]) -> None:

@@ -208,3 +208,26 @@ def test_odd_shapes_are_read_as_absent(junk: Any) -> None:
     """Nothing a client sends in a Bundle crashes the chart (B6, B11, B12)."""
     found = chart({}, {"draftOrders": junk, "appointments": junk, "selections": junk})
     assert found.orders.drafts == ()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"resourceType": "Condition"},
+        {"resourceType": "Condition", "id": 7, "subject": "Patient/p1"},
+        {"resourceType": "Condition", "id": "c1", "code": [{"coding": [{"system": SNOMED, "code": "1"}]}]},
+        {"resourceType": "Condition", "id": "x", "code": {"coding": {"code": "1"}}},
+        {"resourceType": "Condition", "id": "x", "code": {"coding": [{"code": 1}]}},
+        {"resourceType": "Condition", "id": "x", "code": {"coding": "1"}, "subject": [{"reference": "Patient/p1"}]},
+        {"resourceType": "Observation", "id": "x"},
+        "no resource",
+        None,
+    ],
+)
+def test_an_odd_resource_takes_no_other_with_it(odd: Any) -> None:
+    """What is read at once where all resources have the usual shape is read one by one where one has not (B12, P11)."""
+    answered = bundle(condition("c0"), odd, condition("c2"), condition("c3", subject="Patient/p2"))
+    record = chart({"conditions": answered})
+    found = record.retrieve("Condition", "code", LOW_BACK_PAIN)
+    assert [resource["id"] for resource in found] == ["c0", "c2"]
+    assert record.dropped == 1
