@@ -50,8 +50,9 @@ class Place:
         Where the element is a Reference, a resource among the items becomes a reference to it, or nothing without an
         id. Raises EvaluationError when the type has no such element, or when several items meet an element that takes
         one."""
-        put = self._puts.get(kind)
-        if put is None:
+        try:
+            put = self._puts[kind]
+        except KeyError:
             put = self._puts[kind] = _putter(kind, self.path)
         return put(owner, items)
 
@@ -91,36 +92,68 @@ def _choice(kind: str, segment: Segment, rest: tuple[Segment, ...]) -> Put:
 
 def _element(segment: Segment, rest: tuple[Segment, ...], kind: str, repeats: bool, siblings: frozenset[str]) -> Put:
     """For an element of the type `kind`; `siblings` are the keys of the other forms of its choice."""
-    name = segment.name
     replaced = tuple(key for sibling in siblings for key in (sibling, f"_{sibling}"))
-    fit = None if rest else _fitter(kind, name)
-    below = _below(_putter(kind, rest)) if rest else _only(name)
-    picks = repeats and (bool(rest) or segment.index is not None or segment.url is not None)
+    if rest:
+        return _branch(segment, _putter(kind, rest), repeats, replaced)
+    return _leaf(segment, kind, repeats, replaced)
+
+
+def _leaf(segment: Segment, kind: str, repeats: bool, replaced: tuple[str, ...]) -> Put:
+    """For the element that takes the items."""
+    name, fit = segment.name, _fitter(kind, segment.name)
+    picks = segment.index is not None or segment.url is not None
 
     def put(owner: dict[str, Any], items: list[Any]) -> dict[str, Any]:
-        if fit is not None:
-            items = fit(items)
-            if not items:
-                return owner
+        items = fit(items)
+        if not items:
+            return owner
         copy = dict(owner)
         for key in replaced:
             copy.pop(key, None)
-        if picks:
-            copy[name] = _picked(segment, copy.get(name), below, items)
+        if repeats and not picks:
+            copy[name] = items
+            return copy
+        if len(items) != 1:
+            raise EvaluationError(f"'{name}' takes one value, the expression gave {len(items)}")
+        if repeats:
+            copy[name], index = _picked(segment, copy.get(name))
+            copy[name][index] = items[0]
         else:
-            copy[name] = items if repeats else below(copy.get(name), items)
+            copy[name] = items[0]
         return copy
 
     return put
 
 
-def _picked(segment: Segment, current: Any, below: Callable[[Any, list[Any]], Any], items: list[Any]) -> list[Any]:
-    """The values of a repeating element, with the one that the segment picks, or one more, changed."""
+def _branch(segment: Segment, below: Put, repeats: bool, replaced: tuple[str, ...]) -> Put:
+    """For an element above it."""
+    name = segment.name
+
+    def put(owner: dict[str, Any], items: list[Any]) -> dict[str, Any]:
+        copy = dict(owner)
+        for key in replaced:
+            copy.pop(key, None)
+        held = copy.get(name)
+        if repeats:
+            values, index = _picked(segment, held)
+            held = values[index]
+        value = below(held if isinstance(held, dict) else {}, items)
+        if repeats:
+            values[index] = value
+        copy[name] = values if repeats else value
+        return copy
+
+    return put
+
+
+def _picked(segment: Segment, current: Any) -> tuple[list[Any], int]:
+    """A copy of the values of a repeating element, and where the one that the segment picks stands: a new one where
+    there is none."""
     values = [] if current is None else list(current) if isinstance(current, list) else [current]
     index = min(segment.index or 0, len(values)) if segment.url is None else _index(values, segment.url)
-    held = values[index] if index < len(values) else None if segment.url is None else {"url": segment.url}
-    values[index : index + 1] = [below(held, items)]
-    return values
+    if index == len(values):
+        values.append(None if segment.url is None else {"url": segment.url})
+    return values, index
 
 
 def _index(extensions: list[Any], url: str) -> int:
@@ -160,22 +193,6 @@ def _can_be(item: Any, kind: str) -> bool:
         return kind in _TEXTS and _TEXTS[kind].fullmatch(item) is not None
     wanted = _JSON_TYPES.get(kind)
     return wanted is not None and isinstance(item, wanted) and (type(item) is bool) == (wanted is bool)
-
-
-def _below(put: Put) -> Callable[[Any, list[Any]], Any]:
-    """For what lies below an element that may be there."""
-    return lambda held, items: put(held if isinstance(held, dict) else {}, items)
-
-
-def _only(name: str) -> Callable[[Any, list[Any]], Any]:
-    """For an element that takes one value."""
-
-    def only(_held: Any, items: list[Any]) -> Any:
-        if len(items) != 1:
-            raise EvaluationError(f"'{name}' takes one value, the expression gave {len(items)}")
-        return items[0]
-
-    return only
 
 
 def _fitter(kind: str, name: str) -> Callable[[list[Any]], list[Any]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 from cds import expr, fhir
 from cds.apply.activity import NOBODY
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cds.apply.plan import CompiledAction
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Retrieve:
     """A Library.dataRequirement with an id: resources of a type, by value set where a code filter names one. Optional
@@ -44,6 +45,7 @@ class Retrieve:
     value_set: str | None = None
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A Library.parameter that no CQL declares: `Library.name`, and its value where nobody gives one."""
@@ -190,19 +192,21 @@ class Session:
             return held
         if name in self._failures:
             raise self._failures[name]
+        meaning = name.meaning
         try:
-            held = self._values[name] = self._compute(name)
+            if type(meaning) is Retrieve:
+                held = self.chart.retrieve(meaning.resource_type, meaning.path, meaning.codes)
+            elif type(meaning) is Parameter:
+                held = self._given(meaning)
+            else:
+                held = meaning.items(self.root if meaning.is_rooted else self.evaluation(name.scope))
         except EvaluationError as error:
             self._failures[name] = error
             raise
+        self._values[name] = held
         return held
 
-    def _compute(self, name: Name) -> list[Any]:
-        meaning = name.meaning
-        if isinstance(meaning, Retrieve):
-            return self.chart.retrieve(meaning.resource_type, meaning.path, meaning.codes)
-        if not isinstance(meaning, Parameter):
-            return meaning.items(self.root if meaning.is_rooted else self.evaluation(name.scope))
+    def _given(self, meaning: Parameter) -> list[Any]:
         given = self.parameters.get(meaning.key)
         if given is None:
             return list(meaning.default)

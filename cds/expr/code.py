@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Many = Callable[[Evaluation, Any], list[Any]]
 One = Callable[[Evaluation, Any], Any]
 Test = Callable[[Evaluation, Any], bool | None]
+#: What makes the items, or None and the items.
+Part = tuple[Many | None, list[Any]]
 Names = frozenset[str]
 
 
@@ -133,9 +135,9 @@ class Code:
         return self
 
     @property
-    def part(self) -> Many | list[Any]:
-        """All items: the list itself when they never change, else what makes it."""
-        return self.many if self.constant is None else self.constant
+    def part(self) -> Part:
+        """All items: None and the list itself when they never change, so that nothing need be called."""
+        return (self.many, EMPTY) if self.constant is None else (None, self.constant)
 
     @property
     def test(self) -> Test:

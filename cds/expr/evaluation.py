@@ -163,7 +163,7 @@ class Evaluation:
     def today(self) -> temporal.Date:
         """The calendar day of `now` in `zone`."""
         if self._today is None:
-            self._today = temporal.of_date(self.now.astimezone(self.zone).date())
+            self._today = self.root.today() if self.root else temporal.of_date(self.now.astimezone(self.zone).date())
         return self._today
 
     def offset(self) -> int:

@@ -204,19 +204,25 @@ def one_from_item(name: str, otherwise: One) -> tuple[One, Test]:
 
 def from_items(model: Model, base: Many, names: Sequence[str], *, count: bool = False) -> Many:
     """The path `names` from whatever `base` gives."""
-    steps = tuple(zip(names, _steps(model, names, count=count), strict=True))
+    steps = tuple(
+        (name, walk, (count and place == len(names)) or name in model.choices)
+        for place, (name, walk) in enumerate(zip(names, _steps(model, names, count=count), strict=True), 1)
+    )
 
     def path(ev: Evaluation, this: Any) -> list[Any]:
         items = base(ev, this)
-        for name, walk in steps:
+        for name, walk, has_other_keys in steps:
             if not items:
                 return EMPTY
             if len(items) == 1:
                 item = items[0]
-                value = item.get(name) if type(item) is dict or type(item) is Tuple else None
-                if type(value) is str or type(value) is dict:  # most often, and then without a call
-                    items = [value]
-                    continue
+                if type(item) is dict or type(item) is Tuple:  # most often, and most often without a call
+                    value = item.get(name)
+                    if type(value) is str or type(value) is dict:
+                        items = [value]
+                        continue
+                    if value is None and not has_other_keys:
+                        return EMPTY
             elif len(items) > FEW:
                 ev.spend(len(items))
             items = walk(items)

@@ -93,8 +93,10 @@ def _text_input(name: str, value_of: One, failure: Failure) -> One:
 def collection_call(function: Function, base: Code, args: tuple[Code, ...], failure: Failure) -> Many:
     """A function of whole collections."""
     handler, items_of = function.handler, base.many
+    if all(arg.constant is not None for arg in args):
+        return _with_fixed_lists(handler, items_of, tuple(arg.constant for arg in args), failure)
     if len(args) == 1:
-        return _with_one_list(handler, items_of, args[0].part, failure)
+        return _with_one_list(handler, items_of, args[0].many, failure)
     parts = tuple(arg.many for arg in args)
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
@@ -110,15 +112,28 @@ def collection_call(function: Function, base: Code, args: tuple[Code, ...], fail
     return many
 
 
-def _with_one_list(
-    handler: Callable[..., list[Any]], items_of: Many, argument: Many | list[Any], failure: Failure
+def _with_fixed_lists(
+    handler: Callable[..., list[Any]], items_of: Many, fixed: tuple[list[Any] | None, ...], failure: Failure
 ) -> Many:
     def many(ev: Evaluation, this: Any) -> list[Any]:
         items = items_of(ev, this)
         if len(items) > FEW:
             ev.spend(len(items))
         try:
-            return handler(ev, items, argument if isinstance(argument, list) else argument(ev, this))
+            return handler(ev, items, *fixed)
+        except EvaluationError as error:
+            raise relocated(error, failure) from error
+
+    return many
+
+
+def _with_one_list(handler: Callable[..., list[Any]], items_of: Many, argument_of: Many, failure: Failure) -> Many:
+    def many(ev: Evaluation, this: Any) -> list[Any]:
+        items = items_of(ev, this)
+        if len(items) > FEW:
+            ev.spend(len(items))
+        try:
+            return handler(ev, items, argument_of(ev, this))
         except EvaluationError as error:
             raise relocated(error, failure) from error
 
@@ -289,10 +304,11 @@ def _equivalence(left: Code, right: Code, *, negate: bool) -> Test:
 
 def _order(left: Code, right: Code, decide: tuple[bool, bool, bool], failure: Failure) -> Test:
     first, second = left.one, right.one
+    bound = right.constant[0] if right.constant and len(right.constant) == 1 else None
     text = _is_text(left.types) or _is_text(right.types)
 
     def test(ev: Evaluation, this: Any) -> bool | None:
-        one, other = first(ev, this), second(ev, this)
+        one, other = first(ev, this), second(ev, this) if bound is None else bound
         if one is None or other is None:
             return None
         if type(one) is int and type(other) is int:
@@ -440,8 +456,8 @@ def concatenated(parts: tuple[Code, ...]) -> Many:
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
         result: list[Any] = []
-        for part in lists:
-            result += part if isinstance(part, list) else part(ev, this)
+        for part, fixed in lists:
+            result += fixed if part is None else part(ev, this)
         if len(result) > FEW:
             ev.spend(len(result))
             capped(result)
@@ -464,12 +480,13 @@ def _union(compiler: Compiler, node: ast.Chain, scope: Scope, typed: bool) -> Co
 
 
 def _concatenation(parts: tuple[Code, ...], failure: Failure) -> One:
-    texts = tuple(_text_constant(part) or part.one for part in parts)
+    texts = tuple(map(_text_part, parts))
 
     def one(ev: Evaluation, this: Any) -> Any:
         pieces = []
-        for text in texts:
-            piece = text if isinstance(text, str) else text(ev, this)
+        for piece, text_of in texts:
+            if text_of is not None:
+                piece = text_of(ev, this)
             if type(piece) is str:
                 pieces.append(piece)
             elif piece is not None and not ev.lenient:
@@ -482,10 +499,10 @@ def _concatenation(parts: tuple[Code, ...], failure: Failure) -> One:
     return one
 
 
-def _text_constant(part: Code) -> str | None:
-    """The string that a piece always is; None for every other piece, and for the empty string."""
+def _text_part(part: Code) -> tuple[Any, One | None]:
+    """The string that a piece always is, or what gives the one that it is this time."""
     constant = part.constant
-    return constant[0] if constant and len(constant) == 1 and type(constant[0]) is str else None
+    return (constant[0], None) if constant is not None and len(constant) == 1 else (None, part.one)
 
 
 def _arithmetic(compiler: Compiler, node: ast.Binary | ast.Chain, left: Code, right: Code) -> Code:

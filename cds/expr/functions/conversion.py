@@ -31,6 +31,8 @@ def to_boolean(value: Any) -> bool | None:
 
 def is_number_text(text: str) -> bool:
     """True for `[+-]digits[.digits]`."""
+    if text.isdigit() and text.isascii():
+        return len(text) <= MAX_DIGITS
     whole, dot, fraction = text.lstrip("+-").partition(".")
     signs = len(text) - len(text.lstrip("+-"))
     digits = whole.isascii() and whole.isdigit() and (not dot or (fraction.isascii() and fraction.isdigit()))

@@ -79,7 +79,9 @@ def _of_singles(items_of: Many, one: One) -> Many:
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
         items = items_of(ev, this)
-        ev.spend(len(items))
+        ev.budget -= len(items)
+        if ev.budget < 0:
+            ev.spend(0)
         return [found for item in items if (found := one(ev, item)) is not None]
 
     return many

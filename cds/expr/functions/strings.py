@@ -253,7 +253,9 @@ def _group_name(template: str, at: int) -> tuple[int | str | None, int]:
 
 
 def _join(_: Evaluation, items: list[Any], separators: list[Any] | None = None) -> list[Any]:
-    separator = _need_text(separators[0], "join") if separators else ""
+    separator = separators[0] if separators else ""
+    if type(separator) is not str:
+        _need_text(separator, "join")
     if not items:
         return []
     if set(map(type, items)) != {str}:
@@ -316,11 +318,15 @@ def markdown_escaped(text: str) -> str:
 
 
 def _escape(text: str, target: Any) -> str | None:
-    if target == "html":
-        return capped_text(html.escape(text, quote=True).replace("&#x27;", "&#39;"))
-    if target == "json":
-        return capped_text(json.dumps(text, ensure_ascii=False)[1:-1])
-    return capped_text(markdown_escaped(text)) if target == "markdown" else None
+    if target == "markdown":
+        escaped = markdown_escaped(text)
+    elif target == "html":
+        escaped = html.escape(text, quote=True).replace("&#x27;", "&#39;")
+    elif target == "json":
+        escaped = json.dumps(text, ensure_ascii=False)[1:-1]
+    else:
+        return None
+    return escaped if len(escaped) <= MAX_STRING else capped_text(escaped)
 
 
 def _unescape(text: str, target: Any) -> str | None:

@@ -206,7 +206,9 @@ def _choice(compiler: Compiler, call: ast.Call, kind: ast.TypeName, scope: Scope
         items = items_of(ev, this)
         if not items:
             return EMPTY
-        ev.spend(len(items))
+        ev.budget -= len(items)
+        if ev.budget < 0:
+            ev.spend(0)
         result = []
         for item in items:
             if type(item) is dict:

@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal
 
 from cds.expr import ast, temporal
-from cds.expr.code import DATE, DATETIME, TIME, Code, Definition, Function, Many, One, Scope, Test
+from cds.expr.code import DATE, DATETIME, TIME, Code, Definition, Function, Many, One, Part, Scope, Test
 from cds.expr.evaluation import Evaluation
 from cds.expr.types import Types
 from cds.expr.values import EMPTY, plain
@@ -79,11 +79,11 @@ def _branches(compiler: Compiler, call: ast.Call, scope: Scope, typed: bool, bas
     _check_criterion(compiler, call.args[0], criterion)
     chosen = compiler.code(call.args[1], inner, typed)
     other = compiler.code(call.args[2], inner, typed) if len(call.args) > 2 else None
-    test, then, otherwise = criterion.test, chosen.part, other.part if other else EMPTY
+    test, then, otherwise = criterion.test, chosen.part, other.part if other else _NOTHING
 
     def many(ev: Evaluation, this: Any) -> list[Any]:
-        branch = then if test(ev, this) else otherwise
-        return branch if isinstance(branch, list) else branch(ev, this)
+        branch, fixed = then if test(ev, this) else otherwise
+        return fixed if branch is None else branch(ev, this)
 
     branches = (chosen,) if other is None else (chosen, other)
     types, single = _joined(chosen, other), all(branch.single for branch in branches)
@@ -109,6 +109,9 @@ def _bound(base: Code, many: Many) -> Many:
 
 def _one_of_branches(test: Test, then: One, otherwise: One) -> One:
     return lambda ev, this: then(ev, this) if test(ev, this) else otherwise(ev, this)
+
+
+_NOTHING: Part = (None, EMPTY)
 
 
 def _no_item(_: Evaluation, __: Any) -> Any:
