@@ -46,6 +46,7 @@ _SHOWN: dict[int, str | None] = {
     **dict.fromkeys(map(ord, _BIDI)),
     **{ord(char): "\\" + char for char in _MARKDOWN},
 }
+_SHOWN_OTHERWISE = frozenset(map(chr, _SHOWN))
 
 
 def _need_text(value: Any, name: str) -> str:
@@ -314,7 +315,9 @@ def _decode(text: str, target: Any) -> str | None:
 def markdown_escaped(text: str) -> str:
     """Text that Markdown shows as it is: punctuation behind backslashes, line breaks and control characters as one
     space, bidirectional controls gone."""
-    return " ".join(text.translate(_SHOWN).split())
+    if not _SHOWN_OTHERWISE.isdisjoint(text):  # most words have none, and looking is quicker than translating
+        text = text.translate(_SHOWN)
+    return " ".join(text.split())
 
 
 def _escape(text: str, target: Any) -> str | None:
