@@ -117,7 +117,7 @@ def draft_resource(template: Resource, *, subject: str, today: str, identity: st
 
 
 def _put(resource: Resource, kind: str, path: str, value: Any) -> Resource:
-    return place(path).put(resource, kind, [value]) if path else resource
+    return place(path)[kind](resource, [value]) if path else resource
 
 
 def _made(activity: Resource) -> tuple[Resource, tuple[str, ...]]:
@@ -139,7 +139,7 @@ def _made(activity: Resource) -> tuple[Resource, tuple[str, ...]]:
         items = [item for element in elements for item in given[element]]
         try:
             if path.endswith("]") or not _is_there(resource, path):
-                resource = place(path).put(resource, name, items)
+                resource = place(path)[name](resource, items)
                 rest -= {source for element in elements for source in (element, *_DERIVED.get(element, ()))}
         except EvaluationError:  # it is of no use there: told as one that has no place
             continue

@@ -33,28 +33,22 @@ _JSON_TYPES: dict[str, type | tuple[type, ...]] = {
 Put = Callable[[dict[str, Any], list[Any]], dict[str, Any]]
 
 
-class Place:
-    """Where a dynamic value goes: a path, made ready once for each type of owner that it meets."""
+class Place(dict[str, Put]):
+    """Where a dynamic value goes: what puts items at a path, by the type of the owner (FHIR type name), made when that
+    is first met. An owner is copied, but nothing that does not lie on the path; items come as an expression gives them.
+    A repeating element without an index takes all items when it is last, else its first item is meant. Where the
+    element is a Reference, a resource among the items becomes a reference to it, or nothing without an id.
 
-    __slots__ = ("_puts", "path")
+    Raises EvaluationError when the type has no such element, or when several items meet an element that takes one."""
+
+    __slots__ = ("path",)
 
     def __init__(self, path: tuple[Segment, ...]) -> None:
         self.path = path
-        self._puts: dict[str, Put] = {}
 
-    def put(self, owner: dict[str, Any], kind: str, items: list[Any]) -> dict[str, Any]:
-        """A copy of `owner`, a `kind` (FHIR type name), with the items of an expression at the path as FHIR JSON; only
-        what lies on the path is copied. A repeating element without an index takes all items when it is last, else its
-        first item is meant.
-
-        Where the element is a Reference, a resource among the items becomes a reference to it, or nothing without an
-        id. Raises EvaluationError when the type has no such element, or when several items meet an element that takes
-        one."""
-        try:
-            put = self._puts[kind]
-        except KeyError:
-            put = self._puts[kind] = _putter(kind, self.path)
-        return put(owner, items)
+    def __missing__(self, kind: str) -> Put:
+        put = self[kind] = _putter(kind, self.path)
+        return put
 
 
 @lru_cache
@@ -101,25 +95,26 @@ def _element(segment: Segment, rest: tuple[Segment, ...], kind: str, repeats: bo
 def _leaf(segment: Segment, kind: str, repeats: bool, replaced: tuple[str, ...]) -> Put:
     """For the element that takes the items."""
     name, fit = segment.name, _fitter(kind, segment.name)
-    picks = segment.index is not None or segment.url is not None
+    takes_all = repeats and segment.index is None and segment.url is None
+    as_it_is = None if takes_all or kind in _CONVERTED else _wanted(kind)
 
     def put(owner: dict[str, Any], items: list[Any]) -> dict[str, Any]:
-        items = fit(items)
-        if not items:
-            return owner
+        if len(items) != 1 or items[0].__class__ is not as_it_is:
+            items = fit(items)
+            if not items:
+                return owner
+            if len(items) > 1 and not takes_all:
+                raise EvaluationError(f"'{name}' takes one value, the expression gave {len(items)}")
         copy = dict(owner)
         for key in replaced:
             copy.pop(key, None)
-        if repeats and not picks:
+        if not repeats:
+            copy[name] = items[0]
+        elif takes_all:
             copy[name] = items
-            return copy
-        if len(items) != 1:
-            raise EvaluationError(f"'{name}' takes one value, the expression gave {len(items)}")
-        if repeats:
+        else:
             copy[name], index = _picked(segment, copy.get(name))
             copy[name][index] = items[0]
-        else:
-            copy[name] = items[0]
         return copy
 
     return put
@@ -195,10 +190,14 @@ def _can_be(item: Any, kind: str) -> bool:
     return wanted is not None and isinstance(item, wanted) and (type(item) is bool) == (wanted is bool)
 
 
+def _wanted(kind: str) -> type | tuple[type, ...]:
+    """The Python types of values of a FHIR type."""
+    return _JSON_TYPES.get(kind, str) if kind in PRIMITIVES else dict
+
+
 def _fitter(kind: str, name: str) -> Callable[[list[Any]], list[Any]]:
     """Items as values of an element of type `kind`, in a new list; EvaluationError when one is of another JSON type."""
-    convert = _CONVERTED.get(kind)
-    wanted = _JSON_TYPES.get(kind, str) if kind in PRIMITIVES else dict
+    convert, wanted = _CONVERTED.get(kind), _wanted(kind)
 
     def fit(items: list[Any]) -> list[Any]:
         values = []

@@ -341,7 +341,7 @@ def _with_constants(template: Resource, values: tuple[DynamicValue, ...]) -> tup
         if items is None:
             return template, values[done:]
         try:
-            template = value.place.put(template, template["resourceType"], items) if items else template
+            template = value.place[template["resourceType"]](template, items) if items else template
         except EvaluationError:  # fails when it is applied, and then its own card only
             return template, values[done:]
     return template, ()

@@ -267,7 +267,11 @@ class Session:
             view = _View(self, scope.names)
             known = self._bound[scope] = view, self._evaluation(view)
         view, evaluation = known
-        view.bind(bindings)
+        if bindings is not view.bindings:
+            for name in view.bindings:  # one that it hid is asked for anew
+                del view[name]
+            view.bindings = bindings
+            view.update(bindings)
         evaluation.resource = self.patient if resource is None else resource
         return evaluation
 
@@ -329,15 +333,6 @@ class _View(dict[str, list[Any]]):
         self._session = session
         self._names = names
         self.bindings: Mapping[str, list[Any]] = {}
-
-    def bind(self, bindings: Mapping[str, list[Any]]) -> None:
-        """Put `bindings` in the place of those before. A name that one of them hid is asked for anew."""
-        if bindings is self.bindings:
-            return
-        for name in self.bindings:
-            del self[name]
-        self.bindings = bindings
-        self.update(bindings)
 
     def __missing__(self, name: str) -> list[Any]:
         defined = self._names.get(name)

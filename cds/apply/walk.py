@@ -13,7 +13,6 @@ from cds.apply.activity import draft_resource
 from cds.apply.scope import Scope, Session
 from cds.apply.tree import AppliedAction, ConditionResult, Outcome
 from cds.errors import CdsError, EvaluationError, ExpressionError
-from cds.expr import Evaluation
 from cds.expr.elm.values import Tuple
 from cds.fhir import Resource, is_id
 
@@ -166,31 +165,28 @@ class Walk:
     ) -> None:
         if not values:
             return
+        patient = self.session.patient
         evaluation = self.session.bound(scope, {**bindings, "action": [applied.element]}, applied.resource)
         for value in values:
+            resource = applied.resource
+            # a value before this one may have changed either
+            evaluation.known["action"] = [applied.element]
+            evaluation.resource = patient if resource is None else resource
+            if value.context is not None:
+                evaluation.context = value.context
             try:
-                self._set_one(value, evaluation, applied)
+                items = value.expression.items(evaluation)
+                if not items:
+                    continue
+                if not value.on_action and resource is not None:
+                    applied.resource = value.place[resource["resourceType"]](resource, items)
+                elif value.place.path[0].name == "action":
+                    raise EvaluationError("a dynamic value sets elements of its own action, not of those below it")
+                else:
+                    applied.element = value.place["PlanDefinitionAction"](applied.element, items)
             except CdsError as error:
                 if not self.is_whole:
                     raise
                 self._failed(applied, str(error))
-
-    def _set_one(self, value: DynamicValue, evaluation: Evaluation, applied: AppliedAction) -> None:
-        resource, patient = applied.resource, self.session.patient
-        # a value before this one may have changed either
-        evaluation.known["action"] = [applied.element]
-        evaluation.resource = patient if resource is None else resource
-        if value.context is not None:
-            evaluation.context = value.context
-        try:
-            items = value.expression.items(evaluation)
-        finally:
-            evaluation.context = patient
-        if not items:
-            return
-        if not value.on_action and resource is not None:
-            applied.resource = value.place.put(resource, resource["resourceType"], items)
-        elif value.place.path[0].name == "action":
-            raise EvaluationError("a dynamic value sets elements of its own action, not of those below it")
-        else:
-            applied.element = value.place.put(applied.element, "PlanDefinitionAction", items)
+            finally:
+                evaluation.context = patient

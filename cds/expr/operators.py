@@ -480,15 +480,15 @@ def _union(compiler: Compiler, node: ast.Chain, scope: Scope, typed: bool) -> Co
 
 
 def _concatenation(parts: tuple[Code, ...], failure: Failure) -> One:
-    texts = tuple(map(_text_part, parts))
+    fixed = [_fixed_text(part) or "" for part in parts]
+    texts = tuple((place, part.one) for place, part in enumerate(parts) if _fixed_text(part) is None)
 
     def one(ev: Evaluation, this: Any) -> Any:
-        pieces = []
-        for piece, text_of in texts:
-            if text_of is not None:
-                piece = text_of(ev, this)
+        pieces = [*fixed]
+        for place, text_of in texts:
+            piece = text_of(ev, this)
             if type(piece) is str:
-                pieces.append(piece)
+                pieces[place] = piece
             elif piece is not None and not ev.lenient:
                 raise failure(f"& joins strings, not {describe(piece)}", "convert it with toString()")
         joined = "".join(pieces)
@@ -499,10 +499,10 @@ def _concatenation(parts: tuple[Code, ...], failure: Failure) -> One:
     return one
 
 
-def _text_part(part: Code) -> tuple[Any, One | None]:
-    """The string that a piece always is, or what gives the one that it is this time."""
+def _fixed_text(part: Code) -> str | None:
+    """The string that a piece always is."""
     constant = part.constant
-    return (constant[0], None) if constant is not None and len(constant) == 1 else (None, part.one)
+    return constant[0] if constant and len(constant) == 1 and type(constant[0]) is str else None
 
 
 def _arithmetic(compiler: Compiler, node: ast.Binary | ast.Chain, left: Code, right: Code) -> Code:

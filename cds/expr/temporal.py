@@ -74,7 +74,9 @@ class Time(Temporal):
 
 
 def _date_text(parts: tuple[int, ...]) -> str:
-    return "-".join([f"{parts[0]:04}", *(f"{part:02}" for part in parts[1:])])
+    if len(parts) == 3:
+        return f"{parts[0]:04}-{parts[1]:02}-{parts[2]:02}"
+    return f"{parts[0]:04}-{parts[1]:02}" if len(parts) == 2 else f"{parts[0]:04}"
 
 
 def _time_text(parts: tuple[int, ...], digits: int) -> str:
@@ -284,6 +286,8 @@ DURATIONS = {
     "second": MICRO,
     "millisecond": 1000,
 }
+#: Those that are whole days.
+_DAYS = {"week": 7, "day": 1}
 
 
 def _months(parts: tuple[int, ...], count: int) -> tuple[int, ...] | None:
@@ -306,6 +310,12 @@ def _shift(parts: tuple[int, ...], amount: int, unit: str) -> tuple[int, ...] | 
     if unit in ("year", "month"):
         months = amount * 12 if unit == "year" else amount
         return _months(parts, months if len(parts) > 1 else _toward_zero(months, 12) * 12)
+    if len(parts) == 3 and unit in _DAYS:
+        try:
+            day = date(*parts) + timedelta(days=amount * _DAYS[unit])
+        except OverflowError:
+            return None
+        return day.year, day.month, day.day
     micros = amount * DURATIONS[unit]
     if len(parts) < 3:  # FHIRPath 6.6.7: a partial date moves by its own precision, 365 days a year, 30 a month
         days = _toward_zero(micros, DURATIONS["day"])
