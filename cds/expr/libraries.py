@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import RLock
 from typing import Any
 
-from cds.errors import DefinitionError, ExpressionLimitError, ExpressionSemanticError, NotFoundError
+from cds.errors import DefinitionError, ExpressionLimitError, ExpressionSemanticError, NotFoundError, Problem
 from cds.expr.cql.parser import parse_library
 from cds.expr.cql.translate import translate
 from cds.expr.elm.build import compile_library
@@ -29,6 +29,8 @@ class Libraries:
         #: by source, so that a library asked for with its version and without is one
         self._translations: dict[str | int, Elm] = {}
         self._compiled: dict[int, Library] = {}
+        #: the problems of what does not translate, so that each who includes it gets the same and none tries again
+        self._broken: dict[str | int, tuple[Problem, ...]] = {}
         self._published: set[int] = set()
         self._open: list[str] = []
 
@@ -52,8 +54,8 @@ class Libraries:
     def compile(self, source: str | Elm) -> Library:
         """The library of a CQL text or of ELM as JSON, which `find` need not know.
 
-        Raises DefinitionError with all problems of the library (or of one it includes); each location has the name of
-        the library as its file."""
+        Raises DefinitionError with all problems of the library and of those it includes; each location has the name of
+        its library as its file."""
         with self._lock:
             return self._closures(self._to_elm(source, ""))
 
@@ -76,9 +78,14 @@ class Libraries:
                 path = " includes ".join([*self._open[self._open.index(name) :], name])
                 raise ExpressionSemanticError(f"libraries include each other: {path}", library=name)
             key = source if isinstance(source, str) else id(source)
+            if key in self._broken:
+                raise DefinitionError(self._broken[key])
             self._open.append(name)
             try:
                 found = self._translations.get(key) or self._to_elm(source, name)
+            except DefinitionError as error:
+                self._broken[key] = tuple(error.problems)
+                raise
             finally:
                 self._open.pop()
             self._elm[name, version] = self._translations[key] = found

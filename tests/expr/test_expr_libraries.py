@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cds.errors import DefinitionError, ExpressionSemanticError, NotFoundError
+from cds.errors import DefinitionError, NotFoundError
 from cds.expr import Evaluation
 from cds.expr.cql.parser import parse_library
 from cds.expr.cql.translate import translate
@@ -59,9 +59,13 @@ def test_the_version_that_an_include_asks_for_is_handed_on() -> None:
 
 
 def test_libraries_that_include_each_other_are_refused() -> None:
-    """A circle of includes is named."""
-    with pytest.raises(ExpressionSemanticError, match="A includes B includes A"):
-        libraries(A="library A\ninclude B\ndefine X: 1", B="library B\ninclude A\ndefine X: 1").library("A")
+    """A circle of includes is named, at the include that closes it."""
+    sources = {"A": "library A\ninclude B\ndefine X: 1", "B": "library B\ninclude A\ndefine X: 1"}
+    with pytest.raises(DefinitionError) as caught:
+        libraries(**sources).library("A")
+    (problem,) = caught.value.problems
+    assert problem.message == "libraries include each other: A includes B includes A"
+    assert str(problem.location) == "B:2:1"
 
 
 def test_problems_name_the_library_they_are_in() -> None:
@@ -71,6 +75,42 @@ def test_problems_name_the_library_they_are_in() -> None:
         libraries(Bad=bad).compile("library Top\ninclude Bad\ndefine X: Bad.X")
     places = [str(problem.location) for problem in caught.value.problems]
     assert places == ["Bad:2:11", "Bad:4:3"]
+
+
+def test_own_problems_are_told_beside_those_of_what_is_included() -> None:
+    """All at once; only what hangs on the broken library is left out, a fluent function that may be its own too."""
+    top = """library Top
+include Bad
+include Good
+define FromBad: Bad.X + Yy
+define Fluent: 1.twice()
+define Own: 1 + 'a'
+define FromGood: Good.Nothing
+define Below: FromBad + 1
+"""
+    good, bad = "library Good\ndefine X: 1", "library Bad\ndefine X: Zz\ndefine fluent function twice(n Integer): n"
+    with pytest.raises(DefinitionError) as caught:
+        libraries(Bad=bad, Good=good).compile(top)
+    assert [str(problem.location) for problem in caught.value.problems] == [
+        "Top:4:25",
+        "Top:6:13",
+        "Top:7:18",
+        "Bad:2:11",
+    ]
+
+
+def test_a_broken_library_is_translated_once() -> None:
+    """However many include it, by however many ways: a ladder of thirty rungs ends."""
+    sources = {"L0": "library L0\ndefine X: Zz", "M0": "library M0\ninclude L0\ndefine X: 1"}
+    for rung in range(1, 30):
+        for side in "LM":
+            below = f"include L{rung - 1}\ninclude M{rung - 1}"
+            sources[f"{side}{rung}"] = f"library {side}{rung}\n{below}\ndefine X: Own{rung}"
+    shared = libraries(**sources)
+    for name in ("L29", "M29"):
+        with pytest.raises(DefinitionError) as caught:
+            shared.library(name)
+    assert len(caught.value.problems) == 1 + 2 * 28 + 1
 
 
 def test_an_unknown_library_is_not_found() -> None:

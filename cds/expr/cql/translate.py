@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
-from cds.errors import DefinitionError
+from cds.errors import DefinitionError, ExpressionSemanticError, Problem
 from cds.expr.cql import (
     ast,
     timing,
@@ -76,7 +76,8 @@ _SECTION_OF: dict[type[ast.Node], str] = {
 
 def translate(library: ast.Library, *, resolve: Resolve) -> dict[str, Any]:
     """The ELM of a library: `{"library": {...}}`, plain dicts. Raises DefinitionError with all semantic problems of the
-    library, in the order of its text; their locations have no file."""
+    library, in the order of its text; their locations have no file. Problems of what it includes, with which `resolve`
+    raised, come after them: what only a broken library could tell is left out."""
     return LibraryTranslator(library, resolve).translate()
 
 
@@ -101,6 +102,8 @@ class LibraryTranslator(Translator):
         self._resolve = resolve
         self._usings: list[dict[str, Any]] = [{"localIdentifier": "System", "uri": SYSTEM_URI}]
         self._includes: list[dict[str, Any]] = []
+        #: the problems of libraries that are included
+        self._foreign: list[Problem] = []
         self._contexts: list[dict[str, Any]] = []
         #: name -> its definition and the context that stands in
         self._nodes: dict[str, tuple[ast.Node, str]] = {}
@@ -127,9 +130,10 @@ class LibraryTranslator(Translator):
             self._settle(name, partial(self._define, name))
         for function, *_ in list(self._all_functions()):
             self._settle(str(function.overload), partial(self.own_result, function))
-        if self.problems:
+        if self.problems or self._foreign:
             found = dict.fromkeys(self.problems)  # once each, for a definition can be translated more than once
-            raise DefinitionError(sorted(found, key=lambda problem: problem.location))
+            own = sorted(found, key=lambda problem: problem.location)
+            raise DefinitionError([*own, *dict.fromkeys(self._foreign)])
         return {"library": self._header() | {name: {"def": own} for name, own in self._sections() if own}}
 
     def _attempt(self, step: Callable[[Any], Any], argument: Any) -> None:
@@ -245,13 +249,22 @@ class LibraryTranslator(Translator):
         if name == FHIR_HELPERS:
             self.includes[alias] = fhir_helpers()
         else:
-            elm = self._resolve(name, node.version)
+            elm = self._included_elm(name, node)
             if elm is None:
                 version = f" version '{node.version}'" if node.version else ""
                 raise self.error(f"there is no library {name}{version}", "put it beside this one, or correct the name")
             self.includes[alias] = interface_of(elm, alias)
         made = {"localIdentifier": alias, "path": name, "locator": self.locator(node)}
         self._includes.append(made | ({"version": node.version} if node.version else {}))
+
+    def _included_elm(self, name: str, node: ast.IncludeDefinition) -> Mapping[str, Any] | None:
+        try:
+            return self._resolve(name, node.version)
+        except DefinitionError as error:
+            self._foreign += error.problems
+            raise NotTranslatedError from None
+        except ExpressionSemanticError as error:  # libraries that include each other
+            raise self.error(error.message, "leave one of these includes out", node) from None
 
     def _enter(self, node: ast.ContextDefinition) -> None:
         self.context = node.name

@@ -12,7 +12,7 @@ from cds.expr.cql.signatures import system_overloads
 from cds.expr.cql.translate_methods import FHIR_METHODS, METHODS
 from cds.expr.cql.translate_names import THIS, find_name, reference
 from cds.expr.cql.translate_system import SPECIAL, system_call
-from cds.expr.cql.translator import UNFILTERED, Handlers, Translator, converted
+from cds.expr.cql.translator import UNFILTERED, Handlers, NotTranslatedError, Translator, converted
 
 #: Keywords that the grammar also lets stand as a function's name.
 _KEYWORDS = {"contains": "Contains", "distinct": "Distinct", "exists": "Exists", "in": "In", "not": "Not"}
@@ -94,7 +94,8 @@ def _library_call(t: Translator, alias: str, written: str, arguments: list[Elm])
 
 
 def _fluent(t: Translator, written: str, arguments: list[Elm]) -> Elm | None:
-    """A fluent call: of this library, then of the included ones in order; None when nothing of that name fits."""
+    """A fluent call: of this library, then of the included ones in order; None when nothing of that name fits. Where an
+    included library could not be read, the function may be one of its own."""
     candidates: list[tuple[Function, ...]] = [t.own_functions(written)]
     candidates += [included.functions.get(written, ()) for included in t.includes.values() if included]
     tried: list[Function] = []
@@ -104,6 +105,8 @@ def _fluent(t: Translator, written: str, arguments: list[Elm]) -> Elm | None:
         if found := t.resolved_among((function.overload for function in fluent), arguments):
             function = next(function for function in fluent if function.overload == found.overload)
             return _reference(t, function, found, arguments)
+    if None in t.includes.values():
+        raise NotTranslatedError
     if tried:
         kinds = [argument.result for argument in arguments]
         raise t.no_overload(written, kinds, [function.overload for function in tried])
