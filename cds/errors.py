@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 #: A finding that is `information` says what was passed over; nothing has to be done about it.
 Severity = Literal["error", "warning", "information"]
@@ -114,6 +114,10 @@ class ExpressionError(CdsError):
         place = ":".join([*([library] if library else ()), *([f"{line}:{column}"] if line else ())])
         place += ": " if place else ""
         super().__init__(f"{place}{message}" + (f" ({hint})" if hint else ""))
+
+    def again(self) -> Self:
+        """The same error anew. One that was raised holds the frames it went through, and with them all they held."""
+        return type(self)(self.message, line=self.line, column=self.column, hint=self.hint, library=self.library)
 
 
 class ExpressionSyntaxError(ExpressionError):

@@ -191,7 +191,7 @@ class Session:
         if held is not None:
             return held
         if name in self._failures:
-            raise self._failures[name]
+            raise self._failures[name].again()
         meaning = name.meaning
         try:
             if type(meaning) is Retrieve:
@@ -201,7 +201,7 @@ class Session:
             else:
                 held = meaning.items(self.root if meaning.is_rooted else self.evaluation(name.scope))
         except EvaluationError as error:
-            self._failures[name] = error
+            self._failures[name] = error.again()
             raise
         self._values[name] = held
         return held

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cds.errors import SizeLimitError, StepLimitError
+from cds.errors import EvaluationError, SizeLimitError, StepLimitError
 from cds.expr import temporal
 
 if TYPE_CHECKING:
@@ -88,8 +88,9 @@ class Evaluation:
     behind the variables was obtained: then they are not asked whether items are missing. `lenient` reads data of the
     wrong JSON type (a number where text belongs) as absent instead of failing, so that one odd resource stops no rule.
     For CQL: `data` answers retrieves, `parameters` has values by name (or `Library.name`), `results` holds the value of
-    each named expression that was asked for, `messages` what Message reported; `incomplete` is set once a retrieve
-    gave a list that may lack items. Where a call has several evaluations, CQL is computed in their `root`.
+    each named expression that was asked for, `failures` the errors of those that failed, `messages` what Message
+    reported; `incomplete` is set once a retrieve gave a list that may lack items. Where a call has several evaluations,
+    CQL is computed in their `root`.
     `trace` is told of every node and of what trace() is given. `slots` and `entries` are the engine's own."""
 
     __slots__ = (
@@ -101,6 +102,7 @@ class Evaluation:
         "context",
         "data",
         "entries",
+        "failures",
         "incomplete",
         "known",
         "lenient",
@@ -155,6 +157,7 @@ class Evaluation:
         self.root = root
         self.parameters = {} if parameters is None else parameters
         self.results: dict[Any, Any] = {}
+        self.failures: dict[Any, EvaluationError] | None = None
         self.messages: list[Message] = []
         self.incomplete = False
         self._today: temporal.Date | None = None

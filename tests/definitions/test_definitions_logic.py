@@ -111,13 +111,15 @@ def test_content_that_cannot_be_read_is_a_problem_of_the_library(
 
 
 def test_a_problem_is_told_once_where_it_stands(tmp_path: Path) -> None:
-    """A library that includes a broken one has no problem of its own."""
+    """A library that includes a broken one has its own problems only, and has them at once."""
     (tmp_path / "Pain.cql").write_text(CQL + "define Wrong: Painz\n", encoding="utf-8")
-    (tmp_path / "User.cql").write_text("library User version '1.0.0'\ninclude Pain\n", encoding="utf-8")
+    user = "library User version '1.0.0'\ninclude Pain\ndefine Taken: Pain.Wrong\ndefine Own: 1 + 'a'\n"
+    (tmp_path / "User.cql").write_text(user, encoding="utf-8")
     files = [library({"contentType": "text/cql", "url": f"{name}.cql"}, name=name) for name in ("Pain", "User")]
     _, problems, _ = loaded(tmp_path, *files)
     assert [(Path(p.location.file).name, p.location.line, p.code) for p in problems] == [
-        ("Pain.cql", 5, "expression-semantic")
+        ("Pain.cql", 5, "expression-semantic"),
+        ("User.cql", 4, "expression-semantic"),
     ]
 
 

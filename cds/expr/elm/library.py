@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cds.errors import NotFoundError, did_you_mean
+from cds.errors import EvaluationError, LimitError, NotFoundError, did_you_mean
 from cds.expr.elm.code import Node, Place, Run, located
 from cds.expr.elm.facts import Need, needs
 from cds.expr.elm.specifiers import Type
@@ -36,7 +36,10 @@ class Computed:
         self.slots = 0
 
     def compute(self, ev: Evaluation) -> Any:
-        """The value, noted in the evaluation: callers look there first."""
+        """The value, noted in the evaluation: callers look there first. A failure is noted too, and the next one who
+        asks gets the same error; where a guard stopped it is for each of them to find out."""
+        if ev.failures is not None and self in ev.failures:
+            raise ev.failures[self].again()
         run, slots = self.run, self.slots
         assert run is not None  # noqa: S101 - a Library with an uncompiled expression is not handed out
         try:
@@ -44,7 +47,12 @@ class Computed:
                 run, slots = self.library.reporting[self]
             value = ev.results[self] = run(ev, [None] * slots)
         except Exception as error:
-            raise located(error, self.place) from error
+            failure = located(error, self.place)
+            if isinstance(failure, EvaluationError) and not isinstance(failure, LimitError):
+                if ev.failures is None:
+                    ev.failures = {}
+                ev.failures[self] = failure.again()
+            raise failure from error
         return value
 
 
@@ -146,5 +154,6 @@ class Library:
         if parameters is not None and parameters is not evaluation.parameters:
             evaluation.parameters = parameters
             evaluation.results = {}
+            evaluation.failures = None
         value = evaluation.results.get(found, _MISSING)
         return found.compute(evaluation) if value is _MISSING else value

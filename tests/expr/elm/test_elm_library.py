@@ -33,6 +33,55 @@ def test_a_named_expression_is_computed_once_and_only_when_asked() -> None:
     assert [(m.severity, m.code, m.text) for m in ev.messages] == [("Message", "a", "seen")]
 
 
+FAILING = """define Bad: Message(1, true, 'b', 'Error', 'no')
+define Asks: Bad + 1
+define AsksToo: Asks + Bad
+"""
+
+
+def test_a_failure_is_computed_once_too() -> None:
+    """Each who asks gets the same error at the same place, and nothing is done again."""
+    library = compiled(FAILING)
+    ev = evaluation()
+    told = []
+    for name in ("Asks", "AsksToo", "Bad", "Bad"):
+        with pytest.raises(EvaluationError) as caught:
+            library.evaluate(ev, name)
+        told.append((str(caught.value), caught.value.line, caught.value.column))
+    assert len(set(told)) == 1
+    assert len(ev.messages) == 1
+
+
+def test_other_parameters_are_another_chance() -> None:
+    """What failed is forgotten with what was computed."""
+    text = "library T\nparameter P Integer default 2\ndefine X: Message(1, P = 2, 'b', 'Error', 'no')"
+    library = Libraries().compile(text)
+    ev = evaluation()
+    with pytest.raises(EvaluationError):
+        library.evaluate(ev, "X")
+    assert library.evaluate(ev, "X", {"P": 1}) == 1
+
+
+def test_a_failure_that_is_kept_holds_no_frames() -> None:
+    """Else the data of the call would stay until the collector of cycles comes by."""
+    library = compiled(FAILING)
+    ev = evaluation()
+    for _ in range(2):
+        with pytest.raises(EvaluationError):
+            library.evaluate(ev, "AsksToo")
+    assert ev.failures
+    assert all(error.__traceback__ is error.__cause__ is error.__context__ is None for error in ev.failures.values())
+
+
+def test_where_a_guard_stopped_is_not_kept() -> None:
+    """It may be for how deep in others it was asked, or for what they left of the budget."""
+    library = compiled("define X: ({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}) N return N + 1")
+    ev = evaluation(steps=3)
+    with pytest.raises(LimitError):
+        library.evaluate(ev, "X")
+    assert ev.failures is None
+
+
 def test_a_branch_not_taken_is_not_evaluated() -> None:
     """And, Or, Implies, If, Case and Coalesce stop when the answer is known."""
     fails = "Message(true, true, 'c', 'Error', 'evaluated')"
