@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import cast
@@ -13,9 +14,12 @@ from urllib.parse import urlsplit
 
 from joserfc.jwk import Key
 
-from cds.clients import Client, Clients, FhirServer, Version, base_url, is_local
+from cds.clients import Client, Clients, FhirServer, Query, Version, base_url, is_local
 from cds.definitions.nodes import Node, read_source
-from cds.errors import DefinitionError, Problem
+from cds.definitions.requirements import query_fault
+from cds.errors import DefinitionError, Problem, did_you_mean
+from cds.expr.types import model
+from cds.hooks.prefetch import key_of, template_from
 from cds.keys import ASYMMETRIC, SYMMETRIC, read_key_set, verifiers
 from cds.outbound import LOOPBACK, Network
 
@@ -34,6 +38,7 @@ MEMBERS = {
     "tenants": "What its tokens may say in `tenant`; then each token must. The data of each is apart.",
     "services": "The services it may call, and nothing else. Default: all, and the FHIR operations.",
     "fhir": "Its FHIR servers: base URLs, each with `open: true` where no token is needed.",
+    "queries": "Searches for its FHIR servers in place of ours, by prefetch key (below).",
     "networks": "Networks that are not public and may be reached for it, such as 10.20.0.0/16.",
     "subject": "Our client id at its authorization server, which comes in `fhirAuthorization.subject`.",
     "origins": "Web origins whose pages may call, such as https://ehr.example.org.",
@@ -51,6 +56,10 @@ _ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::[0-9]{1,5})?|http
 _LONGEST_TEXT = 255
 _SHORTEST_SECRET = 32
 _LONGEST_LIFE = 24 * 3600
+#: The patient is read, and nothing is of an abstract type.
+_UNSEARCHED = {"Patient", "Resource", "DomainResource"}
+#: A parameter by which a search leaves some of the patient's resources out.
+_NARROWING = re.compile(r"[?&](?!(?:patient|subject|_count|_sort)=)")
 #: Where clouds and routers answer without asking who it is.
 _LINK_LOCAL = (ip_network("169.254.0.0/16"), ip_network("fe80::/10"))
 
@@ -105,6 +114,7 @@ class _Registration:
             max_life=self._max_life(),
             subject=self._checked("subject", _is_short, "a text of at most 255 characters"),
             fhir_servers=tuple(server for node in self._each("fhir") if (server := _fhir_server(node, networks))),
+            queries=self._queries(),
             networks=networks,
             origins=self._texts(
                 "origins", _ORIGIN.fullmatch, "scheme and host in small letters, such as https://a.example"
@@ -134,6 +144,17 @@ class _Registration:
 
     def _texts(self, name: str, fits: Callable[[str], object], form: str) -> frozenset[str]:
         return frozenset(_fitting(node, fits, form) for node in self._each(name))
+
+    def _queries(self) -> dict[str, Query]:
+        found: dict[str, Query] = {}
+        node = self._members.get("queries")
+        for key, one in node.members().items() if node is not None else ():
+            if key not in _searched():
+                hint = did_you_mean(key, _searched()) or "take a key of a search from `GET /cds-services`"
+                one.report_name("client-unknown", "this is not known here", hint)
+            elif query := _query(one, _searched()[key]):
+                found[key] = query
+        return found
 
     def _version(self) -> Version:
         node = self._members.get("cds_hooks")
@@ -253,6 +274,33 @@ def _fhir_server(node: Node, networks: tuple[Network, ...]) -> FhirServer | None
     if is_local(url) and not any(network.overlaps(loop) for network in networks for loop in _like(network)):
         members["url"].report("client-value", "this machine is not among the networks", "add `networks: [127.0.0.0/8]`")
     return FhirServer(url, bool(flag), networks)
+
+
+@cache
+def _searched() -> dict[str, str]:
+    """The resource type of each prefetch key that is a search, also of those that no service asks for today."""
+    return {key_of(kind): kind for kind in model().resources - _UNSEARCHED}
+
+
+def _query(node: Node, kind: str) -> Query | None:
+    """A search, or a mapping with `search` and `complete`."""
+    members = {"search": node} if isinstance(node.value, str) else node.members({"search", "complete"})
+    if "search" not in members:
+        if isinstance(node.value, dict):
+            node.report("client-missing", "there is no search", "add `search:`")
+        return None
+    search = members["search"].text()
+    complete = members["complete"].value if "complete" in members else _NARROWING.search(search) is None
+    if not isinstance(complete, bool):
+        members["complete"].report("client-type", "true or false is expected here", "write `complete: true`")
+    fault = query_fault(kind, search) if search else None
+    if fault:
+        message, part = fault
+        place, source = members["search"].place, node.source
+        at = source.text.offset_in_string(place, search, 1, search.find(part) + 1) if part else place.start
+        hint = f"write `{kind}?patient={{{{context.patientId}}}}` and what is equal, or dates with ge, gt, le or lt"
+        source.report("client-query", f"{message} this" if part else message, at, hint)
+    return Query(template_from(search), complete is True)
 
 
 def _like(network: Network) -> list[Network]:

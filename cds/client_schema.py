@@ -13,6 +13,11 @@ from cds.keys import ASYMMETRIC, SYMMETRIC
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 255}
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
 _SERVER = {"type": "string", "pattern": r"^https?://[^\s?#]+$"}
+_SEARCH = {
+    "type": "string",
+    "maxLength": 2000,
+    "pattern": r"^[A-Z][A-Za-z]+\?([^#\s]*&)?(patient|subject)=\{\{(context\.)?patientId\}\}(&[^#\s]*)?$",
+}
 _SHAPES: dict[str, Any] = {
     "id": _ID,
     "issuer": _TEXT,
@@ -35,6 +40,21 @@ _SHAPES: dict[str, Any] = {
                     "type": "object",
                     "properties": {"url": _SERVER, "open": {"type": "boolean"}},
                     "required": ["url"],
+                    "additionalProperties": False,
+                },
+            ]
+        },
+    },
+    "queries": {
+        "type": "object",
+        "propertyNames": {"pattern": "^[a-z][A-Za-z]+$"},
+        "additionalProperties": {
+            "anyOf": [
+                _SEARCH,
+                {
+                    "type": "object",
+                    "properties": {"search": _SEARCH, "complete": {"type": "boolean"}},
+                    "required": ["search"],
                     "additionalProperties": False,
                 },
             ]

@@ -30,6 +30,15 @@ class FhirServer:
     networks: tuple[Network, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search that a client's FHIR server is asked in place of the template of a prefetch key. What it does not find
+    is not there when it is `complete`, else unknown."""
+
+    search: str
+    complete: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """One registered EHR. The issuer of its tokens is what it is known by; `id` is our name for it."""
@@ -57,6 +66,8 @@ class Client:
     #: Our client id at its authorization server, as `fhirAuthorization.subject` says it (F15).
     subject: str | None = None
     fhir_servers: tuple[FhirServer, ...] = ()
+    #: Searches for its FHIR servers, by prefetch key.
+    queries: Mapping[str, Query] = field(default_factory=dict, hash=False)
     #: Networks that are not public and may be reached for it.
     networks: tuple[Network, ...] = ()
     #: Web origins whose pages may call (F14).

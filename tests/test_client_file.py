@@ -12,7 +12,7 @@ import pytest
 from token_support import curve, public, rsa
 
 from cds.client_file import MEMBERS, load_clients
-from cds.clients import Client, FhirServer
+from cds.clients import Client, FhirServer, Query
 from cds.definitions.nodes import CODES
 from cds.errors import DefinitionError, Problem
 
@@ -42,6 +42,11 @@ clients:
     fhir:
       - https://EHR.riverside.example:443/fhir/r4/
       - {url: "http://127.0.0.1:8080/fhir", open: true}
+    queries:
+      observations: Observation?patient={{context.patientId}}&category=laboratory,vital-signs
+      conditions: {search: "Condition?patient={{patientId}}&category=problem-list-item", complete: true}
+      carePlans: CarePlan?subject={{context.patientId}}&_sort=-date&_count=50
+      goals: {search: "Goal?patient={{context.patientId}}", complete: false}
     networks: [10.20.0.0/16, 127.0.0.0/8]
     subject: cds-at-riverside
     origins: ["https://ehr.riverside.example", "http://localhost:8080"]
@@ -98,6 +103,14 @@ def test_a_whole_registration_is_read(tmp_path: Path) -> None:
             FhirServer("https://ehr.riverside.example/fhir/r4", False, networks),
             FhirServer("http://127.0.0.1:8080/fhir", True, networks),
         ),
+        queries={
+            "observations": Query(
+                "Observation?patient={{context.patientId}}&category=laboratory,vital-signs", complete=False
+            ),
+            "conditions": Query("Condition?patient={{context.patientId}}&category=problem-list-item", complete=True),
+            "carePlans": Query("CarePlan?subject={{context.patientId}}&_sort=-date&_count=50", complete=True),
+            "goals": Query("Goal?patient={{context.patientId}}", complete=False),
+        },
         networks=networks,
         subject="cds-at-riverside",
         origins=frozenset({"https://ehr.riverside.example", "http://localhost:8080"}),
@@ -132,6 +145,7 @@ def test_keys_may_stand_in_the_file(form: str, tmp_path: Path) -> None:
     assert [key.kid for key in client.keys] == ["rsa-1"]
 
 
+GOALS = "Goal?patient={{context.patientId}}"
 WRONG = [
     ("issuer: https://ehr.example/oauth2\n", "\n", "2:5 client-missing add `issuer:`"),
     ("id: ehr", "id: 'a/b'", "2:9 client-value write letters, digits"),
@@ -174,6 +188,24 @@ WRONG = [
     ("", "    fhir: [{url: https://ehr.example, open: 1}]\n", "5:45 client-type write `open: true`"),
     ("", "    fhir: [{url: https://ehr.example, opne: true}]\n", "5:39 client-unknown did you mean 'open'?"),
     ("", "    fhir: ['http://127.0.0.1:9/r4']\n", "5:12 client-value add `networks: [127.0.0.0/8]`"),
+    ("", "    queries: [a]\n", "5:14 client-type write `name: value`"),
+    ("", "    queries: {observation: x}\n", "5:15 client-unknown did you mean 'observations'?"),
+    ("", "    queries: {zebra: x}\n", "5:15 client-unknown take a key of a search"),
+    ("", "    queries: {patient: x}\n", "5:15 client-unknown take a key of a search"),
+    ("", "    queries: {goals: 7}\n", "5:22 client-type write `name: value`"),
+    ("", "    queries: {goals: {complete: true}}\n", "5:22 client-missing add `search:`"),
+    ("", "    queries: {goals: {search: 7}}\n", "5:31 client-type put it in quotes"),
+    ("", f"    queries: {{goals: {{search: '{GOALS}', complete: 1}}}}\n", "5:79 client-type write `complete: true`"),
+    (
+        "",
+        f"    queries: {{goals: {{search: '{GOALS}', whole: true}}}}\n",
+        "5:69 client-unknown known here: complete, search",
+    ),
+    ("", f"    queries: {{conditions: '{GOALS}'}}\n", "5:27 client-query write `Condition?patient={{context"),
+    ("", "    queries: {goals: 'Goal?status=active'}\n", "5:22 client-query write `Goal?patient={{context"),
+    ("", "    queries: {goals: 'Goal/1'}\n", "5:22 client-query write `Goal?"),
+    ("", f"    queries: {{goals: '{GOALS}&status:not=active'}}\n", "5:58 client-query write `Goal?"),
+    ("", f"    queries:\n      goals: {GOALS}&_include=Goal:owner\n", "6:49 client-query write `Goal?"),
     ("", "    origins: ['*']\n", "5:15 client-value write scheme and host"),
     ("", "    origins: ['null']\n", "5:15 client-value write scheme and host"),
     ("", "    origins: ['https://ehr.example/']\n", "5:15 client-value write scheme and host"),
@@ -269,6 +301,8 @@ QUOTING = [
     *("canary: x", "{canary: x, canary: y}", "canary: x\n    canary: y", "? [canary]\n    : x", "keys: canary"),
     *("keys: canary\\0", f"keys: {'canary' * 99}", 'keys: "canary\\x07"', "secret_file: @canary", "sub: \tcanary"),
     *("cds_hooks: {d: canary}", "cds_hooks: canary", "max_life: canary", "algorithms: [canary]", "fhir: [{canary: 1}]"),
+    *("queries: {canary: x}", "queries: {goals: 'canary?x'}", "queries: {goals: {canary: 1}}"),
+    *("queries: {goals: 'Goal?patient={{patientId}}&canary:not=canary'}", "queries: {goals: {complete: canary}}"),
     *("networks: [canary]", "origins: [canary]", "tenant: canary x", "secret_file: canary", "audiences: {canary: x}"),
 ]
 

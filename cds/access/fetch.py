@@ -20,7 +20,7 @@ from cds.access.budget import Allowance
 from cds.access.medications import include, references
 from cds.access.scopes import Scopes
 from cds.access.server import AccessError, Found, Lack, Server, next_link
-from cds.clients import Client, FhirServer
+from cds.clients import Client, FhirServer, Query
 from cds.config import Settings
 from cds.fhir import Resource
 from cds.hooks.prefetch import Requirement
@@ -101,7 +101,8 @@ class Access:
             return self._unasked(request, client, wanted, "no-token")
         scopes = Scopes.parse(request.authorization.scope if request.authorization else None)
         server = self._server(request, registered)
-        works = {need.key: partial(_ask, server, need, request, scopes) for need in wanted}
+        own = client.queries.get
+        works = {need.key: partial(_ask, server, need, own(need.key), request, scopes) for need in wanted}
         late = {
             need.key: Found(request.prefetch[need.key], "timeout") for need in wanted if need.key in request.prefetch
         }
@@ -212,9 +213,10 @@ def _read(server: Server, reference: str) -> Found:
         return Found.nothing(error.lack)
 
 
-def _ask(server: Server, need: Requirement, request: HookRequest, scopes: Scopes) -> Found:
+def _ask(server: Server, need: Requirement, own: Query | None, request: HookRequest, scopes: Scopes) -> Found:
+    """What is found for a key by its template, or by the client's `own` search in its place."""
     prefetched = request.prefetch.get(need.key)
-    query = need.query(request)
+    query = (replace(need, template=own.search) if own else need).query(request)
     if not scopes.permits(need.resource_type, need.interaction):
         return Found.nothing("scope")
     if query is None:
@@ -226,5 +228,7 @@ def _ask(server: Server, need: Requirement, request: HookRequest, scopes: Scopes
         found = server.search(query) if prefetched is None else server.rest(prefetched)
     except AccessError as error:
         return Found.nothing(error.lack)
-    narrow = found.lacking is None and scopes.narrows(need.resource_type, "search")
-    return found.cut("narrow-scope") if narrow else found
+    if found.lacking is None and scopes.narrows(need.resource_type, "search"):
+        return found.cut("narrow-scope")
+    narrow = found.lacking is None and prefetched is None and own is not None and not own.complete
+    return found.cut("narrow-query") if narrow else found

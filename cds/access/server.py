@@ -20,7 +20,7 @@ from cds.outbound import Limits, Outbound, Reply, join, origin_of, parse_url
 #: Why a request brought nothing, or pages are missing. Also in logs and metrics.
 Lack = Literal[
     "refused", "not-found", "failed", "timeout", "unreachable", "unreadable", "too-large", "blocked", "open-breaker",
-    "limit", "elsewhere", "loop", "scope", "narrow-scope", "no-value", "not-registered", "no-token",
+    "limit", "elsewhere", "loop", "scope", "narrow-scope", "narrow-query", "no-value", "not-registered", "no-token",
 ]  # fmt: skip
 
 _REASONS: Mapping[FetchReason, Lack] = {

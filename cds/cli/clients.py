@@ -40,6 +40,7 @@ def command(*, file: Path, fetch: bool, form: str) -> None:
 def _about(client: Client) -> dict[str, Any]:
     keys = "a secret" if client.secret is not None else [key.kid for key in client.keys] or client.jku
     networks = [str(network) for network in client.networks]
+    queries = [f"{key}: {one.search}{' (complete)' * one.complete}" for key, one in client.queries.items()]
     return {
         "id": client.id,
         "issuer": client.issuer,
@@ -48,6 +49,7 @@ def _about(client: Client) -> dict[str, Any]:
         "algorithms": sorted(client.algorithms),
         "services": sorted(client.services) or "all",
         "fhir": [f"{server.url}{' (open)' * server.open}" for server in client.fhir_servers] or "none",
+        **({"queries": queries} if queries else {}),
         **({"networks": networks} if networks else {}),
         **({"origins": sorted(client.origins)} if client.origins else {}),
         "cds_hooks": client.cds_hooks,

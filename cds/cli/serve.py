@@ -122,9 +122,12 @@ def _check_who_may_call(settings: Settings) -> None:
 def _authenticator(clients: Clients, engine: Engine, storage: Storage, keys: KeySets) -> Authenticator:
     """What tells clients by their tokens."""
     offered = {service.id for service in engine.services.values()}
+    asked = {need.key for service in engine.services.values() for need in service.requirements}
     for client in clients.by_issuer.values():
         for service in sorted(client.services - offered):
             _log.warning("client-service-unknown", client=client.id, service=service)
+        for key in sorted(client.queries.keys() - asked):
+            _log.warning("client-query-unused", client=client.id, key=key)
     return Authenticator(clients, engine.settings.public_url or "", keys, storage)
 
 

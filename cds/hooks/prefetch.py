@@ -97,12 +97,17 @@ def _patterns(plan: CompiledPlan, hook: str, registry: Registry) -> dict[str, st
     """The searches that the libraries of the plan, and of those it nests, say themselves, by type."""
     plans = [plan.definition, *(a.plan.definition for a in _answering(plan.actions, hook) if a.plan is not None)]
     return {
-        requirement["type"]: pattern.replace("{{patientId}}", "{{context.patientId}}")
+        requirement["type"]: template_from(pattern)
         for definition in plans
         for library in libraries_of(definition, registry)
         for requirement in fhir.as_list(library.get("dataRequirement"))
         if (pattern := (fhir.extension(requirement, fhir.QUERY_PATTERN) or {}).get("valueString"))
     }
+
+
+def template_from(pattern: str) -> str:
+    """A search as a prefetch template, which FHIR writes with `{{patientId}}` (I-4)."""
+    return pattern.replace("{{patientId}}", "{{context.patientId}}")
 
 
 def key_of(resource_type: str) -> str:

@@ -30,7 +30,7 @@ from cds.access.budget import Allowance
 from cds.access.fetch import Access, Fetched
 from cds.access.server import Lack
 from cds.chart import Completeness, read_answer
-from cds.clients import Client, Clients, FhirServer
+from cds.clients import Client, Clients, FhirServer, Query
 from cds.errors import FetchError
 from cds.hooks.prefetch import PATIENT, Requirement
 from cds.hooks.request import parse
@@ -69,6 +69,7 @@ class Site:
     scope: str | None = "patient/*.read"
     open: bool = False
     patient: str = "p1"
+    queries: Mapping[str, Query] = field(default_factory=dict)
     authorization: Mapping[str, Any] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[Requirement, ...] = NEEDS
@@ -105,7 +106,8 @@ class Site:
 
     def client(self, name: str = "ehr") -> Client:
         servers = (FhirServer(self.base, open=self.open, networks=LOOPBACK),)
-        return Client(id=name, issuer=f"https://{name}.example.org", tenant=name, fhir_servers=servers)
+        issuer = f"https://{name}.example.org"
+        return Client(id=name, issuer=issuer, tenant=name, fhir_servers=servers, queries=self.queries)
 
     def states(self, prefetch: Mapping[str, Any] | None = None) -> dict[str, str]:
         return states(self.call(prefetch))
@@ -699,6 +701,39 @@ def test_an_address_that_our_guard_refuses_says_nothing_of_the_server(site: Site
         leads_to[:] = [address]
         lacking.append(site.call(base=down, client=client).lacking["patient"])
     assert lacking == ["unreachable", "unreachable", "blocked", "open-breaker", "open-breaker"]
+
+
+# --- searches of the client
+
+LABORATORY = "Observation?patient={{context.patientId}}&category=laboratory"
+
+
+@pytest.mark.parametrize(("complete", "state"), [(True, "complete o1"), (False, "partial o1")])
+def test_a_client_may_have_another_search_for_a_key(site: Site, complete: bool, state: str) -> None:
+    """P8, security E8: where its server refuses ours. What a search that leaves something out does not find is unknown,
+    unless the client's file says that it finds all that matters; the other keys are searched for as ever."""
+    site.record.faults["Observation"] = lambda hit: (
+        site.record.search(hit, "Observation") if "category" in hit.query else fhir(outcome("required"), 400)
+    )
+    assert site.states() == {**WHOLE, "observations": "failed"}
+    site.server.hits.clear()
+    site.queries = {"observations": Query(LABORATORY, complete), "goals": Query("Goal?patient=x", complete=True)}
+    fetched = site.call()
+    assert states(fetched) == {**WHOLE, "observations": state}
+    assert fetched.lacking == ({} if complete else {"observations": "narrow-query"})
+    targets = {hit.target for hit in site.server.hits}
+    assert "/fhir/Observation?patient=p1&category=laboratory&_count=200" in targets
+    assert "/fhir/Condition?patient=p1&_count=200" in targets
+    assert len(targets) == 3
+
+
+def test_what_a_client_prefetched_is_followed_as_it_is(site: Site) -> None:
+    """P9: its own search has nothing to do with the pages of what it prefetched by ours."""
+    site.queries = {"observations": Query(LABORATORY, complete=False)}
+    first = searchset(one("Observation", "o0"), following=f"{site.base}/Observation?patient=p1&_start=0")
+    fetched = site.call({"observations": first})
+    assert states(fetched)["observations"] == "complete o0 o1"
+    assert all("category" not in hit.query for hit in site.server.hits)
 
 
 # --- sharing

@@ -53,6 +53,8 @@ clients:
     keys: ehr.jwks.json
     origins: [https://ehr.example]
     services: [try-patient-view, gone]
+    queries:
+      goals: Goal?patient={{{{context.patientId}}}}&lifecycle-status=active
 """
 
 
@@ -159,6 +161,7 @@ def test_a_registered_client_calls(site: Site) -> None:
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     assert [line["reason"] for line in lines if line["event"] == "unauthenticated"] == ["audience", "no-token"]
     assert [line["service"] for line in lines if line["event"] == "client-service-unknown"] == ["gone"]
+    assert [line["key"] for line in lines if line["event"] == "client-query-unused"] == ["goals"]
     [call] = [line for line in lines if line["event"] == "call" and line["cards"] == 1]
     assert (call["iss"], call["tenant"], len(call["jti"])) == (ISSUER, "ehr", 36)
     assert "eyJ" not in text
@@ -248,6 +251,7 @@ def test_the_table_of_clients(cds: Run, registered: Path) -> None:
     assert re.search(rf"^issuer +{ISSUER}$", shown.stdout, re.MULTILINE)
     [about] = json.loads(cds("clients", registered, "--format", "json").stdout)["clients"]
     assert (about["id"], about["keys"], about["fhir"]) == ("ehr", ["try-1"], "none")
+    assert about["queries"] == ["goals: Goal?patient={{context.patientId}}&lifecycle-status=active"]
 
 
 def test_published_keys_are_asked_for(cds: Run, tmp_path: Path) -> None:
