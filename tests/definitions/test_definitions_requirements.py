@@ -89,6 +89,6 @@ def test_what_servers_widely_support_is_taken(tmp_path: Path, pattern: str) -> N
     ],
 )
 def test_what_clients_or_servers_stumble_over_is_a_problem(tmp_path: Path, pattern: str) -> None:
-    """AP1, AP3, AP4, AP7, AP8, AP9, AP10, AP11, AP12, AP13: other addresses, tokens, modifiers, chains, includes, dates,
-    limits and lengths."""
+    """AP1, AP3, AP4, AP7, AP8, AP9, AP10, AP11, AP12, AP13: other addresses, tokens, modifiers, chains, includes,
+    dates, limits, characters and lengths."""
     assert problems(tmp_path, pattern)[-1] in ("query-pattern", "fhir-empty", "fhir-value", "extension-value")
