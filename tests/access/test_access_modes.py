@@ -13,11 +13,13 @@ import orjson
 import pytest
 from fhir_server_support import Hit, Record, Reply, ScriptedServer, fhir, outcome, serving
 
+from cds.access.medications import references
 from cds.cases import Case, find, load
 from cds.cases.request import request_body
 from cds.clients import Caller, Client, FhirServer
 from cds.config import Settings
 from cds.errors import RequestError
+from cds.hooks.request import parse
 from cds.outbound import LOOPBACK
 from cds.service import Engine
 
@@ -76,7 +78,11 @@ def test_prefetch_server_both_and_pages_give_the_same_cards(engine: Engine, serv
     """P15, P9, P5, AP17: prefetch only, server only, every other key prefetched, and a server with pages of one."""
     base = f"{server.url}/fhir"
     for case in load(engine, file):
-        body = orjson.loads(request_body(case, engine.service(case.service).requirements))
+        needs = engine.service(case.service).requirements
+        body = orjson.loads(request_body(case, needs))
+        # A Medication that the server does not have leaves its search incomplete; the words of a draft stand for it.
+        for key in references(parse(orjson.dumps(body)), needs).keys() & body["prefetch"].keys():
+            body["prefetch"][key]["link"] = [{"relation": "next"}]
         expected = answer(engine, case, body)
         half = {key: value for number, (key, value) in enumerate(body["prefetch"].items()) if number % 2}
         for prefetch, page in (({}, 1000), (half, 1000), ({}, 1)):
