@@ -16,6 +16,7 @@ from cds import expr
 from cds.definitions.paths import Segment, parse_path
 from cds.errors import EvaluationError
 from cds.expr.elm.values import Tuple
+from cds.expr.temporal import Temporal
 from cds.expr.types import PRIMITIVES, model
 from cds.fhir import is_id
 
@@ -232,9 +233,9 @@ _CODE = re.compile(r"\S+")
 
 def _as_reference(item: Any) -> Any:
     """A reference to a resource or to what `Type/id` names; anything else as it is; None for a resource without id."""
-    if isinstance(item, str):
+    if type(item) is str:
         return {"reference": item}
-    if not isinstance(item, dict) or "resourceType" not in item:
+    if type(item) is not dict or "resourceType" not in item:
         return item
     return {"reference": f"{item['resourceType']}/{item['id']}"} if is_id(item.get("id")) else None
 
@@ -249,6 +250,8 @@ _JSON = frozenset({str, dict})
 
 def as_json(item: Any) -> Any:
     """An item as FHIR JSON; a Tuple of CQL is an element with what it has."""
+    if isinstance(item, Temporal):
+        return str(item)
     if type(item) is Tuple:
         return {name: as_json(part) for name, part in item.elements.items() if part is not None and part != []}
     return [as_json(part) for part in item] if isinstance(item, list) else expr.to_json(item)

@@ -148,8 +148,10 @@ class Walk:
                 identity=f"{session.identity}|{applied.id}",
                 people=session.people,
             )
-            self._set(action.activity_values, action.activity_scope or action.scope, applied, {})
-        self._set(action.dynamic_values, action.scope, applied, bindings)
+            if action.activity_values:
+                self._set(action.activity_values, action.activity_scope or action.scope, applied, {})
+        if action.dynamic_values:
+            self._set(action.dynamic_values, action.scope, applied, bindings)
 
     def _draft(self, items: list[Any]) -> Resource:
         """The one draft of this call that a target names: nothing else is ever changed or removed (C28)."""
@@ -163,8 +165,6 @@ class Walk:
     def _set(
         self, values: tuple[DynamicValue, ...], scope: Scope, applied: AppliedAction, bindings: Mapping[str, list[Any]]
     ) -> None:
-        if not values:
-            return
         patient = self.session.patient
         evaluation = self.session.bound(scope, {**bindings, "action": [applied.element]}, applied.resource)
         for value in values:

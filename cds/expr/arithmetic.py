@@ -66,11 +66,6 @@ def _moved(value: Temporal, amount: Quantity, sign: int, fractions: bool) -> Tem
 def _add_or_subtract(symbol: str, sign: int, left: Any, right: Any, fractions: bool) -> Any:
     if type(left) is int and type(right) is int:
         return _integer(left + sign * right)
-    if _whole(left, right):
-        return _integer(left + sign * right, left, right)
-    if is_number(left) and is_number(right):
-        operation = ARITHMETIC.add if sign > 0 else ARITHMETIC.subtract
-        return bounded(operation(decimal(left), decimal(right)))
     if type(right) is Quantity or type(right) is dict:
         amount = as_quantity(right)
         if type(right) is dict and amount is not None and amount.unit in ("a", "mo"):
@@ -82,6 +77,11 @@ def _add_or_subtract(symbol: str, sign: int, left: Any, right: Any, fractions: b
             return None  # text that is no date: unknown, as data comes from many hands
         if amount is not None:
             return _quantities(symbol, sign, left, amount)
+    if _whole(left, right):
+        return _integer(left + sign * right, left, right)
+    if is_number(left) and is_number(right):
+        operation = ARITHMETIC.add if sign > 0 else ARITHMETIC.subtract
+        return bounded(operation(decimal(left), decimal(right)))
     raise _mismatch(symbol, left, right)
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from cds.errors import EvaluationError, ExpressionSemanticError, did_you_mean
-from cds.expr import ast, focus, hints, navigate, operators
+from cds.expr import ast, calls, focus, hints, navigate, operators
 from cds.expr.analysis import Analysis, mentions
 from cds.expr.code import BOOLEAN, NO_SOURCES, Code, Definition, Function, Loop, Many, One, Scope, Sources, Test
 from cds.expr.evaluation import Evaluation
@@ -123,8 +123,7 @@ class Compiler:
 
     def code(self, node: ast.Node, scope: Scope, typed: bool = False) -> Code:
         """The piece for one node; its items are Nodes where possible when `typed`."""
-        if typed:
-            self.is_typed = True
+        self.is_typed = self.is_typed or typed
         if self.steps is None:
             made: Code = _COMPILERS[type(node)](self, node, scope, typed)
             return made
@@ -421,14 +420,14 @@ class Compiler:
         args = self.arguments(node, scope, base)
         if function.check is not None and not self.lenient:
             function.check(self, node, args)
-        one = operators.scalar_call(function, base, args, self.failure(node))
+        one = calls.scalar_call(function, base, args, self.failure(node))
         return self.make(node, one=one, parts=(base, *args), types=function.types)
 
     def _collection(self, node: ast.Call, function: Function, scope: Scope, typed: bool) -> Code:
         wanted = (typed and function.passes) or self.analysis.call_needs_type(node, scope.primitive)
         base = self.code(node.base, scope, wanted)
         args = self.arguments(node, scope, base, typed and function.passes)
-        many = operators.collection_call(function, base, args, self.failure(node))
+        many = calls.collection_call(function, base, args, self.failure(node))
         if wanted and not typed:
             inner = many
             many = lambda ev, this: plain(inner(ev, this))  # noqa: E731 - one of two forms of the same closure

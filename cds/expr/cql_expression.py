@@ -118,7 +118,7 @@ class CqlExpression:
         if value is None:
             return EMPTY
         if not isinstance(value, list):
-            return [fhir_value(value)]
+            return [value if type(value) not in _UNLIKE else fhir_value(value)]
         if _UNLIKE.isdisjoint(map(type, value)):
             return value
         found = [fhir_value(item) for item in value if item is not None]

@@ -1,4 +1,4 @@
-"""Operators of FHIRPath chapter 6 as closures, and the calling conventions of table functions."""
+"""Operators of FHIRPath chapter 6 as closures."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cds.errors import EvaluationError, LimitError
+from cds.errors import EvaluationError
 from cds.expr import arithmetic, ast, temporal, values
-from cds.expr.code import BOOLEAN, STRING, Code, Function, Many, One, Scope, Test
+from cds.expr.calls import Failure, relocated
+from cds.expr.code import BOOLEAN, STRING, Code, Many, One, Scope, Test
 from cds.expr.evaluation import FEW, LONG, Evaluation, capped, capped_text
 from cds.expr.temporal import Date
 from cds.expr.types import TEMPORAL, Model, Types
@@ -17,8 +18,6 @@ from cds.expr.values import EMPTY, describe
 if TYPE_CHECKING:
     from cds.expr.compiler import Compiler
 
-Failure = Callable[[str, str | None], EvaluationError]
-
 #: What each operator makes of an order of 0, 1 and -1, by index.
 _ORDERS: dict[str, tuple[bool, bool, bool]] = {
     "<": (False, False, True),
@@ -26,118 +25,6 @@ _ORDERS: dict[str, tuple[bool, bool, bool]] = {
     "<=": (True, False, True),
     ">=": (True, True, False),
 }
-
-
-# --- calling conventions -----------------------------------------------------------------------------------------
-
-
-def relocated(error: EvaluationError, failure: Failure) -> EvaluationError:
-    """An error of a value function, placed at the node that called it."""
-    if error.line:
-        return error
-    placed = failure(error.message, error.hint)
-    if isinstance(error, LimitError):
-        return type(error)(error.message, line=placed.line, column=placed.column, hint=error.hint)
-    return placed
-
-
-def scalar_call(function: Function, base: Code, args: tuple[Code, ...], failure: Failure) -> One:
-    """A function of single items: empty input or an empty argument gives empty."""
-    handler, value_of = function.handler, base.one
-    if function.text:
-        value_of = _text_input(function.name, value_of, failure)
-    if all(arg.constant is not None and len(arg.constant) == 1 for arg in args):
-        fixed = tuple(arg.constant[0] for arg in args if arg.constant)
-
-        def call_with_fixed(ev: Evaluation, this: Any) -> Any:
-            value = value_of(ev, this)
-            if value is None:
-                return None
-            try:
-                return handler(value, *fixed)
-            except EvaluationError as error:
-                raise relocated(error, failure) from error
-
-        return call_with_fixed
-    parts = tuple(arg.one for arg in args)
-
-    def call(ev: Evaluation, this: Any) -> Any:
-        value = value_of(ev, this)
-        arguments = [part(ev, this) for part in parts]
-        if value is None or None in arguments:
-            return None
-        try:
-            return handler(value, *arguments)
-        except EvaluationError as error:
-            raise relocated(error, failure) from error
-
-    return call
-
-
-def _text_input(name: str, value_of: One, failure: Failure) -> One:
-    unit = 1 if name == "replaceMatches" else LONG  # it may take a text apart at each character
-
-    def text(ev: Evaluation, this: Any) -> Any:
-        value = value_of(ev, this)
-        if type(value) is str:
-            if len(value) > unit:
-                ev.spend(len(value) // unit)
-            return value
-        if value is None or ev.lenient:
-            return None
-        raise failure(f"{name}() needs a string, not {describe(value)}", "convert it with toString()")
-
-    return text
-
-
-def collection_call(function: Function, base: Code, args: tuple[Code, ...], failure: Failure) -> Many:
-    """A function of whole collections."""
-    handler, items_of = function.handler, base.many
-    if all(arg.constant is not None for arg in args):
-        return _with_fixed_lists(handler, items_of, tuple(arg.constant for arg in args), failure)
-    if len(args) == 1:
-        return _with_one_list(handler, items_of, args[0].many, failure)
-    parts = tuple(arg.many for arg in args)
-
-    def many(ev: Evaluation, this: Any) -> list[Any]:
-        items = items_of(ev, this)
-        if len(items) > FEW:
-            ev.spend(len(items))
-        try:
-            result: list[Any] = handler(ev, items, *[part(ev, this) for part in parts])
-        except EvaluationError as error:
-            raise relocated(error, failure) from error
-        return result
-
-    return many
-
-
-def _with_fixed_lists(
-    handler: Callable[..., list[Any]], items_of: Many, fixed: tuple[list[Any] | None, ...], failure: Failure
-) -> Many:
-    def many(ev: Evaluation, this: Any) -> list[Any]:
-        items = items_of(ev, this)
-        if len(items) > FEW:
-            ev.spend(len(items))
-        try:
-            return handler(ev, items, *fixed)
-        except EvaluationError as error:
-            raise relocated(error, failure) from error
-
-    return many
-
-
-def _with_one_list(handler: Callable[..., list[Any]], items_of: Many, argument_of: Many, failure: Failure) -> Many:
-    def many(ev: Evaluation, this: Any) -> list[Any]:
-        items = items_of(ev, this)
-        if len(items) > FEW:
-            ev.spend(len(items))
-        try:
-            return handler(ev, items, argument_of(ev, this))
-        except EvaluationError as error:
-            raise relocated(error, failure) from error
-
-    return many
 
 
 #: The resource types that no resource names as its own.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cds.errors import EvaluationError
 from cds.expr import arithmetic, ast
+from cds.expr.calls import relocated
 from cds.expr.code import Code, Function, Scope
 from cds.expr.evaluation import Evaluation
 from cds.expr.functions.components import temporal_of
-from cds.expr.operators import relocated
 from cds.expr.types import Model
 from cds.expr.values import Long, Node, as_quantity, compare, decimal, describe, is_number, system_type
 

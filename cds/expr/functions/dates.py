@@ -115,8 +115,10 @@ def _format_date(value: Any) -> str | None:
     if found is None:
         return None
     year, *rest = found.parts[:3]
-    month = _MONTHS[rest[0] - 1] if rest else None
-    return " ".join(str(part) for part in (rest[1] if len(rest) > 1 else None, month, year) if part is not None)
+    if not rest:
+        return str(year)
+    month = _MONTHS[rest[0] - 1]
+    return f"{month} {year}" if len(rest) == 1 else f"{rest[1]} {month} {year}"
 
 
 def _low_or_high(name: str) -> Function:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from cds.errors import EvaluationError
 from cds.expr import ast
+from cds.expr.calls import relocated
 from cds.expr.code import Code, Function, Many, One, Scope, Test
 from cds.expr.evaluation import MAX_ITEMS, Evaluation, capped
 from cds.expr.functions.existence import body_part, plain_many
-from cds.expr.operators import relocated
 from cds.expr.values import EMPTY, Seen, compare
 
 if TYPE_CHECKING:
