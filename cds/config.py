@@ -371,7 +371,8 @@ def _row(name: str) -> str:
         default = f"`{field.default}`"
     elif name == "mask":
         default = f"`{','.join(field.default)}`"
-    flag = "" if is_secret(name) else f"`--{name.replace('_', '-')}`"
+    off = "no-" if field.default is True else ""
+    flag = "" if is_secret(name) else f"`--{off}{name.replace('_', '-')}`"
     return f"| `{name}` | `{PREFIX}{name.upper()}` | {flag} | {default} | {field.description} |"
 
 

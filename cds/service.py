@@ -25,7 +25,7 @@ from cds.cql import operation as cql
 from cds.cql.call import read_body, read_query
 from cds.cql.content import Content
 from cds.cql.declared import Declarations
-from cds.cql.site import Site, read_site, site_of
+from cds.cql.site import site_of, site_values
 from cds.data import chart_of_request
 from cds.definitions.snapshot import Snapshot, load_snapshot
 from cds.errors import DefinitionError, Issue, NotFoundError, RequestError
@@ -102,8 +102,10 @@ class Engine:
         self.declared = Declarations(self.snapshot.registry)
         if self.declared.problems:
             raise DefinitionError(self.declared.problems)
-        site = _site(settings, self.declared)
-        self._parameters = site.values
+        self._parameters = site_values(
+            self.declared, settings.parameters, settings.guideline, chosen=settings.says_guideline
+        )
+        site = site_of(self.declared, self._parameters)
         self.snapshot = replace(self.snapshot, revision=site.revision(self.snapshot.revision))
         self._content = Content(self.snapshot)
         plans = Plans(self.snapshot)
@@ -192,7 +194,8 @@ class Engine:
 
     def run_cql(self, body: bytes) -> dict[str, Any]:
         """Answer a call of `$cql`, as run_fhirpath does. Raises RequestError."""
-        return cql.run_expression(read_body(body, self.settings.max_depth), self._content, self._surroundings())
+        sent = read_body(body, self.settings.max_depth)
+        return cql.run_expression(sent, self._content, self._surroundings(), self._parameters)
 
     def run_library(
         self, library_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
@@ -200,7 +203,7 @@ class Engine:
         """Answer a call of `Library/$evaluate`, about the library of that id where one is given. Raises NotFoundError
         when there is none, and RequestError."""
         sent = read_query(query) if body is None else read_body(body, self.settings.max_depth)
-        return cql.run_library(sent, self._content, self._surroundings(), library_id)
+        return cql.run_library(sent, self._content, self._surroundings(), self._parameters, library_id)
 
     def run_apply(
         self, kind: str, definition_id: str | None, *, body: bytes | None = None, query: Sequence[tuple[str, str]] = ()
@@ -414,14 +417,6 @@ class Engine:
             known = [{"code": code, "system": system, "display": display} for (system, code), display in members]
             self._known_reasons[canonical] = known
         return known
-
-
-def _site(settings: Settings, declared: Declarations) -> Site:
-    """What the site gives parameters: its file, and the setting `guideline`, which goes before the file where somebody
-    set it. Raises DefinitionError."""
-    values = read_site(settings.parameters, declared) if settings.parameters else {}
-    guideline = declared.typed({"guideline": settings.guideline})
-    return site_of(declared, {**values, **guideline} if settings.says_guideline else {**guideline, **values})
 
 
 def _why(action: AppliedAction) -> str:

@@ -21,7 +21,7 @@ LAYERS = (
     ("cds.lint",),
     ("cds.config", "cds.data", "cds.clients", "cds.metrics", "cds.outbound", "cds.access", "cds.storage", *_TOKENS),
     ("cds.service",),
-    ("cds.cases", "cds.explain", "cds.trace", "cds.plot", "cds.replay"),
+    ("cds.cases", "cds.explain", "cds.plot", "cds.replay"),
     ("cds.booklet", "cds.changes", "cds.editor", "cds.formatting", "cds.graph", "cds.scaffold"),
     ("cds.web", "cds.cli", "cds", "cds.__main__"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -239,3 +240,39 @@ def test_the_setting_guideline_goes_before_the_file(
     (content / "plan.yaml").write_text(PLAN.replace("%word", "%guideline"), encoding="utf-8")
     engine = Engine(settings(content, text, **more))
     assert titles(engine, {"name": "since", "valueDate": "2026-01-01"})[-1] == value
+
+
+def values(answer: dict[str, Any]) -> dict[str, Any]:
+    """The values of a Parameters resource by name."""
+    found = {
+        part["name"]: next((part[key] for key in part if key.startswith("value")), None) for part in answer["parameter"]
+    }
+    return {name: value for name, value in found.items() if name in ("return", "High", "Counts", "share")}
+
+
+def asked(*parameters: dict[str, Any], **given: Any) -> bytes:
+    """The body of a call of `$cql` or `$evaluate`."""
+    inner = {"name": "parameters", "resource": {"resourceType": "Parameters", "parameter": list(parameters)}}
+    sent = [{"name": name, **value} for name, value in given.items()]
+    return orjson.dumps({"resourceType": "Parameters", "parameter": [*sent, inner]})
+
+
+def test_cql_takes_the_call_before_the_site_before_the_default(content: Path) -> None:
+    """`$cql` and `Library/$evaluate` compute with the values that hooks and `$apply` have."""
+    library = {"part": [{"name": "url", "valueCanonical": "https://example.org/fhir/Library/logic"}]}
+    call = {"expression": {"valueString": "Logic.High"}, "library": library}
+    share = {"name": "share", "valueDecimal": 0.75}
+    for engine, high in ((Engine(settings(content)), False), (Engine(settings(content, SITE)), True)):
+        assert values(engine.run_library("logic", body=asked()))["High"] is high
+        assert values(engine.run_cql(asked(**call)))["return"] is high
+        assert values(engine.run_library("logic", body=asked(share)))["High"] is False
+        assert values(engine.run_cql(asked({**share, "name": "Logic.share"}, **call)))["return"] is False
+
+
+def test_a_library_of_the_call_has_nothing_of_the_site(content: Path) -> None:
+    """It may have the name of one of the content, and parameters of other types."""
+    text = "library Logic parameter share String default 'own' context Patient define High: share"
+    attachment = {"contentType": "text/cql", "data": b64encode(text.encode()).decode()}
+    sent = {"resource": {"resourceType": "Library", "content": [attachment]}}
+    answer = Engine(settings(content, SITE)).run_library(None, body=asked(library=sent))
+    assert values(answer) == {"High": "own"}

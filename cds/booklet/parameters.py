@@ -33,8 +33,11 @@ BackPainLogic:
   `{system: ..., code: ..., display: ...}` (Code), `{low: 1, high: 3}` (Interval), `[a, b]` (List).
 - An unknown Library or parameter, a value of another type or one out of its bounds stops start-up with file, line and
   column; `cds check` tells it too, and a call that sends such a value is refused (400).
-- The values count for hooks, `cds eval` and `$apply`, where a parameter of the call goes before them. `cds test` runs
-  the cases with what is shipped; `cds test --site` with the site's values, to see which cases they change.
+- The values count for hooks, `$apply`, `$cql` and `Library/$evaluate`, and for `cds eval`, `cds explain`, `cds apply`
+  and `cds cql`. A value that the call gives (`parameters`, `--parameter`) goes before the site's, and that before the
+  default of the Library. A library that the call itself brings has nothing of the site's.
+- `cds test` runs the cases with what is shipped; `cds test --site` with the site's values, to see which cases they
+  change.
 - A card whose logic reads a changed parameter says so in its detail, and discovery lists the changes of each service
   under `extension["example.pathway-cds.site-parameters"]`. The revision covers them.
 - In a definition, `Library.parameter.documentation` is what a card says after "This site uses 21 instead of 14:"; the

@@ -101,7 +101,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one case. `trace` is filled for a failed one, see cds.trace; `applied` is the tree of the plan of
+    """What became of one case. `trace` says for a failed one why (cds.explain); `applied` is the tree of the plan of
     that url, empty where the call was refused."""
 
     case: Case

@@ -26,7 +26,6 @@ from cds.explain import Watcher, decision_lines, decisions
 from cds.hooks.discovery import Service
 from cds.hooks.envelope import response_problem
 from cds.service import Answer, Engine
-from cds.trace import render_trace
 
 
 def run(path: Path, settings: Settings) -> list[Result]:
@@ -126,12 +125,15 @@ def _explained(engine: Engine, case: Case) -> str:
     """Why the decisions that the case judges came to what they did."""
     answer = answer_of(engine, case, watch=Watcher(engine.snapshot.registry.logic))
     judged = (case.decision, *case.silent, *(card.decision for card in case.expect))
-    told = [decision for decision in decisions(answer) if decision.code in judged]
+    asked = decisions(answer)
+    told = [decision for decision in asked if decision.code in judged]
+    if all(decision.outcome is None for decision in told):  # what stands above them ended the walk
+        told += [decision for decision in asked if decision.outcome is not None]
     lines: list[str] = []
     for decision in told:
         lines += [f"{decision.code}: {decision.outcome.value if decision.outcome else 'not asked at this hook'}"]
         lines += decision_lines(decision)
-    return "\n".join(lines) if told else render_trace(answer.applied)
+    return "\n".join(lines)
 
 
 def answer_of(

@@ -10,55 +10,77 @@ import click
 import orjson
 
 from cds.apply.render import OUTPUTS
-from cds.body import decode
-from cds.cli.options import author_settings
+from cds.cli.engine import load_engine
+from cds.cli.inputs import as_bundle, read_resource
+from cds.cli.options import INPUT, author_settings, content_folder, output_format
+from cds.cli.output import write_json
+from cds.cli.verb import verb
 from cds.errors import RequestError
-from cds.fhir import written
-from cds.service import Engine
+from cds.fhir import Resource, bundle_resources, written
 
 
-@click.command("apply")
-@click.argument("plan")
-@click.option("--subject", "subjects", required=True, multiple=True, help="A patient's id; may be repeated.")
-@click.option(
-    "--data",
-    "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A Bundle that holds all there is. Without it nothing is known.",
+@verb(
+    "apply",
+    {0: "the resources were printed; what failed stands in their OperationOutcome"},
+    "cds apply back-pain --input patient.json",
+    "cds apply back-pain --input patients.yaml --subject p1 --subject p2",
 )
-@click.option("--practitioner", help="Who asks: the id of a Practitioner.")
-@click.option("--encounter", help="The id of the Encounter.")
-@click.option("--output", type=click.Choice(OUTPUTS), default="careplan", show_default=True, help="Form of the answer.")
-@click.option("--content", default=None, help="Folder of definitions. [CDS_CONTENT]")
+@click.argument("plan")
+@click.option(
+    "--input",
+    "file",
+    type=INPUT,
+    help="A Bundle that holds all there is, in JSON or YAML (- reads standard input). Without it nothing is known.",
+)
+@click.option(
+    "--subject",
+    "subjects",
+    multiple=True,
+    metavar="ID",
+    help="Whom it is for. Default: the patient of the Bundle. May be repeated.",
+)
+@click.option("--practitioner", metavar="ID", help="Who asks.")
+@click.option("--encounter", metavar="ID", help="The encounter in which.")
+@content_folder()
+@output_format(*OUTPUTS, default="careplan")
 def command(
     plan: str,
-    subjects: tuple[str, ...],
     file: Path | None,
+    subjects: tuple[str, ...],
     practitioner: str | None,
     encounter: str | None,
-    output: str,
     content: str | None,
+    form: str,
 ) -> None:
     """Apply PLAN (the id or url of a PlanDefinition of the content) and print the resources it comes to as JSON."""
-    engine = Engine(author_settings(content=content))
+    engine = load_engine(author_settings(content=content))
+    data = as_bundle(read_resource(file)) if file is not None else None
     named = {"practitioner": practitioner, "encounter": encounter}
     sent: list[dict[str, Any]] = [
-        *({"name": "subject", "valueString": subject} for subject in subjects),
+        *({"name": "subject", "valueString": subject} for subject in subjects or (_only_patient(data),)),
         *({"name": name, "valueString": value} for name, value in named.items() if value),
-        {"name": "output", "valueCode": output},
+        {"name": "output", "valueCode": form},
     ]
     is_url = ":" in plan
     if is_url:
         sent.append({"name": "url", "valueCanonical": plan})
+    if data is not None:
+        sent.append({"name": "data", "resource": data})
+    body = orjson.dumps({"resourceType": "Parameters", "parameter": sent}, default=written)
     try:
-        if file is not None:
-            depth = engine.settings.max_depth
-            sent.append({"name": "data", "resource": decode(file.read_bytes(), max_depth=depth)})
-        body = orjson.dumps({"resourceType": "Parameters", "parameter": sent})
         answer = engine.run_apply("PlanDefinition", None if is_url else plan, body=body)
     except RequestError as error:
         for issue in error.issues:
             hint = f" ({issue.diagnostics})" if issue.diagnostics else ""
             click.echo(f"cds: {issue.text}{hint}", err=True)
         sys.exit(2)
-    sys.stdout.buffer.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2, default=written) + b"\n")
+    write_json(answer)
+
+
+def _only_patient(data: Resource | None) -> str:
+    """The id of the one patient of a Bundle. Raises UsageError when there are none or several."""
+    patients = [resource for resource in bundle_resources(data) if resource["resourceType"] == "Patient"]
+    if len(patients) != 1 or not isinstance(patients[0].get("id"), str):
+        held = f"--input holds {len(patients)} patients" if data is not None else "there is no --input"
+        raise click.UsageError(f"Say with --subject whom the plan is for: {held}.")
+    return str(patients[0]["id"])

@@ -9,18 +9,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import orjson
 
+from cds.cli.engine import check_folder, no_definitions
 from cds.cli.options import author_settings
+from cds.cli.output import write_json
+from cds.cli.verb import verb
 from cds.config import Settings
 from cds.cql.declared import Declarations
 from cds.cql.site import read_site
 from cds.definitions.check import Inspection, inspect
-from cds.errors import ConfigurationError, DefinitionError, Problem
+from cds.errors import DefinitionError, Problem
 from cds.lint import lint
 
 
-@click.command("check")
+@verb(
+    "check",
+    {0: "no error; with --strict no warning either", 1: "there is an error, or with --strict a warning"},
+    "cds check my-content/",
+    "cds check my-content/ --strict --format github",
+)
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option("--strict", is_flag=True, help="Exit with status 1 when there is a warning, too.")
 @click.option(
@@ -34,13 +41,10 @@ from cds.lint import lint
 def command(path: Path | None, strict: bool, form: str) -> None:
     """Check every definition below PATH (default: the content of the settings), and the site's overlay and its file of
     parameters where the settings name them, and print all problems. docs/problems.md explains each, and how to silence
-    a warning.
-
-    Exit status 1 when there is an error; warnings alone are 0 without --strict."""
+    a warning."""
     settings = author_settings(content=path)
     content = settings.content
-    if not content.exists():
-        raise ConfigurationError(f"there is no folder {content}")
+    check_folder(content)
     gc.disable()  # what is made lives until the end, which is soon
     try:
         inspection = inspect(content, settings.overlay, prefer_elm=settings.prefer_elm)
@@ -48,10 +52,9 @@ def command(path: Path | None, strict: bool, form: str) -> None:
     finally:
         gc.enable()
     if not problems and not inspection.registry.documents:
-        raise ConfigurationError(f"there is no definition in {content}: name the folder of definitions")
+        raise no_definitions(content)
     if form == "json":
-        records = [problem.as_dict() for problem in problems]
-        sys.stdout.buffer.write(orjson.dumps(records, option=orjson.OPT_INDENT_2) + b"\n")
+        write_json([problem.as_dict() for problem in problems])
     else:
         for problem in problems:
             click.echo(annotation(problem) if form == "github" else _coloured(problem))

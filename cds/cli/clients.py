@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cds.cli.options import output_format
+from cds.cli.output import write_json
+from cds.cli.verb import verb
 from cds.client_file import load_clients
 from cds.clients import Client, Clients
 from cds.errors import RequestError
@@ -19,20 +21,25 @@ from cds.outbound import Outbound
 from cds.web import logs
 
 
-@click.command("clients")
+@verb(
+    "clients",
+    {0: "the file is right, and with --fetch all keys were had", 1: "keys cannot be had"},
+    "cds clients clients.yaml",
+    "cds clients clients.yaml --fetch --format json",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--fetch", is_flag=True, help="Ask each client's server for its keys, as the service would.")
-@output_format
+@output_format()
 def command(*, file: Path, fetch: bool, form: str) -> None:
-    """Check the clients registered in FILE and show what each may do. Exit status 1 when keys cannot be had."""
+    """Check the clients registered in FILE and show what each may do. docs/integration.md explains the file."""
     clients = load_clients(file)
     found = [_about(client) for client in clients.by_issuer.values()]
     logs.configure("warning", "console")
     everything = not fetch or _fetch(clients, found)
     if form == "json":
-        print(json.dumps({"clients": found}, indent=2))
+        write_json({"clients": found})
     else:
-        print("\n\n".join("\n".join(f"{name:<12}{_text(value)}" for name, value in about.items()) for about in found))
+        click.echo("\n\n".join("\n".join(_lines(about)) for about in found))
     if not everything:
         sys.exit(1)
 
@@ -76,5 +83,6 @@ def _fetch(clients: Clients, found: list[dict[str, Any]]) -> bool:
     return everything
 
 
-def _text(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)
+def _lines(about: dict[str, Any]) -> Iterator[str]:
+    for name, value in about.items():
+        yield f"{name:<12}{', '.join(value) if isinstance(value, list) else value}"

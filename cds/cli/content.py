@@ -11,6 +11,7 @@ from cds.expr import Terminology
 
 if TYPE_CHECKING:
     from cds.definitions.snapshot import Snapshot
+    from cds.expr.elm.library import Library
 
 
 class LazyContent(Terminology):
@@ -34,6 +35,21 @@ class LazyContent(Terminology):
 
     def subsumes(self, system: str, ancestor: str, code: str) -> bool | None:
         return self._snapshot.terminology.subsumes(system, ancestor, code)
+
+    def parameters(self, library: Library) -> dict[str, Any]:
+        """The site's values of parameters of a library and those it includes, by `Library.name`. The content, which
+        says what they are, is loaded only where the settings have some. Raises DefinitionError."""
+        settings = self._settings
+        if settings.parameters is None and not settings.says_guideline:
+            return {}
+        from cds.cql.declared import Declarations
+        from cds.cql.parameters import closure, key_of
+        from cds.cql.site import site_values
+
+        declared = Declarations(self._snapshot.registry)
+        values = site_values(declared, settings.parameters, settings.guideline, chosen=settings.says_guideline)
+        own = {key_of(found): found.type for each, _ in closure(library) for found in each.parameters.values()}
+        return {key: value for key, value in values.items() if key in own and own[key] == declared.all[key].type}
 
     def find(self, name: str, version: str | None) -> Mapping[str, Any] | None:
         """The ELM of a library of the content, None when there is none."""

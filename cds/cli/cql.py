@@ -12,13 +12,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-import orjson
 
 from cds.cli import cql_values
 from cds.cli.content import LazyContent
+from cds.cli.inputs import as_bundle, read_resource, shown
 from cds.cli.items import harmless, render_steps
-from cds.cli.options import author_settings, output_format
-from cds.cli.resources import read_resource
+from cds.cli.options import INPUT, author_settings, content_folder, output_format
+from cds.cli.output import write_json
+from cds.cli.verb import verb
 from cds.cql.author import Author, written_value
 from cds.cql.kinds import type_name
 from cds.cql.parameters import named_define, named_parameters, parameters_of
@@ -27,7 +28,6 @@ from cds.cql.session import Lookup, Outcome, Session
 from cds.errors import ConfigurationError, DefinitionError, Problem, RequestError, did_you_mean
 from cds.expr import Item, Step
 from cds.expr.elm.library import Define, Library
-from cds.fhir import written
 from cds.fhirpath.question import Surroundings
 
 #: The widest column of names, and the narrowest for values.
@@ -37,16 +37,21 @@ _VALUES = 30
 _LONGEST_SHOWN = 120
 
 
-@click.command("cql")
+@verb(
+    "cql",
+    {0: "all was evaluated", 1: "something does not compile, or failed"},
+    "cds cql logic.cql --input patient.yaml --explain",
+    'cds cql logic.cql --define "Has Pain" --parameter "Threshold=5" --trace',
+)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--define", "names", multiple=True, metavar="NAME", help="Only this expression. May be repeated.")
 @click.option(
     "--input",
     "data",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    help="A Bundle that holds all there is of a patient (- reads standard input).",
+    type=INPUT,
+    help="A Bundle that holds all there is of a patient, in JSON or YAML (- reads standard input).",
 )
 @click.option("--subject", metavar="ID", help="The patient, when the Bundle holds several.")
+@click.option("--define", "names", multiple=True, metavar="NAME", help="Only this expression. May be repeated.")
 @click.option(
     "--parameter",
     "parameters",
@@ -54,11 +59,11 @@ _LONGEST_SHOWN = 120
     metavar="NAME=VALUE",
     help="Set a parameter; VALUE is CQL, or text for a String. May be repeated.",
 )
-@click.option("--now", help="Stop the clock at this FHIR dateTime. [CDS_NOW]")
-@click.option("--content", default=None, help="Folder of definitions with more libraries and value sets. [CDS_CONTENT]")
+@click.option("--now", metavar="DATETIME", help="Stop the clock at this FHIR dateTime. [CDS_NOW]")
+@content_folder("Folder of definitions with more libraries and value sets.")
 @click.option("--explain", is_flag=True, help="Show what each expression called, looked up and lacked.")
 @click.option("--trace", is_flag=True, help="Show each step of the evaluation.")
-@output_format
+@output_format()
 def command(
     file: Path,
     names: tuple[str, ...],
@@ -73,8 +78,8 @@ def command(
 ) -> None:
     """Evaluate the expressions of FILE, a library in CQL (.cql) or ELM (.json), and print their values.
 
-    What it includes is looked for in the folder of FILE and in the content; value sets are those of the content.
-    Exit status 1 when something does not compile or fails."""
+    What it includes is looked for in the folder of FILE and in the content; value sets are those of the content. A
+    value of --parameter goes before the site's (CDS_PARAMETERS), that before the default of its library."""
     settings = author_settings(content=content, now=now)
     shared = LazyContent(settings)
     author = Author(file, shared.find)
@@ -86,12 +91,13 @@ def command(
     moment = settings.fixed_now or datetime.now(UTC)
     surroundings = Surroundings(moment, ZoneInfo(settings.timezone), shared)
     session = Session(surroundings, _record(data, subject), steps=trace)
-    session.bind(dict(binding for given in parameters for binding in _bindings(library, session, given)))
+    given = dict(binding for text in parameters for binding in _bindings(library, session, text))
+    session.bind({**shared.parameters(library), **given})
     outcomes = [session.outcome(define.library, define.name) for define in wanted]
     problems = list(dict.fromkeys(author.problem(found.error) for found in outcomes if found.error is not None))
     if form == "json":
         found = {**_record_of(library, outcomes, session, explain), "problems": [each.as_dict() for each in problems]}
-        _write({**found, **_steps(outcomes)} if trace else found)
+        write_json({**found, **_steps(outcomes)} if trace else found)
     else:
         _print(outcomes, library, author, explain)
         for message in session.messages:
@@ -104,7 +110,7 @@ def _stop(problems: Iterable[Problem], form: str) -> None:
     """Print what is wrong with the library, and end."""
     found = list(problems)
     if form == "json":
-        _write({"problems": [problem.as_dict() for problem in found]})
+        write_json({"problems": [problem.as_dict() for problem in found]})
     else:
         _tell(found)
         click.echo(f"{len(found)} problem{'s' * (len(found) != 1)}; the library does not compile", err=True)
@@ -133,14 +139,11 @@ def _record(file: Path | None, subject: str | None) -> Record:
     """The data in a file. Raises ConfigurationError."""
     if file is None:
         return record_of(None)
-    resource = read_resource(file)
-    if resource["resourceType"] != "Bundle":
-        resource = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource}]}
     try:
-        return record_of(resource, subject)
+        return record_of(as_bundle(read_resource(file)), subject)
     except RequestError as error:
         text = error.issues[0].text.replace("The data", "it").replace("as 'subject'", "with --subject")
-        raise ConfigurationError(f"{file}: {text[:1].lower()}{text[1:]}") from None
+        raise ConfigurationError(f"{shown(file)}: {text[:1].lower()}{text[1:]}") from None
 
 
 def _bindings(library: Library, session: Session, given: str) -> Iterator[tuple[str, Any]]:
@@ -274,8 +277,3 @@ def _step(step: Step) -> dict[str, Any]:
     index = {} if step.index is None else {"index": step.index}
     (item,) = step.items
     return {**place, **index, "type": item.type, "value": cql_values.record(item.value)}
-
-
-def _write(found: dict[str, Any]) -> None:
-    text = orjson.dumps(found, default=written, option=orjson.OPT_INDENT_2)
-    sys.stdout.buffer.write(text + b"\n")

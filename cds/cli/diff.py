@@ -11,28 +11,34 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-import orjson
 
 from cds import cases
 from cds.changes import CaseChange, Change, changed_cases, changes
+from cds.cli.engine import load_engine
 from cds.cli.items import harmless
 from cds.cli.options import author_settings, output_format
+from cds.cli.output import write_json
 from cds.cli.revision import content_at
+from cds.cli.verb import verb
 from cds.config import Settings
 from cds.service import Engine
 
 
-@click.command("diff")
+@verb(
+    "diff",
+    {0: "they mean the same", 1: "there is a difference"},
+    "cds diff main",
+    "cds diff v1.0 v1.1 --no-cases",
+    "cds diff old-content/ new-content/ --format json",
+)
 @click.argument("before")
 @click.argument("after", required=False)
 @click.option("--cases/--no-cases", "with_cases", default=True, help="Run the cases of AFTER on both; on by default.")
-@output_format
+@output_format()
 def command(*, before: str, after: str | None, with_cases: bool, form: str) -> None:
     """Compare BEFORE and AFTER by meaning: hooks, conditions, thresholds, words of cards, orders, logic, members of
     value sets, and the cases that get other cards. Both are content folders or revisions of git, at which the content
-    of the settings is meant; AFTER is that content as it stands when it is left out.
-
-    Exit status 1 when there is a difference."""
+    of the settings is meant; AFTER is that content as it stands when it is left out."""
     settings = author_settings()
     with TemporaryDirectory() as scratch:
         old = _engine(settings, content_at(before, settings.content, Path(scratch)))
@@ -43,7 +49,7 @@ def command(*, before: str, after: str | None, with_cases: bool, form: str) -> N
         changed = list(changed_cases(old, new, known))
     if form == "json":
         record = {"changes": [change.as_dict() for change in found], "cases": [case.as_dict() for case in changed]}
-        sys.stdout.buffer.write(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")
+        write_json(record)
     else:
         click.echo("\n".join(map(harmless, _lines(found, changed))))
     click.echo(f"{len(found)} changes, {len(changed)} of {len(known)} cases get other cards", err=True)
@@ -53,7 +59,7 @@ def command(*, before: str, after: str | None, with_cases: bool, form: str) -> N
 def _engine(settings: Settings, content: Path) -> Engine:
     """The folder with what is shipped: what a site sets is no change of it."""
     shipped = {name: Settings.model_fields[name].default for name in ("parameters", "guideline", "overlay")}
-    return Engine(settings.model_copy(update={**shipped, "content": content}))
+    return load_engine(settings.model_copy(update={**shipped, "content": content}))
 
 
 def _lines(found: Sequence[Change], changed: Sequence[CaseChange]) -> Iterator[str]:

@@ -13,12 +13,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-import orjson
 
 from cds.cli.content import LazyContent
+from cds.cli.inputs import read_resource
 from cds.cli.items import render_items, render_steps
-from cds.cli.options import author_settings, output_format
-from cds.cli.resources import read_resource
+from cds.cli.options import INPUT, author_settings, content_folder, output_format
+from cds.cli.output import write_json
+from cds.cli.verb import verb
 from cds.errors import (
     EvaluationError,
     ExpressionSyntaxError,
@@ -28,14 +29,24 @@ from cds.errors import (
 )
 from cds.expr import Item, Step, to_json
 from cds.expr.types import RELEASES, Release
-from cds.fhir import written
 from cds.fhirpath.question import Question, QuestionError, Result, Surroundings, evaluate
 
 
-@click.command("fhirpath")
+@verb(
+    "fhirpath",
+    {0: "it was evaluated, to whatever items", 1: "the expression is wrong, or failed"},
+    "cds fhirpath \"name.where(use = 'official').given\" patient.json",
+    'cds fhirpath "value > %limit" observation.yaml --variable limit=5 --trace',
+    "curl -s https://server.example/Patient/1 | cds fhirpath name.family -",
+)
 @click.argument("expression")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--context", default="", help="Evaluate on each item that this expression finds, instead of FILE itself.")
+@click.argument("file", type=INPUT)
+@click.option(
+    "--context",
+    metavar="EXPRESSION",
+    default="",
+    help="Evaluate on each item that this expression finds, instead of FILE itself.",
+)
 @click.option(
     "--variable",
     "variables",
@@ -47,15 +58,23 @@ from cds.fhirpath.question import Question, QuestionError, Result, Surroundings,
     "--release", type=click.Choice(RELEASES), default="R4", show_default=True, help="The FHIR release of FILE."
 )
 @click.option("--trace", is_flag=True, help="Show each step of the evaluation.")
-@output_format
+@content_folder("Folder of definitions with value sets.")
+@output_format()
 def command(
-    expression: str, file: Path, context: str, variables: tuple[str, ...], release: Release, trace: bool, form: str
+    expression: str,
+    file: Path,
+    context: str,
+    variables: tuple[str, ...],
+    release: Release,
+    trace: bool,
+    content: str | None,
+    form: str,
 ) -> None:
     """Evaluate a FHIRPath EXPRESSION on FILE, a resource or Bundle in JSON or YAML (- reads standard input).
 
     Prints each item with its type and where it stands. References resolve within FILE; memberOf() knows the value sets
-    of the content. What trace() is given goes to standard error. Exit status 1 when the expression fails."""
-    settings = author_settings()
+    of the content. What trace() is given goes to standard error."""
+    settings = author_settings(content=content)
     question = Question(expression, read_resource(file), context, dict(map(_variable, variables)), release)
     now = settings.fixed_now or datetime.now(UTC)
     surroundings = Surroundings(now, ZoneInfo(settings.timezone), LazyContent(settings))
@@ -64,7 +83,7 @@ def command(
     except QuestionError as error:
         _fail(error, form)
     if form == "json":
-        _write({"results": [_record(result, trace) for result in results]})
+        write_json({"results": [_record(result, trace) for result in results]})
     else:
         _print(results, context)
 
@@ -85,7 +104,7 @@ def _fail(error: QuestionError, form: str) -> None:
     """Print how far the evaluation came and what is wrong with the expression, and end."""
     problem = _problem(error)
     if form == "json":
-        _write({"problems": [problem.as_dict()]})
+        write_json({"problems": [problem.as_dict()]})
     else:
         _print_logs(error.result)
         for line in render_steps(error.result.steps):
@@ -152,8 +171,3 @@ def _steps(steps: list[Step]) -> Iterator[dict[str, Any]]:
             **index,
             "items": list(map(_item, step.items)),
         }
-
-
-def _write(record: dict[str, Any]) -> None:
-    text = orjson.dumps(record, default=written, option=orjson.OPT_INDENT_2)
-    sys.stdout.buffer.write(text + b"\n")

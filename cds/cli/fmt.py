@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
-from cds.cli.options import author_settings, write_out
+from cds.cli.options import author_settings
+from cds.cli.output import write_out
+from cds.cli.verb import verb
 from cds.definitions.source import ReadError, SourceText
 from cds.errors import ConfigurationError, ExpressionSyntaxError, Location, Problem
 from cds.formatting import FORMATS
@@ -18,30 +20,42 @@ from cds.formatting import FORMATS
 _NOT_OURS = frozenset({"fsh-generated", "node_modules"})
 
 
-@click.command("fmt")
+@verb(
+    "fmt",
+    {0: "every file is in its form now", 1: "with --check or --diff: a file would change"},
+    "cds fmt my-content/",
+    "cds fmt --check my-content/",
+    "cds fmt --diff logic.cql",
+)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Write nothing; exit with status 1 when a file would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change, and exit as with --check.")
 def command(*, paths: tuple[Path, ...], check: bool, diff: bool) -> None:
     """Put elements of YAML and JSON definitions in FHIR's order, and the blanks of CQL, in files at or below PATHS
-    (default: the content of the settings). Comments, words and line breaks stay. Exit status 2 when a file cannot be
-    read."""
-    changed, unreadable = 0, 0
+    (default: the content of the settings). Comments, words and line breaks stay. A file is replaced whole or not at
+    all; one that cannot be read or written is told, and the others are put in form."""
+    changed, failed = 0, 0
     for file in _files(paths or (author_settings().content,)):
         try:
             text = file.read_bytes().decode("utf-8")
             wanted = FORMATS[file.suffix](text)
         except (OSError, UnicodeDecodeError, ReadError, ExpressionSyntaxError) as error:
             click.echo(_problem(file, error).render(), err=True)
-            unreadable += 1
+            failed += 1
             continue
-        if wanted != text:
-            changed += 1
-            _tell(file, text, wanted, diff=diff)
-            if not check and not diff:
+        if wanted == text:
+            continue
+        if not check and not diff:
+            try:
                 write_out(wanted, file)
+            except ConfigurationError as error:
+                click.echo(f"cds: {error}", err=True)
+                failed += 1
+                continue
+        changed += 1
+        _tell(file, text, wanted, diff=diff)
     click.echo(f"{changed} file{'s' * (changed != 1)} {'would change' if check or diff else 'changed'}", err=True)
-    sys.exit(2 if unreadable else int(bool(changed) and (check or diff)))
+    sys.exit(2 if failed else int(bool(changed) and (check or diff)))
 
 
 def _files(paths: tuple[Path, ...]) -> Iterator[Path]:

@@ -9,10 +9,12 @@ from pathlib import Path
 import click
 from joserfc.jwk import ECKey
 
+from cds.cli.output import write_json
+from cds.cli.verb import verb
 from cds.errors import ConfigurationError
 
 
-@click.command("key")
+@verb("key", {0: "the key was written"}, "cds key try.json > try.jwks.json")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--kid", default="try-1", show_default=True, help="The name of the key in tokens.")
 def command(*, file: Path, kid: str) -> None:
@@ -21,7 +23,7 @@ def command(*, file: Path, kid: str) -> None:
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise ConfigurationError(f"cannot make {file}: {error.strerror}") from None
+        raise ConfigurationError(f"{file} cannot be made: {error.strerror}") from None
     with os.fdopen(handle, "w") as stream:
         json.dump(key.as_dict(private=True), stream)
-    print(json.dumps({"keys": [key.as_dict(private=False)]}, indent=2))
+    write_json({"keys": [key.as_dict(private=False)]})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cds.cli.verb import Verbs
 from cds.config import Settings
 from cds.errors import ConfigurationError
 from cds.scaffold import new_decision
@@ -15,18 +16,23 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 40
 
 
-@click.group("new")
+_EXAMPLE = "cds new decision wrist-splint --content my-content/"
+_STATUSES = {0: "the files were written"}
+
+
+@click.group("new", cls=Verbs, statuses=_STATUSES, examples=(_EXAMPLE,))
 def command() -> None:
     """Write files to start from."""
 
 
-@command.command("decision")
+@command.command("decision", short_help="Write a decision.", statuses=_STATUSES, examples=(_EXAMPLE,))
 @click.argument("name")
 @click.option(
     "--content",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
     show_default="this folder",
+    metavar="FOLDER",
     help="Folder of definitions that gets the decision.",
 )
 @click.option("--title", help="What people call it. Default: the name, in words.")

@@ -6,38 +6,39 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import click
 import structlog
 
 from cds.config import PREFIX, Settings, is_secret, load_settings
-from cds.errors import ConfigurationError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+#: A file that is read: JSON or YAML, or `-` for standard input.
+INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
-def output_format(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--format text|json`."""
+
+def output_format(*others: str, default: str = "text") -> Decorator:
+    """`--format`: text or json, or `others`."""
+    forms = others or ("text", "json")
     return click.option(
-        "--format",
-        "form",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="Form of the result.",
-    )(command)
+        "--format", "form", type=click.Choice(forms), default=default, show_default=True, help="Form of the result."
+    )
 
 
-def write_out(text: str, file: Path | None) -> None:
-    """Print a result, or write it to the file that the command line names. Raises ConfigurationError."""
-    if file is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        file.write_bytes(text.encode("utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{file} cannot be written: {error.strerror}") from None
+def content_folder(meaning: str = "Folder of definitions.") -> Decorator:
+    """`--content`: None when it is not given."""
+    return click.option("--content", metavar="FOLDER", default=None, help=f"{meaning} [{PREFIX}CONTENT]")
+
+
+def output_file() -> Decorator:
+    """`--output`: None for standard output."""
+    return click.option(
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write to this file instead of standard output.",
+    )
 
 
 def author_settings(**flags: Any) -> Settings:
@@ -59,7 +60,17 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
         flag = "--" + name.replace("_", "-")
         text = f"{field.description} [{PREFIX}{name.upper()}]"
         if field.annotation is bool:
-            command = click.option(flag, name, is_flag=True, default=None, help=text)(command)
+            both = f"{flag}/--no-{flag[2:]}" if field.default else flag
+            command = click.option(both, name, is_flag=True, default=None, help=text)(command)
         else:
-            command = click.option(flag, name, default=None, help=text)(command)
+            command = click.option(flag, name, default=None, metavar=_metavar(field.annotation), help=text)(command)
     return command
+
+
+def _metavar(annotation: Any) -> str:
+    """What help shows for the value of a setting."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return f"[{'|'.join(parts)}]"
+    words = {int: "INTEGER", float: "NUMBER", Path: "PATH"}
+    return next((word for kind, word in words.items() if kind in (annotation, *parts)), "TEXT")

@@ -6,35 +6,39 @@ import sys
 from collections.abc import Iterator
 
 import click
-import orjson
 
 from cds.cli.database import existing
-from cds.cli.options import author_settings, output_format
+from cds.cli.engine import load_engine
+from cds.cli.options import author_settings, content_folder, output_format
+from cds.cli.output import write_json
+from cds.cli.verb import verb
 from cds.errors import ConfigurationError, NotFoundError, RequestError
 from cds.replay import Replay, replay
-from cds.service import Engine
 
 _COLOURS = {"same": "green", "changed": "yellow", "gone": "red", "new": "red"}
 
 
-@click.command("replay")
-@click.argument("decision")
-@click.option("--content", default=None, help="Folder of definitions. [CDS_CONTENT]")
-@output_format
+@verb(
+    "replay",
+    {0: "the answer is the same", 1: "it is another"},
+    "cds replay 0198c5a0-6f3e-7c1a-9d5e-2f4b8a7c6d1e --content my-content/",
+)
+@click.argument("decision", metavar="ID")
+@content_folder()
+@output_format()
 def command(*, decision: str, content: str | None, form: str) -> None:
-    """Answer the call of a logged DECISION again with today's content and settings, at the moment it was made, and say
-    of each card whether it is the same.
+    """Answer the call of the logged decision ID again with today's content and settings, at the moment it was made, and
+    say of each card whether it is the same.
 
-    The database is that of CDS_DATABASE_URL; requests are kept where CDS_KEEP_INPUT says so. Exit status 1 when the
-    answer is another."""
+    The database is that of CDS_DATABASE_URL; requests are kept where CDS_KEEP_INPUT says so."""
     settings = author_settings(content=content)
     with existing(settings) as storage:
         try:
-            found = replay(Engine(settings), storage, decision)
+            found = replay(load_engine(settings), storage, decision)
         except (NotFoundError, RequestError) as error:
             raise ConfigurationError(str(error)) from None
     if form == "json":
-        sys.stdout.buffer.write(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2) + b"\n")
+        write_json(found.as_dict())
     else:
         click.echo("\n".join(_lines(found)))
     sys.exit(0 if found.same else 1)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
-import orjson
+
+from cds.cli.output import write_json
+from cds.cli.verb import verb
 
 
-@click.command("schema")
-@click.argument("name", type=click.Choice(["definitions", "cases"]))
+@verb("schema", {0: "the schema was printed"}, "cds schema definitions > definitions.schema.json")
+@click.argument("name", metavar="[definitions|cases]", type=click.Choice(["definitions", "cases"]))
 def command(name: str) -> None:
     """Print the JSON Schema (draft 7) of definition or case files, for editors that complete and check YAML.
 
     docs/authoring.md shows how an editor is told of it."""
     from cds.editor import SCHEMAS
 
-    sys.stdout.buffer.write(orjson.dumps(SCHEMAS[name](), option=orjson.OPT_INDENT_2) + b"\n")
+    write_json(SCHEMAS[name]())

@@ -12,6 +12,7 @@ import structlog
 from cds.auth import Authenticator
 from cds.cli.options import settings_flags
 from cds.cli.server import Loaded, Server, bind, is_loopback
+from cds.cli.verb import verb
 from cds.client_file import load_clients
 from cds.clients import Clients, is_local
 from cds.config import Settings, load_settings
@@ -32,7 +33,12 @@ _OPEN_TO_OTHERS = 78  # EX_CONFIG of sysexits.h
 _log = structlog.get_logger(__name__)
 
 
-@click.command("serve")
+@verb(
+    "serve",
+    {0: "it was stopped", 78: "nobody is registered, and the address is open to other machines"},
+    "cds serve --demo",
+    "cds serve --clients clients.yaml --public-url https://cds.example.org",
+)
 @settings_flags
 @click.option(
     "--reload",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import orjson
 
 from cds.cli.database import existing
-from cds.cli.options import author_settings, output_format, write_out
+from cds.cli.options import author_settings, output_format
+from cds.cli.output import write_json, write_out
+from cds.cli.verb import verb
 from cds.plot import svg
 from cds.storage.stats import Rule, Statistics, Tally
 
@@ -19,11 +19,13 @@ _BAR = 20
 _REASONS = 3
 
 
-@click.command("stats")
+@verb("stats", {0: "the counts were printed"}, "cds stats --days 7 --format json", "cds stats --plot cards.svg")
 @click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="Days up to today, in UTC.")
 @click.option("--tenant", help="Cards of this tenant only.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write a picture to this SVG file too.")
-@output_format
+@click.option(
+    "--plot", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a picture as SVG to it too."
+)
+@output_format()
 def command(*, days: int, tenant: str | None, plot: Path | None, form: str) -> None:
     """Count, for each rule, the cards that were shown, accepted, and overridden with which reasons.
 
@@ -33,7 +35,7 @@ def command(*, days: int, tenant: str | None, plot: Path | None, form: str) -> N
     if plot is not None:
         write_out(svg(statistics), plot)
     if form == "json":
-        sys.stdout.buffer.write(orjson.dumps(statistics.as_dict(), option=orjson.OPT_INDENT_2) + b"\n")
+        write_json(statistics.as_dict())
     else:
         click.echo("\n".join(_lines(statistics)))
 

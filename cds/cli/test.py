@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from cds import cases
 from cds.cases.coverage import Coverage, DecisionCoverage, percent
 from cds.cases.parallel import run_cases
 from cds.cli.coverage import coverage_record, render_coverage
 from cds.cli.junit import junit
-from cds.cli.options import author_settings
+from cds.cli.options import author_settings, output_format
+from cds.cli.output import write_json
+from cds.cli.verb import verb
 from cds.cli.watched import fingerprint
 from cds.config import Settings
 from cds.errors import ConfigurationError, DefinitionError
@@ -50,7 +51,13 @@ def _pattern(_: click.Context, __: click.Parameter, text: str | None) -> re.Patt
         raise click.BadParameter(f"not a regular expression: {error}") from None
 
 
-@click.command("test")
+@verb(
+    "test",
+    {0: "every case passed", 1: "a case failed, or the coverage is below --fail-under"},
+    "cds test my-content/",
+    "cds test --run 'bed-rest: .*fever' --watch",
+    "cds test --coverage --fail-under 100",
+)
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--run",
@@ -75,19 +82,12 @@ def _pattern(_: click.Context, __: click.Parameter, text: str | None) -> re.Patt
     metavar="N",
     help="Processes that run cases at once. Default: one per core; with --coverage always one.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "junit"]),
-    default="text",
-    show_default=True,
-    help="Form of the result.",
-)
+@output_format("text", "json", "junit")
 def command(*, path: Path | None, watch: bool, **options: Any) -> None:
     """Run every case file at or below PATH (default: the content of the settings).
 
     For each case that fails: what was expected, what came, why its decision came to that, and the command that runs it
-    again. Exit status 1 when one failed. docs/cases.md explains --coverage."""
+    again. docs/cases.md explains --coverage."""
     settings = author_settings()
     asked = _Asked(path or settings.content, **options)
     if not asked.path.exists():
@@ -169,7 +169,7 @@ def _write(
         records: Any = [result.as_dict() for result in results]
         if decisions is not None:
             records = {"cases": records, "coverage": coverage_record(decisions)}
-        sys.stdout.buffer.write(orjson.dumps(records, option=orjson.OPT_INDENT_2) + b"\n")
+        write_json(records)
 
 
 def _again(case: cases.Case, content: Path | None) -> str:

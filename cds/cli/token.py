@@ -13,10 +13,15 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, Key, RSAKey
 
+from cds.cli.verb import verb
 from cds.errors import ConfigurationError
 
 
-@click.command("token")
+@verb(
+    "token",
+    {0: "the token was printed"},
+    "cds token https://cds.example.org/cds-services/back-pain-order-sign \\\n    --key try.json --issuer https://ehr.example",
+)
 @click.argument("url")
 @click.option("--key", "file", type=click.Path(path_type=Path), required=True, help="File of `cds key`.")
 @click.option("--issuer", required=True, help="The issuer that the client is registered with.")
@@ -30,7 +35,7 @@ def command(*, url: str, file: Path, issuer: str, tenant: str | None, sub: str |
     claims = {"iss": issuer, "aud": url, "iat": now, "exp": now + life, "jti": str(uuid.uuid4())}
     claims |= {name: text for name, text in (("tenant", tenant), ("sub", sub)) if text is not None}
     header = {"alg": _algorithm(key), "kid": key.kid or "", "typ": "JWT"}
-    print(jwt.encode(header, claims, key, algorithms=[header["alg"]]))
+    click.echo(jwt.encode(header, claims, key, algorithms=[header["alg"]]))
 
 
 def _private_key(file: Path) -> Key:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,8 +46,11 @@ _FHIR = ("using FHIR version '4.0.1'", "include FHIRHelpers version '4.0.1'")
 _SEVERITIES: dict[str, IssueSeverity] = {"Warning": "warning", "Error": "error"}
 
 
-def run_expression(sent: Sequence[Sent], content: Content, surroundings: Surroundings) -> dict[str, Any]:
-    """Answer `$cql`: one expression, with the libraries it includes, to its value as `return`.
+def run_expression(
+    sent: Sequence[Sent], content: Content, surroundings: Surroundings, site: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Answer `$cql`: one expression, with the libraries it includes, to its value as `return`. `site` are the site's
+    values of parameters by `Library.name`, which those of the call go before.
 
     Raises RequestError: 400 for a call that cannot be understood and an expression that does not compile, 404 for a
     library that is not there, 422 for an expression that fails."""
@@ -64,7 +67,7 @@ def run_expression(sent: Sequence[Sent], content: Content, surroundings: Surroun
     # CQL alone comes first: there, Quantity is that of CQL, which FHIR's would hide.
     plain = None if call.all("library") else _compiled(expression, header[len(_FHIR) :], content.libraries)
     library = plain or _compiled_expression(expression, header, content.libraries, pointer)
-    unknown = evaluation.bind(library, content)
+    unknown = evaluation.bind(library, content, site)
     outcome = evaluation.session.outcome(library, define)
     if outcome.error is not None:
         raise RequestError(422, _issue(_moved(outcome.error, len(header)), pointer))
@@ -73,17 +76,22 @@ def run_expression(sent: Sequence[Sent], content: Content, surroundings: Surroun
 
 
 def run_library(
-    sent: Sequence[Sent], content: Content, surroundings: Surroundings, identifier: str | None = None
+    sent: Sequence[Sent],
+    content: Content,
+    surroundings: Surroundings,
+    site: Mapping[str, Any],
+    identifier: str | None = None,
 ) -> dict[str, Any]:
     """Answer `Library/$evaluate`: the library of that id, or the one that `url` or `library` names, to the values of
-    its expressions. What failed has no value, and `_messages` says why.
+    its expressions. What failed has no value, and `_messages` says why. `site` as for run_expression(); a library that
+    the call brings has none of it, whatever it is called.
 
     Raises NotFoundError for an unknown id, RequestError as run_expression(); 422 only when nothing has a value."""
     call = Call(sent, _EVALUATE, repeated=("expression",))
     library = _chosen(call, content, identifier)
     wanted = list(_wanted(call, library))
     evaluation = _Evaluation(call, surroundings)
-    unknown = evaluation.bind(library, content)
+    unknown = evaluation.bind(library, content, site, brought=bool(call.all("library")))
     outcomes = [(name, evaluation.session.outcome(define.library, define.name)) for name, define in wanted]
     failures = [_issue(outcome.error, f"'{name}'") for name, outcome in outcomes if outcome.error is not None]
     if failures and len(failures) == len(outcomes):
@@ -107,10 +115,15 @@ class _Evaluation:
         for sent in sent_in(resource, f"{call.pointer('parameters')}/resource") if resource is not None else ():
             self.given.setdefault(sent.parameter["name"], []).append(sent)
 
-    def bind(self, library: Library, content: Content) -> list[Issue]:
-        """Give the parameters of a library, and of those it includes, their values; a note for each value that none of
-        them takes. Raises RequestError 400 for a value of another type, or outside the bounds that the content says."""
-        values, notes = {}, []
+    def bind(
+        self, library: Library, content: Content, site: Mapping[str, Any], *, brought: bool = False
+    ) -> list[Issue]:
+        """Give the parameters of a library, and of those it includes, the values of the call, and where it has none
+        those of the site; a note for each value that none of them takes. The content and the site say nothing of a
+        library that the call itself has `brought`, whatever it is called. Raises RequestError 400 for a value of
+        another type, or outside the bounds that the content says."""
+        own = library.name if brought else None
+        values, notes = {key: value for key, value in site.items() if key.rpartition(".")[0] != own}, []
         for name, sent in self.given.items():
             found = named_parameters(library, name)
             if not found:
@@ -120,7 +133,7 @@ class _Evaluation:
                 kind = parameter.type or inputs.natural(_raw(sent))
                 key = key_of(parameter)
                 values[key] = inputs.read(_raw(sent), kind, self.session.evaluation, sent[0].pointer)
-                if key in content.declared.all:
+                if key in content.declared.all and parameter.library.name != own:
                     content.declared.all[key].bounds.require(values[key], sent[0].pointer)
         self.session.bind(values)
         return notes

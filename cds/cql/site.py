@@ -67,6 +67,14 @@ def site_of(declared: Declarations, values: Mapping[str, Any]) -> Site:
     return Site(values, changes)
 
 
+def site_values(declared: Declarations, file: Path | None, guideline: str, *, chosen: bool = False) -> dict[str, Any]:
+    """The values by `Library.name` that a site gives in its file and by the setting `guideline`, which goes before the
+    file where somebody has `chosen` it. Raises DefinitionError."""
+    values = read_site(file, declared) if file is not None else {}
+    words = declared.typed({"guideline": guideline})
+    return {**values, **words} if chosen else {**words, **values}
+
+
 def read_site(path: Path, declared: Declarations) -> dict[str, Any]:
     """The values in a site's file by `Library.name`. Raises DefinitionError with every problem, in order of line."""
     file = _File(path)

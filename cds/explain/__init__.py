@@ -4,8 +4,8 @@
 together what became of each decision, `render` says it in lines.
 """
 
-from cds.explain.decisions import Decision, decisions
+from cds.explain.decisions import Decision, decisions, reason_record
 from cds.explain.render import decision_lines
 from cds.explain.watch import Watcher
 
-__all__ = ["Decision", "Watcher", "decision_lines", "decisions"]
+__all__ = ["Decision", "Watcher", "decision_lines", "decisions", "reason_record"]

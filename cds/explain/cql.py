@@ -139,8 +139,11 @@ def _operands(node: Node) -> Iterator[Node]:
 
 def _balanced(text: str) -> str:
     """The text with the brackets that stand outside of the node's own place."""
-    outside = text.count(")") - text.count("(")
-    return "(" * outside + text + ")" * -outside
+    depth = lowest = 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        lowest = min(lowest, depth)
+    return "(" * -lowest + text + ")" * (depth - lowest)
 
 
 def _chain(node: Node, kind: str) -> list[Node]:

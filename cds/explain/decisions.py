@@ -9,7 +9,7 @@ from typing import Any
 from cds import fhir
 from cds.apply.plan import CompiledAction
 from cds.apply.reason import Lookup, Reason
-from cds.apply.tree import AppliedAction, Outcome, path_of
+from cds.apply.tree import AppliedAction, ConditionResult, Outcome, path_of
 from cds.service import Answer
 
 #: Which outcome tells most of several actions of one decision.
@@ -18,14 +18,16 @@ _RANK = (Outcome.FAILED, Outcome.FIRED, Outcome.UNKNOWN, Outcome.NOT_APPLICABLE)
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision: its code and title, its outcome (None: it does not answer this hook), the reasons of the conditions
-    that decided it, its parts that fired or not, the record as it was looked at, and the resource types of which more
-    may exist than was obtained. `error` is what made it fail where no condition did."""
+    """One decision: its code (of an action that no code stands for its id) and title, its outcome (None: it does not
+    answer this hook), the reasons of the conditions that decided it, of those that were `met` before, its parts that
+    fired or not, the record as it was looked at, and the resource types of which more may exist than was obtained.
+    `error` is what made it fail where no condition did."""
 
     code: str
     title: str
     outcome: Outcome | None
     reasons: tuple[Reason, ...] = ()
+    met: tuple[Reason, ...] = ()
     parts: tuple[tuple[str, Outcome, tuple[Reason, ...]], ...] = ()
     lookups: tuple[Lookup, ...] = ()
     error: str | None = None
@@ -41,9 +43,10 @@ class Decision:
             "decision": self.code,
             "title": self.title,
             "outcome": self.outcome.value if self.outcome else "not asked",
-            "reasons": [_reason(reason) for reason in self.reasons],
+            "reasons": [reason_record(reason) for reason in self.reasons],
+            "met": [reason_record(reason) for reason in self.met],
             "parts": [
-                {"id": name, "outcome": outcome.value, "reasons": [_reason(reason) for reason in reasons]}
+                {"id": name, "outcome": outcome.value, "reasons": [reason_record(reason) for reason in reasons]}
                 for name, outcome, reasons in self.parts
             ],
             "lookedAt": [
@@ -60,9 +63,10 @@ class Decision:
         }
 
 
-def _reason(reason: Reason) -> dict[str, Any]:
+def reason_record(reason: Reason) -> dict[str, Any]:
+    """A reason and those below it as JSON."""
     place = {"at": str(reason.location)} if reason.location is not None else {}
-    below = {"because": [_reason(part) for part in reason.because]} if reason.because else {}
+    below = {"because": [reason_record(part) for part in reason.because]} if reason.because else {}
     return {"expression": reason.text, "value": reason.value, **place, **below}
 
 
@@ -83,13 +87,14 @@ def decisions(answer: Answer) -> list[Decision]:
 
 
 def _coded(action: AppliedAction) -> Iterator[tuple[str, AppliedAction]]:
-    """The topmost actions below (or at) this one that are coded as a decision."""
+    """The topmost actions below (or at) this one that are coded as a decision; where there are none, because the walk
+    ended before them or nobody coded them, those it ended at, by their ids."""
     code = _code(action.element)
     if code:
         yield code, action
         return
-    for child in action.children:
-        yield from _coded(child)
+    below = [found for child in action.children for found in _coded(child)]
+    yield from below or [(path_of(action.id), action)]
 
 
 def _code(element: dict[str, Any]) -> str:
@@ -120,6 +125,7 @@ def _decision(code: str, actions: Sequence[AppliedAction]) -> Decision:
         str(deciding[0].element.get("title") or deciding[0].id),
         outcome,
         tuple(reason for action in deciding for reason in _reasons(action)),
+        tuple(reason for action in deciding for reason in _met(action)),
         parts,
         tuple(lookups.values()),
         next((action.error for action in deciding if action.error), None),
@@ -128,9 +134,13 @@ def _decision(code: str, actions: Sequence[AppliedAction]) -> Decision:
 
 def _reasons(action: AppliedAction) -> Iterable[Reason]:
     """Of an action that did not fire the conditions that kept it from that; of one that fired all."""
-    decided = [
-        condition
-        for condition in action.conditions
-        if action.outcome is Outcome.FIRED or condition.error or condition.value is not True
-    ]
-    return (condition.why.reason for condition in decided if condition.why is not None)
+    return (c.why.reason for c in action.conditions if c.why is not None and _decided(action, c))
+
+
+def _met(action: AppliedAction) -> Iterable[Reason]:
+    """Of an action that did not fire the conditions that would have let it."""
+    return (c.why.reason for c in action.conditions if c.why is not None and not _decided(action, c))
+
+
+def _decided(action: AppliedAction, condition: ConditionResult) -> bool:
+    return action.outcome is Outcome.FIRED or bool(condition.error) or condition.value is not True

@@ -20,17 +20,24 @@ def decision_lines(decision: Decision, *, whole: bool = True, width: int = 120) 
     of the record was looked at."""
     if decision.error:
         yield from _wrapped(decision.error, "  ", width)
+    for reason in decision.met if whole else ():
+        yield from reason_lines(_brief(reason), "  ", width)
     for reason in decision.reasons:
-        yield from reason_lines(reason if whole else replace(reason, because=()), "  ", width)
+        yield from reason_lines(reason if whole else _brief(reason), "  ", width)
     if whole and decision.outcome is Outcome.FIRED:
         for name, outcome, reasons in decision.parts:
             yield f"  part {name}: {outcome.value}"
-            for reason in reasons if outcome is not Outcome.FIRED else ():
-                yield from reason_lines(reason, "    ", width)
+            for reason in reasons:
+                yield from reason_lines(_brief(reason) if outcome is Outcome.FIRED else reason, "    ", width)
     for lookup in decision.lookups if whole else ():
         yield from _wrapped(_lookup(lookup), "  ", width)
     if decision.missing:
         yield from _wrapped(f"missing: {', '.join(decision.missing)} was not fully obtained", "  ", width)
+
+
+def _brief(reason: Reason) -> Reason:
+    """The reason without what it rests on."""
+    return replace(reason, because=())
 
 
 def reason_lines(reason: Reason, indent: str, width: int, above: str = "") -> Iterator[str]:

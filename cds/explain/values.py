@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+from cds.errors import ExpressionError
 from cds.expr.elm.values import Partial, Tuple
 from cds.expr.values import to_json
 
@@ -32,13 +34,28 @@ def reference(resource: dict[str, Any]) -> str:
 
 
 def _brief(item: Any) -> str:
-    """One item; of a Tuple the first resource in it names it."""
+    """One item."""
     if type(item) is Tuple:
-        parts = item.held.values()
-        return next((reference(part) for part in parts if isinstance(part, dict) and "resourceType" in part), "row")
+        return _row(item)
     if isinstance(item, dict):
         return reference(item) if "resourceType" in item else _clipped(_element(item))
     return _clipped(str(to_json(item)))
+
+
+def _row(row: Tuple) -> str:
+    """A Tuple by the first resource in it, or else by what its elements are, as far as they can be computed."""
+    named = _resource(row.held)
+    if named is None:
+        with suppress(ExpressionError):
+            named = _resource(row.elements)
+    if named is not None:
+        return reference(named)
+    told = (f"{name}: {shown(part)}" for name, part in row.held.items() if part is not None and type(part) is not Tuple)
+    return _clipped(f"{{ {', '.join(told) or ':'} }}")
+
+
+def _resource(elements: dict[str, Any]) -> dict[str, Any] | None:
+    return next((part for part in elements.values() if isinstance(part, dict) and "resourceType" in part), None)
 
 
 def _element(item: dict[str, Any]) -> str:

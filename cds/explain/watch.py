@@ -61,13 +61,14 @@ class Watcher:
         )
         text = _oneline(expression.text)
         try:
-            value = shown(expression.value(again))
+            result = expression.value(again)
         except ExpressionError as error:
             return Reason(text, f"failed: {error}", location)
+        reasons = Reasons(steps, lambda name: self._text(name, expression, location))
+        value = shown(result)  # which may compute more, beyond those steps
         library, node = expression.elm
         if "expression" not in node:  # a parameter
             return Reason(text, value, location)
-        reasons = Reasons(steps, lambda name: self._text(name, expression, location))
         found = reasons.of(library, node["expression"])
         if expression.place is not None:
             return Reason(text, value, location, (found,) if found is not None else ())

@@ -14,6 +14,18 @@ ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What the command came to in this process."""
+
+    status: int
+    out: str
+    err: str
+
+
+Here = Callable[..., Ended]
+
+
 def environment(**names: str) -> dict[str, str]:
     """This process's environment without settings of its own, plus `names`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}

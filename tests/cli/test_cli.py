@@ -45,10 +45,10 @@ def test_an_unknown_verb_is_a_usage_error(cds: Run) -> None:
 def test_a_fault_of_ours_is_no_finding(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """What nobody expected ends with status 2, for 1 would say that something was found in the content."""
 
-    def fail(**_: str) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(cli, "group", fail)
+    monkeypatch.setattr(cli.group, "main", fail)
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 2

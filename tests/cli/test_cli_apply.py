@@ -24,7 +24,7 @@ def data(tmp_path: Path) -> str:
 @pytest.mark.parametrize(("output", "kind"), [("careplan", "CarePlan"), ("requestgroup", "RequestGroup")])
 def test_forms(data: str, output: str, kind: str) -> None:
     """The plan by id, one patient."""
-    run = CliRunner().invoke(group, ["apply", "back-pain", "--subject", "p", "--data", data, "--output", output])
+    run = CliRunner().invoke(group, ["apply", "back-pain", "--subject", "p", "--input", data, "--format", output])
     assert run.exit_code == 0, run.output
     answer = json.loads(run.stdout)
     assert (answer["resourceType"], answer["subject"]) == (kind, {"reference": "Patient/p"})
@@ -33,13 +33,13 @@ def test_forms(data: str, output: str, kind: str) -> None:
 def test_several_patients_by_url(data: str) -> None:
     """A Bundle with one result each."""
     url = "https://pathway-cds.example/fhir/PlanDefinition/back-pain"
-    run = CliRunner().invoke(group, ["apply", url, "--subject", "p", "--subject", "q", "--data", data])
+    run = CliRunner().invoke(group, ["apply", url, "--subject", "p", "--subject", "q", "--input", data])
     entries = json.loads(run.stdout)["entry"]
     assert [entry["resource"]["subject"]["reference"] for entry in entries] == ["Patient/p", "Patient/q"]
 
 
 def test_an_unknown_plan_ends_with_the_nearest(data: str) -> None:
     """Exit status 2, a sentence, no traceback."""
-    run = CliRunner().invoke(group, ["apply", "back-pian", "--subject", "p", "--data", data])
+    run = CliRunner().invoke(group, ["apply", "back-pian", "--subject", "p", "--input", data])
     assert run.exit_code == 2
     assert "did you mean 'back-pain'?" in run.stderr

@@ -350,3 +350,57 @@ def test_a_process_and_a_server_agree(serving: Serving, tmp_path: Path) -> None:
     answer = serving.send(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
     assert answer.startswith(b"HTTP/1.1 200")
     assert b'"valueDecimal":4.00' in answer
+
+
+LIMITS = """resourceType: Library
+url: https://example.org/fhir/Library/limits
+name: Limits
+version: '1'
+status: active
+type: {coding: [{system: "http://terminology.hl7.org/CodeSystem/library-type", code: logic-library}]}
+content: [{contentType: text/cql, url: limits.cql}]
+"""
+LIMITS_CQL = "library Limits version '1' parameter most Integer default 30 define Days: most"
+
+
+def test_parameters_are_those_of_the_call_then_of_the_site_then_the_default(
+    cql: Cql, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CDS_PARAMETERS counts for a library of the content and for those that include it, as in hooks; not for one that
+    only has its name."""
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content" / "limits.yaml").write_text(LIMITS)
+    (tmp_path / "content" / "limits.cql").write_text(LIMITS_CQL)
+    (tmp_path / "site.yaml").write_text("Limits: {most: 21}\n")
+    monkeypatch.setenv("CDS_CONTENT", "content")
+    uses = "library Uses include Limits version '1' called L define Days: L.most"
+
+    def days(*options: str, file: str) -> str:
+        ended = cql(
+            "--define",
+            "Days",
+            *options,
+            file=file,
+            uses_cql=uses,
+            limits_cql=LIMITS_CQL.replace("Integer default 30", "String default 'x'"),
+        )
+        assert ended.exit_code == 0, ended.output
+        return ended.stdout.split()[-1]
+
+    assert days(file="content/limits.cql") == "30"
+    monkeypatch.setenv("CDS_PARAMETERS", "site.yaml")
+    assert days(file="content/limits.cql") == "21"
+    assert days("--parameter", "most=7", file="content/limits.cql") == "7"
+    assert days(file="limits.cql") == "'x'"
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "uses.cql").write_text(uses)
+    assert days(file="below/uses.cql") == "21"
+
+
+def test_a_wrong_file_of_the_site_is_told(cql: Cql, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at start-up."""
+    (tmp_path / "site.yaml").write_text("Limits: {most: 21}\n")
+    monkeypatch.setenv("CDS_PARAMETERS", "site.yaml")
+    ended = cql("--define", "Ward")
+    assert isinstance(ended.exception, DefinitionError)
+    assert ended.exception.problems[0].code == "parameters-unknown"

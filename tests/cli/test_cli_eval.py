@@ -28,10 +28,14 @@ def test_a_request_gives_the_answer_of_the_service(cds: Run) -> None:
 
 
 def test_explain_shows_every_condition(cds: Run) -> None:
-    """`--explain` prints each action's outcome and each condition's value, place and expression."""
+    """`--explain` prints below the cards what `cds explain` tells of each decision, with the sub-expressions that
+    decided; as JSON each action's outcome and each condition's value, place, expression and reason."""
     text = cds("eval", "--hook", "order-sign", "--input", SAMPLE, "--explain").stdout
-    assert "bed-rest/bed-rest: fired" in text
-    assert "bed-rest/plandefinition.yaml:" in text
+    cards, _, reasons = text.partition("2 fired, ")
+    assert "[warning] Bed rest" in cards
+    told = cds("explain", "--input", SAMPLE, "--decision", "bed-rest").stdout
+    assert "SayBedRest(O.words): true" in told
+    assert told in reasons
     record = json.loads(cds("eval", "--hook", "order-sign", "--input", SAMPLE, "--explain", "--format", "json").stdout)
     pending = list(record["actions"])
     outcomes = set()
@@ -39,7 +43,8 @@ def test_explain_shows_every_condition(cds: Run) -> None:
         action = pending.pop()
         outcomes.add(action["outcome"])
         pending += action["actions"]
-        assert all({"file", "line", "expression", "value"} <= set(condition) for condition in action["conditions"])
+        wanted = {"file", "line", "expression", "value", "why"}
+        assert all(wanted <= set(condition) for condition in action["conditions"])
     assert outcomes == {"fired", "not applicable"}
 
 

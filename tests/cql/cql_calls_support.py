@@ -124,14 +124,14 @@ def read(answer: dict[str, Any]) -> list[dict[str, Any]]:
 def ask(expression: str, *others: dict[str, Any]) -> list[dict[str, Any]]:
     """The answer of $cql."""
     sent = read_body(body(text("expression", expression), *others), 64)
-    return read(operation.run_expression(sent, content(), surroundings()))
+    return read(operation.run_expression(sent, content(), surroundings(), {}))
 
 
 def evaluate(*sent: dict[str, Any], identifier: str | None = None, **query: str) -> dict[str, list[dict[str, Any]]]:
     """The answer of Library/$evaluate, by the names of its parameters."""
     call = read_query(query.items()) if query else read_body(body(*sent), 64)
     found: dict[str, list[dict[str, Any]]] = {}
-    for parameter in read(operation.run_library(call, content(), surroundings(), identifier)):
+    for parameter in read(operation.run_library(call, content(), surroundings(), {}, identifier)):
         found.setdefault(parameter["name"], []).append(parameter)
     return found
 
