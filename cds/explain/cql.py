@@ -129,8 +129,8 @@ def _written(node: Node) -> Node:
 
 
 def _operands(node: Node) -> Iterator[Node]:
-    """The nodes right below this one; of a list that is written out its items, and what stands in the parts of a case or
-    the elements of a tuple, which are no expressions."""
+    """The nodes right below this one; of a list that is written out its items, and what stands in the parts of a case
+    or the elements of a tuple, which are no expressions."""
     for _, part in parts_of(node):
         if _written(part).get("type", "List") == "List":
             yield from _operands(_written(part))
