@@ -1,6 +1,6 @@
 """The way to the database: one engine per process, made when it is first needed, for workers fork after loading.
 
-SQLite: WAL, each commit on disk when it returns (synchronous FULL), writers queue for 5 seconds from the start on.
+SQLite: WAL, each commit on disk when it returns (synchronous FULL), writers wait for each other for 5 seconds.
 PostgreSQL: short time-outs, and connections that are looked at before they are used.
 """
 
@@ -30,12 +30,29 @@ from cds.storage import migrations
 #: Seconds that a writer waits for the lock of another (security.md P3), and a call for a connection of the pool (P5).
 LOCK_WAIT = 5
 POOL_WAIT = 2
+#: Seconds after which only one of the writers of a process waits on, so that the threads of the others are left for
+#: calls.
+ALL_WAIT = 1
+#: Seconds between two looks whether SQLite's lock is free. Its own waiting sleeps longer each time, up to 100 ms: who
+#: has waited longest is the last to notice.
+_LOOK = 0.001
 
 _LIMITS = f"""
 SET statement_timeout = '{LOCK_WAIT}s';
 SET lock_timeout = '{LOCK_WAIT}s';
 SET idle_in_transaction_session_timeout = '30s'
 """
+
+#: What a connection is made with, unless the address says otherwise. A server that is cut off sends no error: the
+#: connection is lost when nothing has come back for some seconds (security.md P5).
+_CONNECTING = {
+    "connect_timeout": POOL_WAIT,
+    "application_name": "pathway-cds",
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -78,8 +95,7 @@ class Database:
         """A transaction that reads one moment's state and blocks no writer. PostgreSQL ends a statement that takes
         longer than `seconds`."""
         engine = self._ready()
-        options: dict[str, Any] = {"cds_read": True} if self.file else {"isolation_level": "REPEATABLE READ"}
-        with self._told(engine), engine.connect().execution_options(**options) as connection:
+        with self._told(engine), self._reader(engine) as connection:
             if seconds != LOCK_WAIT and self.file is None:
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{seconds}s'")
             yield connection
@@ -103,7 +119,10 @@ class Database:
 
         def execute(cursor: Any) -> None:
             nonlocal count
-            cursor.execute(statement, values)
+            if self.file:
+                _when_free(cursor.execute, statement, values)
+            else:
+                cursor.execute(statement, values)
             count = cursor.rowcount
 
         self._run(execute)
@@ -114,12 +133,16 @@ class Database:
 
         def execute(cursor: Any) -> None:
             if self.file:
-                cursor.execute("BEGIN IMMEDIATE")
+                _when_free(cursor.execute, "BEGIN IMMEDIATE")
             for statement, rows in statements:
                 if rows:
                     cursor.executemany(statement, rows)
 
         self._run(execute)
+
+    def is_waited_for(self) -> bool:
+        """Whether a thread of this process has been waiting for the lock of SQLite for a while."""
+        return _waiting.locked()
 
     def close(self) -> None:
         """Close every connection of this process. What comes after opens anew."""
@@ -134,6 +157,20 @@ class Database:
         if self._engine is not None:
             self._engine.dispose(close=False)
             self._engine = None
+
+    @contextmanager
+    def _reader(self, engine: Engine) -> Iterator[Connection]:
+        if self.file is None:
+            with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+                yield connection
+            return
+        with engine.connect().execution_options(cds_read=True) as connection:
+            driver = connection.connection.driver_connection
+            _wait(driver, LOCK_WAIT)
+            try:
+                yield connection
+            finally:
+                _wait(driver, 0)
 
     def _run(self, execute: Callable[[Any], None]) -> None:
         engine = self._ready()
@@ -194,7 +231,7 @@ class Database:
                 if self.file and not self.file.exists():  # for this user's eyes only
                     self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                     self.file.touch(mode=0o600)
-                with engine.connect().execution_options(cds_read=True) as connection:
+                with self._reader(engine) as connection:
                     current = migrations.is_current(connection)
                 if not current:
                     with engine.begin() as connection:
@@ -214,7 +251,7 @@ class Database:
     def _postgresql(self) -> Engine:
         if find_spec("psycopg") is None:
             raise ConfigurationError("PostgreSQL needs a driver: pip install 'pathway-cds[postgres]'")
-        arguments = {"connect_timeout": POOL_WAIT, "application_name": "pathway-cds"}
+        arguments = {name: value for name, value in _CONNECTING.items() if name not in self._url.query}
         engine = create_engine(
             self._url, hide_parameters=True, pool_timeout=POOL_WAIT, pool_pre_ping=True, connect_args=arguments
         )
@@ -223,9 +260,13 @@ class Database:
 
 
 _DATABASES: WeakSet[Database] = WeakSet()
+#: Held by the one writer of this process that waits longer than the others.
+_waiting = Lock()
 
 
 def _forget_all() -> None:
+    global _waiting
+    _waiting = Lock()
     for database in _DATABASES:
         database.forget()
 
@@ -246,6 +287,7 @@ def _prepare(synchronous: str, connection: sqlite3.Connection, _record: Any) -> 
                 raise
             time.sleep(0.01)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
+    _wait(connection, 0)  # writers wait in _when_free()
 
 
 def _limit(connection: Any, _record: Any) -> None:
@@ -256,5 +298,38 @@ def _limit(connection: Any, _record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     # A transaction that first reads and then writes would fail at once, not wait, if another wrote in between.
-    reads = connection.get_execution_options().get("cds_read")
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    driver: Any = connection.connection.driver_connection
+    if connection.get_execution_options().get("cds_read"):
+        driver.execute("BEGIN")
+    else:
+        _when_free(driver.execute, "BEGIN IMMEDIATE")
+
+
+def _when_free(execute: Callable[..., Any], *arguments: Any) -> None:
+    """Execute what takes SQLite's write lock, when nobody else holds it."""
+    began, alone = 0.0, False
+    try:
+        while True:
+            try:
+                execute(*arguments)
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                began = began or time.monotonic()
+                waited = time.monotonic() - began
+                if waited > LOCK_WAIT:
+                    raise
+                if not alone and (waited > ALL_WAIT or _waiting.locked()):
+                    alone = _waiting.acquire(blocking=False)
+                    if not alone:
+                        raise
+            time.sleep(_LOOK)
+    finally:
+        if alone:
+            _waiting.release()
+
+
+def _wait(connection: Any, seconds: float) -> None:
+    """Let SQLite itself wait for locks."""
+    connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")

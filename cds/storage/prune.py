@@ -13,6 +13,9 @@ from cds.storage.tables import cards, decisions, feedback, inputs, tokens
 _MOST = 500
 _PAUSE = 0.01
 
+#: Seconds that a clock may be set back: a token that has expired would count again, and must still be known as used.
+_SET_BACK = 600
+
 _DAY = 86_400
 
 
@@ -25,11 +28,18 @@ def prune(database: Database, days: int) -> None:
         time.sleep(_PAUSE)
 
 
-def prune_tokens(database: Database, now: int) -> None:
-    """Delete some used tokens that expired before `now`. Raises StorageError."""
-    expired = select(tokens.c.token).where(tokens.c.expires < now).limit(_MOST)
+def prune_tokens(database: Database) -> None:
+    """Delete used tokens that have expired. Raises StorageError."""
+    before = int(time.time()) - _SET_BACK
+    while _prune_tokens(database, before) == _MOST:
+        time.sleep(_PAUSE)
+
+
+def _prune_tokens(database: Database, before: int) -> int:
+    # Other processes do the same at the same time, and need not wait.
+    expired = select(tokens.c.token).where(tokens.c.expires < before).limit(_MOST).with_for_update(skip_locked=True)
     with database.writing() as connection:
-        connection.execute(delete(tokens).where(tokens.c.token.in_(expired)))
+        return connection.execute(delete(tokens).where(tokens.c.token.in_(expired))).rowcount
 
 
 def _prune_decisions(database: Database, before: int) -> int:

@@ -19,7 +19,7 @@ from cds.hooks.feedback import Feedback
 from cds.metrics import Metrics
 from cds.storage.database import Database
 from cds.storage.decision import Decision
-from cds.storage.feedback import store_feedback
+from cds.storage.feedback import FeedbackStore
 from cds.storage.find import Logged, find
 from cds.storage.inputs import Keeper
 from cds.storage.log import DecisionLog
@@ -50,7 +50,7 @@ class Storage:
             check_place(self.database.file)
         self._metrics = metrics or Metrics()
         self._keep_days = settings.keep_days
-        self._keep_comments = settings.keep_comments
+        self._feedback = FeedbackStore(self.database, comments=settings.keep_comments)
         self._use = self._fast.written(self._fast.insert_new(tokens))
         self._log = DecisionLog(self._fast, self.keeper, self._metrics, self._tidy)
         self._tokens_at = self._all_at = 0.0
@@ -100,10 +100,6 @@ class Storage:
         is. Of any number of processes that ask at once one is told True: the database decides (security.md J9). Raises
         StorageError."""
         token = sha256(f"{len(issuer)}:{issuer}{jti}".encode(errors="surrogatepass")).digest()
-        now = time.time()
-        if now >= self._tokens_at:
-            self._tokens_at = now + _TOKENS_EVERY
-            prune_tokens(self._fast, int(now))
         return self._fast.run(self._use, (token, int(expires) + 1)) == 1
 
     def add(self, decision: Decision) -> None:
@@ -119,7 +115,7 @@ class Storage:
         often it is made. Raises StorageError when nothing is stored (security.md P1, P2)."""
         try:
             # Where one waits for a database that is slow or locked, others must leave their threads to calls.
-            if not self._storing.acquire(timeout=_QUEUE):
+            if not self._storing.acquire(timeout=0 if self.database.is_waited_for() else _QUEUE):
                 raise StorageError("feedback waits for the database already")
             try:
                 unknown = self._store(caller, service, items)
@@ -154,17 +150,21 @@ class Storage:
 
     def _store(self, caller: Caller, service: str, items: Sequence[Feedback]) -> int:
         try:
-            return store_feedback(self.database, caller, service, items, comments=self._keep_comments)
+            return self._feedback.add(caller, service, items)
         except StorageError as error:
             if not error.lost:
                 raise
-            return store_feedback(self.database, caller, service, items, comments=self._keep_comments)
+            return self._feedback.add(caller, service, items)
 
     def _tidy(self) -> None:
-        now = time.time()
-        if now < self._all_at:
+        elapsed = time.monotonic()
+        if elapsed >= self._tokens_at:
+            self._tokens_at = elapsed + _TOKENS_EVERY
+            prune_tokens(self._fast)
+        if elapsed < self._all_at:
             return
-        self._all_at = now + _ALL_EVERY
+        self._all_at = elapsed + _ALL_EVERY
+        now = time.time()
         # As with tokens the database decides which of all processes, on all nodes, does it this time.
         if self.first_use("", f"prune {now // _ALL_EVERY}", now + _ALL_EVERY):
             prune(self._fast, self._keep_days)

@@ -12,7 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -133,10 +133,12 @@ def test_a_long_lock_is_503_and_cards_are_given(
     assert feedback_status(client) == (200, None)
 
 
-def test_a_lock_holds_up_one_thread_only(sqlite_storage: Storage, file: Path) -> None:
-    """While the database is locked, one item of feedback and one look at readiness wait for it; others are told at
-    once, so that threads are left for cards (security P3, security P4)."""
-    with ThreadPoolExecutor(2) as pool:
+def test_a_lock_holds_up_one_thread_only(sqlite_storage: Storage, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database is locked, one item of feedback waits for it; others, and who asks whether it can be used, are
+    told soon, so that threads are left for cards (security P3, security P4)."""
+    monkeypatch.setattr(storage_module, "_QUEUE", 0.2)
+    monkeypatch.setattr(database, "ALL_WAIT", 0.4)
+    with ThreadPoolExecutor(1) as pool:
         with locked(file, 60):
             waiting = pool.submit(tell, sqlite_storage)
             while not sqlite_storage._storing.locked():
@@ -145,16 +147,97 @@ def test_a_lock_holds_up_one_thread_only(sqlite_storage: Storage, file: Path) ->
             with pytest.raises(StorageError, match="waits for the database already"):
                 tell(sqlite_storage, 2)
             sqlite_storage.database.failed = True
-            looking = pool.submit(sqlite_storage.problem)
-            while not sqlite_storage._looking.locked():
-                time.sleep(0.01)
-            assert sqlite_storage.problem() is None
-            assert time.monotonic() - began < 3
+            assert sqlite_storage.problem() == "SQLITE_BUSY"
+            assert time.monotonic() - began < 2
             assert not waiting.done()
-            assert not looking.done()
         waiting.result()
-        assert looking.result() is None
+    assert sqlite_storage.problem() is None
     assert count(sqlite_storage) == 2
+
+
+def test_one_at_a_time_looks_whether_the_database_works(sqlite_storage: Storage) -> None:
+    """Who asks while another still looks is told what was so before (security P4)."""
+    sqlite_storage._problem = "as it was"
+    with sqlite_storage._looking:
+        assert sqlite_storage.problem() == "as it was"
+    assert sqlite_storage.problem() is None
+
+
+def test_a_free_lock_is_noticed_at_once(sqlite_storage: Storage, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a writer has waited, it looks often: one that sleeps longer each time, as SQLite does by itself, is
+    passed by those that came later (security P3)."""
+    pauses: list[float] = []
+    sleep = time.sleep
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        sleep(seconds)
+
+    sqlite_storage.first_use("issuer", "opens the file", 0)
+    monkeypatch.setattr(time, "sleep", pause)
+    with locked(file, 0.3):
+        tell(sqlite_storage)
+    with locked(file, 0.3):
+        assert sqlite_storage.first_use("issuer", "jti", 0)
+    assert len(pauses) > 20
+    assert max(pauses) < 0.01
+
+
+def test_a_lock_holds_up_one_thread_for_its_whole_time(
+    sqlite_storage: Storage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where calls need a database that is locked for minutes, one of them waits for it; those that have waited a while
+    and those that come meanwhile are told at once, so that threads are left to say that the process lives (security P3,
+    security P4)."""
+    monkeypatch.setattr(database, "ALL_WAIT", 0.3)
+    soon = time.time() + 60
+
+    def use(jti: str) -> bool | str:
+        try:
+            return sqlite_storage.first_use("issuer", jti, soon)
+        except StorageError as error:
+            return error.reason
+
+    with ThreadPoolExecutor(4) as pool:
+        with locked(file, 60):
+            asked = [pool.submit(use, str(number)) for number in range(4)]
+            told = as_completed(asked, timeout=10)
+            assert [next(told).result() for _ in range(3)] == ["SQLITE_BUSY"] * 3
+            began = time.monotonic()
+            assert [use("late") for _ in range(20)] == ["SQLITE_BUSY"] * 20
+            with pytest.raises(StorageError):
+                tell(sqlite_storage)
+            assert time.monotonic() - began < 0.5
+            assert not all(each.done() for each in asked)
+        assert next(told).result() is True
+    assert use("later") is True
+
+
+def test_a_file_that_another_has_for_itself_is_waited_for(sqlite_storage: Storage, file: Path) -> None:
+    """Who opens the file and reads waits too while another has it all, as the last one that closes it does (security
+    P3)."""
+    sqlite_storage.close()
+    holds, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        connection = sqlite3.connect(file, isolation_level=None)
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("BEGIN IMMEDIATE")
+        holds.set()
+        done.wait(0.4)
+        connection.execute("ROLLBACK")
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    holds.wait()
+    began = time.monotonic()
+    assert count(sqlite_storage) == 1
+    assert time.monotonic() - began > 0.2
+    thread.join()
+    tell(sqlite_storage)
+    with sqlite_storage.database._ready().connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 0
 
 
 def test_a_transaction_that_read_first_waits_too(sqlite_storage: Storage, file: Path) -> None:
@@ -302,15 +385,15 @@ def test_what_broke_with_its_connection_is_tried_once_more(
 ) -> None:
     """Feedback may be stored twice without harm, so a connection that broke costs one more attempt, not more (security
     P5)."""
-    working, attempts = storage_module.store_feedback, []
+    working, attempts = sqlite_storage._feedback.add, []
 
-    def broken(*arguments: Any, **more: Any) -> int:
+    def broken(*arguments: Any) -> int:
         attempts.append(arguments)
         if len(attempts) in (1, 3, 4):
             raise StorageError("57P01", lost=True)
-        return working(*arguments, **more)
+        return working(*arguments)
 
-    monkeypatch.setattr(storage_module, "store_feedback", broken)
+    monkeypatch.setattr(sqlite_storage._feedback, "add", broken)
     tell(sqlite_storage)
     assert len(attempts) == 2
     with pytest.raises(StorageError):
@@ -331,6 +414,18 @@ def test_killed_connections_are_replaced(postgresql_server: str, postgresql_url:
             )
     assert count(storage) == 3
     storage.close()
+
+
+@pytest.mark.slow
+def test_a_server_that_is_cut_off_is_noticed(postgresql_url: str) -> None:
+    """A connection on which nothing comes back is given up after some seconds, not when the system does; the address
+    may say otherwise (security P5)."""
+    for more, seconds in (("", "5"), ("&keepalives_idle=60", "60")):
+        opened = database.Database(postgresql_url + more)
+        with opened.reading() as connection:
+            told = connection.connection.driver_connection.info.get_parameters()
+        opened.close()
+        assert (told["keepalives_idle"], told["tcp_user_timeout"]) == (seconds, "10000")
 
 
 @pytest.mark.slow

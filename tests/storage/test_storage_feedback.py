@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -66,18 +66,34 @@ def test_the_same_statement_is_one_row(storage: Storage, monkeypatch: pytest.Mon
 
 def test_one_bad_row_leaves_none(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body is stored whole or not at all (security P1, security P4)."""
-    import cds.storage.feedback as module
+    real = storage._feedback._rows
 
-    real = module._row
+    def broken(*arguments: Any) -> Iterator[tuple[Any, ...]]:
+        return (row if row[3] == "overridden" else (*row[:5], None, *row[6:]) for row in real(*arguments))
 
-    def broken(item: Any, *others: Any) -> dict[str, Any]:
-        return {**real(item, *others), **({"client": None} if item.outcome == "accepted" else {})}
-
-    monkeypatch.setattr(module, "_row", broken)
+    monkeypatch.setattr(storage._feedback, "_rows", broken)
     with pytest.raises(Exception, match="the database cannot be used"):
         storage.add_feedback(caller("a"), "pain", [feedback_item("overridden"), feedback_item("accepted")])
     monkeypatch.undo()
     assert rows(storage, "card") == []
+
+
+def test_bodies_in_another_order_do_not_block_each_other(database_url: str) -> None:
+    """Two processes that are sent the same statements, each in its own order, store them once and neither fails
+    (security P1)."""
+    items = [feedback_item("overridden", card=f"00000000-0000-4000-8000-{number:012d}") for number in range(1000)]
+    opened = [Storage(Settings(database_url=database_url)) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        for tenant in "abcde":
+            sent = [
+                pool.submit(one.add_feedback, caller(tenant), "pain", body)
+                for one, body in zip(opened, (items, items[::-1]), strict=True)
+            ]
+            for each in sent:
+                each.result()
+    assert len(rows(opened[0], "card")) == 5000
+    for one in opened:
+        one.close()
 
 
 def test_unknown_and_foreign_cards_are_stored_alike_and_counted(database_url: str) -> None:

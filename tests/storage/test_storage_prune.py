@@ -95,6 +95,7 @@ def test_a_quiet_service_prunes_too(database_url: str, monkeypatch: pytest.Monke
     _await(lambda: opened._all_at > 0)  # pruned after this decision
     assert sizes(opened)[0] == 1
     with time_machine.travel(time.time() + 2 * 86_400):
+        opened._all_at = 0.0  # an hour later by the clock that is never set
         _await(lambda: sizes(opened)[0] == 0)
     opened.close()
 
@@ -124,6 +125,7 @@ def test_one_of_all_processes_prunes(database_url: str, monkeypatch: pytest.Monk
             opened._tidy()
         assert pruned == [first._fast]
         clock.shift(timedelta(hours=1))
+        second._all_at = 0.0
         second._tidy()
         assert pruned == [first._fast, second._fast]
     first.close()
