@@ -1,8 +1,8 @@
 """Tells who calls by the token of the call: a JWT that a registered client signed for this one address, once
 (cds-hooks.md F3-F13, security.md section 1).
 
-Checked in this order: size, form, header, issuer, key, signature, claims, tenant, first use. Until the signature is
-verified nothing of a token is believed; it only says whose keys to look up.
+Checked in this order: size, form, header, issuer, key, signature, claims, tenant, rate, first use. Until the signature
+is verified nothing of a token is believed; it only says whose keys to look up.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import structlog
 from joserfc.util import urlsafe_b64decode
 
 from cds.clients import Caller, Client, Clients
-from cds.errors import Issue, RequestError, UnauthenticatedError
+from cds.errors import Issue, RequestError, ThrottledError, UnauthenticatedError
 from cds.keys import Verifier, decoy
+from cds.rates import Bucket
 
 MAX_HEADER = 8192
 #: Seconds that clocks may differ.
@@ -78,6 +79,7 @@ class Authenticator:
         self._keys = keys
         self._replays = replays
         self._clock = clock
+        self._buckets = {client.issuer: Bucket(client.rate) for client in clients.by_issuer.values()}
         self._algorithms = frozenset().union(*(client.algorithms for client in clients.by_issuer.values()))
         self.origins = frozenset().union(*(client.origins for client in clients.by_issuer.values()))
         # A client's tokens have one and the same header; what is kept here was part of a token that verified.
@@ -86,8 +88,9 @@ class Authenticator:
     def caller(self, authorization: str | None, path: str) -> Caller:
         """The client and tenant whose token comes with a call of the address at `path`.
 
-        Raises UnauthenticatedError (401), and RequestError: 403 for a tenant that the client is not registered for, 503
-        when the client's keys cannot be had. What the store raises when it cannot tell comes through."""
+        Raises UnauthenticatedError (401), and RequestError: 403 for a tenant that the client is not registered for, 429
+        for a client that calls too often, 503 when the client's keys cannot be had. What the store raises when it
+        cannot tell comes through."""
         token = self._parse(_bearer(authorization))
         client = self._clients.get(_text(token.claims, "iss") or "")
         if client is None:
@@ -98,6 +101,9 @@ class Authenticator:
         if reason:
             raise UnauthenticatedError(reason, **known)
         caller = _caller(client, token.claims, known)
+        # Before the token is used, which the database would have to be asked about: it can be sent again later.
+        if wait := self._buckets[client.issuer].take():
+            raise ThrottledError(client.id, wait)
         if not self._replays.first_use(client.issuer, token.claims["jti"], token.claims["exp"] + LEEWAY):
             raise UnauthenticatedError("replayed", **known)
         return caller

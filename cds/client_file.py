@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from joserfc.jwk import Key
 
-from cds.clients import Client, Clients, FhirServer, Query, Version, base_url, is_local
+from cds.clients import DEFAULT_RATE, Client, Clients, FhirServer, Query, Version, base_url, is_local
 from cds.definitions.nodes import Node, read_source
 from cds.definitions.requirements import query_fault
 from cds.errors import DefinitionError, Problem, did_you_mean
@@ -34,6 +34,7 @@ MEMBERS = {
     "sub": "What its tokens must say in `sub`, where the EHR fixes it.",
     "audiences": "What its tokens may say in `aud` beside the address that is called.",
     "max_life": "Longest time in seconds that a token may be valid. Default: 3600.",
+    "rate": "Calls a second, on average and at once, that each worker process answers. Default: 100.",
     "tenant": "Whose decisions and feedback these are; clients of one tenant share them. Default: its id.",
     "tenants": "What its tokens may say in `tenant`; then each token must. The data of each is apart.",
     "services": "The services it may call, and nothing else. Default: all, and the FHIR operations.",
@@ -56,6 +57,7 @@ _ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::[0-9]{1,5})?|http
 _LONGEST_TEXT = 255
 _SHORTEST_SECRET = 32
 _LONGEST_LIFE = 24 * 3600
+_LOWEST_RATE, _HIGHEST_RATE = 0.01, 100_000
 #: The patient is read, and nothing is of an abstract type.
 _UNSEARCHED = {"Patient", "Resource", "DomainResource"}
 #: A parameter by which a search leaves some of the patient's resources out.
@@ -112,6 +114,7 @@ class _Registration:
             sub=self._checked("sub", _is_short, "a text of at most 255 characters"),
             audiences=self._texts("audiences", _is_short, "a text of at most 255 characters"),
             max_life=self._max_life(),
+            rate=self._rate(),
             subject=self._checked("subject", _is_short, "a text of at most 255 characters"),
             fhir_servers=tuple(server for node in self._each("fhir") if (server := _fhir_server(node, networks))),
             queries=self._queries(),
@@ -173,6 +176,15 @@ class _Registration:
             node.report("client-value", "the longest life of a token is a number of seconds", "write 1 to 86400")
             return 3600
         return node.value
+
+    def _rate(self) -> float:
+        node = self._members.get("rate")
+        if node is None:
+            return DEFAULT_RATE
+        if type(node.value) not in (int, float) or not _LOWEST_RATE <= node.value <= _HIGHEST_RATE:
+            node.report("client-value", "the rate is a number of calls a second", "write 0.01 to 100000")
+            return DEFAULT_RATE
+        return float(node.value)
 
     def _algorithms(self, with_secret: bool) -> frozenset[str]:
         known = SYMMETRIC if with_secret else ASYMMETRIC

@@ -28,6 +28,7 @@ _SHAPES: dict[str, Any] = {
     "sub": _TEXT,
     "audiences": {"type": "array", "items": _TEXT},
     "max_life": {"type": "integer", "minimum": 1, "maximum": 86400},
+    "rate": {"type": "number", "minimum": 0.01, "maximum": 100000},
     "tenant": _ID,
     "tenants": {"type": "array", "items": _TEXT},
     "services": {"type": "array", "items": _ID},

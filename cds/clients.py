@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Version = Literal["2.0", "3.0"]
 
+#: Calls a second of a client for which no other rate is registered.
+DEFAULT_RATE = 100.0
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Longest URL that is looked at.
@@ -63,6 +65,8 @@ class Client:
     audiences: frozenset[str] = frozenset()
     #: Longest time in seconds from `iat` to `exp`.
     max_life: int = 3600
+    #: Calls a second, on average and at once, that each process answers (security.md R2).
+    rate: float = DEFAULT_RATE
     #: Our client id at its authorization server, as `fhirAuthorization.subject` says it (F15).
     subject: str | None = None
     fhir_servers: tuple[FhirServer, ...] = ()

@@ -226,6 +226,16 @@ class UnauthenticatedError(RequestError):
         super().__init__(401, Issue("login", "The call needs a token that this service accepts"))
 
 
+class ThrottledError(RequestError):
+    """A call of a client that calls more often than it may: 429 (security.md R2). `client` is our id of it, `after` the
+    seconds until it may call again."""
+
+    def __init__(self, client: str, after: float) -> None:
+        self.client = client
+        self.after = after
+        super().__init__(429, Issue("throttled", "This client calls more often than it may; call again later"))
+
+
 def operation_outcome(issues: Iterable[Issue]) -> dict[str, Any]:
     """An OperationOutcome resource holding `issues`."""
     return {"resourceType": "OperationOutcome", "issue": [issue.as_fhir() for issue in issues]}

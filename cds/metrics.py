@@ -77,6 +77,7 @@ class Metrics:
         )
         self._feedback = counter("feedback", "Feedback on cards, by service and outcome.", "service", "outcome")
         self._refusals = counter("authentication_refusals", "Calls answered 401, by reason.", "reason")
+        self._throttled = counter("throttled_calls", "Calls answered 429, by client.", "client")
         self._storage = counter("storage_failures", "Writes and reads of the database that failed.", "operation")
         self._lost = counter("decisions_lost", "Decisions that could not be written and were given up.")
         self._loads = counter("content_loads", "Attempts to load the content, by result.", "result")
@@ -136,6 +137,10 @@ class Metrics:
     def authentication_refused(self, reason: str) -> None:
         """A call was answered 401; `reason` is a code of ours such as `expired`."""
         self._refusals.labels(reason).inc()
+
+    def throttled(self, client: str) -> None:
+        """A call was answered 429, for its client, our id of it, calls more often than it may."""
+        self._throttled.labels(client).inc()
 
     def storage_failed(self, operation: str) -> None:
         """The database failed at `operation`, such as `decision` or `feedback`."""

@@ -20,7 +20,7 @@ TESTS = Path(__file__).resolve().parent
 PAGE = TESTS.parent / "docs" / "conformance.md"
 NAMES = {"cds-hooks": "CDS Hooks", "security": "Security and reliability"}
 _REFERENCE = re.compile(r"(?<![\w-])(security )?(AP|[A-Z])(\d{1,2})(?:-(?:AP|[A-Z])?(\d{1,2}))?(?!\w)")
-#: Parts of `security` that this page is not about.
+#: Parts of `security` that this page is not about, but for what is listed of them; R4 alone is a release of FHIR.
 _ELSEWHERE = {("security", letter) for letter in "BDER"}
 
 Key = tuple[str, str, int]
@@ -74,9 +74,10 @@ def references(docstring: str) -> Iterator[Key]:
     seen = set()
     for word, letter, first, last in _REFERENCE.findall(docstring):
         name = "security" if word or letter not in lists()["cds-hooks"] else "cds-hooks"
-        if letter not in lists()[name] or (name, letter) in _ELSEWHERE:
+        if letter not in lists()[name]:
             continue
-        seen |= {(name, letter, number) for number in range(int(first), int(last or first) + 1)}
+        found = {(name, letter, number) for number in range(int(first), int(last or first) + 1)}
+        seen |= {key for key in found if word and key in titles()} if (name, letter) in _ELSEWHERE else found
     yield from sorted(seen)
 
 

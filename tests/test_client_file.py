@@ -36,6 +36,7 @@ clients:
     sub: riverside-prd
     audiences: [https://cds.example]
     max_life: 1200
+    rate: 2.5
     tenant: riverside-trust
     tenants: [north, south]
     services: [back-pain-order-sign]
@@ -96,6 +97,7 @@ def test_a_whole_registration_is_read(tmp_path: Path) -> None:
         sub="riverside-prd",
         audiences=frozenset({"https://cds.example"}),
         max_life=1200,
+        rate=2.5,
         tenant="riverside-trust",
         tenants=frozenset({"north", "south"}),
         services=frozenset({"back-pain-order-sign"}),
@@ -176,6 +178,10 @@ WRONG = [
     ("", "    max_life: 1 h\n", "5:15 client-value write 1 to 86400"),
     ("", "    max_life: true\n", "5:15 client-value write 1 to 86400"),
     ("", "    max_life: 999999\n", "5:15 client-value write 1 to 86400"),
+    ("", "    rate: 0\n", "5:11 client-value write 0.01 to 100000"),
+    ("", "    rate: true\n", "5:11 client-value write 0.01 to 100000"),
+    ("", "    rate: 10/s\n", "5:11 client-value write 0.01 to 100000"),
+    ("", "    rate: 100001\n", "5:11 client-value write 0.01 to 100000"),
     ("", "    cds_hooks: 2.1\n", "5:16 client-value write 2.0 or 3.0"),
     ("", "    networks: [10.20.0.1/16]\n", "5:16 client-value write an address"),
     ("", "    networks: [internal]\n", "5:16 client-value write an address"),
@@ -300,7 +306,14 @@ QUOTING = [
     *("secret_file: *canary", "secret_file: !canary x", "secret_file: &canary x", "keys: |\n      canary\n      x"),
     *("canary: x", "{canary: x, canary: y}", "canary: x\n    canary: y", "? [canary]\n    : x", "keys: canary"),
     *("keys: canary\\0", f"keys: {'canary' * 99}", 'keys: "canary\\x07"', "secret_file: @canary", "sub: \tcanary"),
-    *("cds_hooks: {d: canary}", "cds_hooks: canary", "max_life: canary", "algorithms: [canary]", "fhir: [{canary: 1}]"),
+    *(
+        "cds_hooks: {d: canary}",
+        "cds_hooks: canary",
+        "max_life: canary",
+        "rate: canary",
+        "algorithms: [canary]",
+        "fhir: [{canary: 1}]",
+    ),
     *("queries: {canary: x}", "queries: {goals: 'canary?x'}", "queries: {goals: {canary: 1}}"),
     *("queries: {goals: 'Goal?patient={{patientId}}&canary:not=canary'}", "queries: {goals: {complete: canary}}"),
     *("networks: [canary]", "origins: [canary]", "tenant: canary x", "secret_file: canary", "audiences: {canary: x}"),

@@ -50,6 +50,7 @@ def test_the_examples_of_the_guide_are_valid() -> None:
         ("id: a", "id: a, algorithms: [none]"),
         ("id: a", "id: a, algorithms: RS384"),
         ("id: a", "id: a, max_life: 90000"),
+        ("id: a", "id: a, rate: 0"),
         ("id: a", "id: a, cds_hooks: 2.1"),
         ("id: a", "id: a, origins: ['*']"),
         ("id: a", "id: a, origins: ['https://c.example/']"),

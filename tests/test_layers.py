@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent / "cds"
 
-_TOKENS = ("cds.auth", "cds.client_file", "cds.client_schema", "cds.key_sets", "cds.keys")
+_TOKENS = ("cds.auth", "cds.client_file", "cds.client_schema", "cds.key_sets", "cds.keys", "cds.rates")
 #: Layers, top to bottom. A module belongs to the most specific name that is it or a package above it.
 LAYERS = (
     ("cds.errors",),

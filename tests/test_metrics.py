@@ -39,6 +39,7 @@ def test_each_thing_that_happens_is_counted_once() -> None:
     metrics.breaker("https://ehr.example/fhir", "open")
     metrics.feedback("pain", "accepted", 2)
     metrics.authentication_refused("expired")
+    metrics.throttled("ehr")
     metrics.storage_failed("feedback")
     metrics.content_loaded()
     metrics.content_refused()
@@ -57,6 +58,7 @@ def test_each_thing_that_happens_is_counted_once() -> None:
         "cds_breaker_state{server=https://ehr.example/fhir}": 2,
         "cds_feedback_total{outcome=accepted,service=pain}": 2,
         "cds_authentication_refusals_total{reason=expired}": 1,
+        "cds_throttled_calls_total{client=ehr}": 1,
         "cds_storage_failures_total{operation=feedback}": 1,
         "cds_decisions_lost_total{}": 0,
         "cds_content_loads_total{result=loaded}": 1,

@@ -54,6 +54,7 @@ def _about(client: Client) -> dict[str, Any]:
         "tenants": [f"{client.tenant}/{name}" for name in sorted(client.tenants)] or client.tenant,
         "keys": keys,
         "algorithms": sorted(client.algorithms),
+        "rate": f"{client.rate:g} a second",
         "services": sorted(client.services) or "all",
         "fhir": [f"{server.url}{' (open)' * server.open}" for server in client.fhir_servers] or "none",
         **({"queries": queries} if queries else {}),

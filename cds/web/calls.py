@@ -31,9 +31,9 @@ _log = structlog.get_logger("cds.web")
 class Call:
     """What is known of the call in progress. `id` is what logs know it by, `echoed` what its answer has as
     X-Request-Id; `service` is the id that was called, None when there is no such service; `cards` is their number;
-    `caller` is None where anyone may call."""
+    `caller` is None where anyone may call, and where the call is refused; `client` is our id of who calls."""
 
-    __slots__ = ("caller", "cards", "echoed", "environ", "id", "quiet", "service", "started")
+    __slots__ = ("caller", "cards", "client", "echoed", "environ", "id", "quiet", "service", "started")
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self.started = perf_counter()
@@ -46,6 +46,7 @@ class Call:
         self.cards: int | None = None
         self.quiet = False
         self.caller: Caller | None = None
+        self.client: str | None = None
 
     def finish(self, response: Response, metrics: Metrics) -> None:
         """Set the headers that every answer has; log and count the call."""
@@ -59,7 +60,7 @@ class Call:
         (_log.debug if self.quiet else _log.info)(
             "call",
             id=self.id,
-            client=self.caller.client.id if self.caller else None,
+            client=self.client,
             service=self.service,
             route=request.url_rule.rule if request.url_rule else None,
             status=response.status_code,

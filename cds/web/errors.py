@@ -4,13 +4,22 @@ and nothing of our insides goes out."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import structlog
 from flask import Flask, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from cds.errors import Issue, NotFoundError, RequestError, StorageError, UnauthenticatedError, operation_outcome
+from cds.errors import (
+    Issue,
+    NotFoundError,
+    RequestError,
+    StorageError,
+    ThrottledError,
+    UnauthenticatedError,
+    operation_outcome,
+)
 from cds.web import calls
 from cds.web.answers import json_response
 from cds.web.logs import own_frames
@@ -32,6 +41,7 @@ _log = structlog.get_logger("cds.web")
 def register(app: Flask) -> None:
     """Answer every exception of a view."""
     app.register_error_handler(UnauthenticatedError, _unauthenticated)
+    app.register_error_handler(ThrottledError, _throttled)
     app.register_error_handler(RequestError, _refused)
     app.register_error_handler(NotFoundError, _not_found)
     app.register_error_handler(StorageError, _unavailable)
@@ -56,6 +66,12 @@ def _unauthenticated(error: UnauthenticatedError) -> Response:
     _log.warning("unauthenticated", reason=error.reason, **error.details)
     response = _refused(error)
     response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _throttled(error: ThrottledError) -> Response:
+    response = _refused(error)
+    response.headers["Retry-After"] = str(ceil(error.after))
     return response
 
 

@@ -12,7 +12,7 @@ from flask import Flask, request
 
 from cds.clients import Caller
 from cds.config import Settings
-from cds.errors import ConfigurationError, Issue, RequestError, UnauthenticatedError
+from cds.errors import ConfigurationError, Issue, RequestError, ThrottledError, UnauthenticatedError
 from cds.metrics import Metrics
 from cds.web import calls
 
@@ -129,10 +129,16 @@ def register(app: Flask, authenticator: Authenticator, settings: Settings, metri
             if endpoint in for_operators:
                 operators.check(authorization)
                 return
-            caller = calls.current().caller = authenticator.caller(authorization, environ["PATH_INFO"])
+            caller = authenticator.caller(authorization, environ["PATH_INFO"])
         except UnauthenticatedError as error:
             metrics.authentication_refused(error.reason)
             raise
+        except ThrottledError as error:
+            metrics.throttled(error.client)
+            calls.current().client = error.client
+            raise
+        call = calls.current()
+        call.caller, call.client = caller, caller.client.id
         if caller.client.services and endpoint in for_whole_clients:
             raise RequestError(403, Issue("forbidden", "This client is registered for some services only"))
 

@@ -72,11 +72,14 @@ def _operation(endpoint: str, address: str, path: str, method: str, described: D
         found["requestBody"] = {"required": True, "content": {one: _schema(str(described.body)) for one in medias}}
     content = {described.media or kind: _schema(described.answer)}
     answers = {"200": {"description": "The answer", "content": content}} if described.answer else {}
-    needs_token = ACCESS.get(endpoint) not in (Access.ANYONE, Access.DISCOVERY)
+    access = ACCESS.get(endpoint)
+    needs_token = access not in (Access.ANYONE, Access.DISCOVERY)
     if needs_token:
         found["security"] = [{"token": []}]
     statuses = {400, 413, 415} if sends else {400} if described.query and method == "GET" else set[int]()
     statuses |= {*described.errors, *((401,) if needs_token else ()), *((406,) if kind == _FHIR else ())}
+    if access in (Access.SERVICE, Access.CLIENT):
+        statuses.add(429)
     refusals = {str(status): _refusal(kind, HTTPStatus(status).phrase) for status in sorted(statuses)}
     return {**found, "responses": {**answers, **refusals, "default": _refusal(kind, "Any other failure")}}
 

@@ -44,7 +44,7 @@ ROUNDS = 7
 EACH = 60
 BASE = "https://cds.example"
 ISSUER = "https://ehr.example/oauth2"
-FILE = f"clients:\n  - {{id: ehr, issuer: '{ISSUER}', keys: ehr.jwks.json}}\n"
+FILE = f"clients:\n  - {{id: ehr, issuer: '{ISSUER}', keys: ehr.jwks.json, rate: 100000}}\n"
 ROOT = Path(__file__).resolve().parents[2]
 
 

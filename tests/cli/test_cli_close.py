@@ -59,7 +59,7 @@ def _lines(path: Path, count: int) -> list[list[str]]:
 
 def test_each_worker_begins_and_closes(tmp_path: Path) -> None:
     """Before its first call and after its last, once; a stopping service answers the call that was begun before it
-    closes anything (R4). The first process, which answers no calls, does neither."""
+    closes anything (security R4). The first process, which answers no calls, does neither."""
     told = tmp_path / "told"
     command = [sys.executable, "-c", SERVED, told]
     with subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL) as process:

@@ -194,7 +194,7 @@ def test_a_signal_or_a_changed_file_loads_content_anew(how: str, serve: Callable
 
 
 def test_a_stop_under_load_loses_no_call(tmp_path: Path, content: Path) -> None:
-    """SIGTERM: connections that are made are answered, new ones are refused at once, the exit status is 0 (R4)."""
+    """SIGTERM: connections that are made are answered, new ones are refused at once, the exit status is 0 (security R4)."""
     server = start(tmp_path / "messages", "--content", str(content), "--workers", "2")
     callers = [Ehr(server.port) for _ in range(4)]
     time.sleep(0.5)
@@ -208,7 +208,7 @@ def test_a_stop_under_load_loses_no_call(tmp_path: Path, content: Path) -> None:
 
 def test_what_was_begun_is_answered_after_the_signal_to_stop(tmp_path: Path, content: Path) -> None:
     """At once nobody listens any more, and who still has a connection is told that the service is not ready; a call of
-    which half is there is waited for and answered; the exit status is 0 (R4)."""
+    which half is there is waited for and answered; the exit status is 0 (security R4)."""
     server = start(tmp_path / "messages", "--content", str(content), "--workers", "1")
     address = ("127.0.0.1", server.port)
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(CALL)}\r\n\r\n"

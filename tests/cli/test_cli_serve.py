@@ -167,7 +167,7 @@ def test_requests_that_no_application_sees_are_answered_alike(
 @pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_gracefully(tmp_path: Path, stop: signal.Signals) -> None:
-    """SIGTERM and Ctrl-C end it with exit status 0 (R4)."""
+    """SIGTERM and Ctrl-C end it with exit status 0 (security R4)."""
     server = start(tmp_path / "messages", "--workers", "1")
     server.process.send_signal(stop)
     assert server.process.wait(30) == 0

@@ -68,7 +68,7 @@ def test_statistics_that_the_database_does_not_tell(
 
 
 def test_a_stopping_service_is_not_ready(engine: Any) -> None:
-    """From the signal to stop on it says 503, and goes on answering calls (R4)."""
+    """From the signal to stop on it says 503, and goes on answering calls (security R4)."""
     status = Status()
     client = create_app(engine, Settings(demo=True), status=status).test_client()
     status.stop()
