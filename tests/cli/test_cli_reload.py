@@ -194,7 +194,8 @@ def test_a_signal_or_a_changed_file_loads_content_anew(how: str, serve: Callable
 
 
 def test_a_stop_under_load_loses_no_call(tmp_path: Path, content: Path) -> None:
-    """SIGTERM: connections that are made are answered, new ones are refused at once, the exit status is 0 (security R4)."""
+    """SIGTERM: connections that are made are answered, new ones are refused at once, the exit status is 0 (security
+    R4)."""
     server = start(tmp_path / "messages", "--content", str(content), "--workers", "2")
     callers = [Ehr(server.port) for _ in range(4)]
     time.sleep(0.5)
