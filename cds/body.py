@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +27,8 @@ _NUL_NOT_ESCAPED = re2.compile(rb"(?:^|[^\\])(?:\\\\)*\\u0000", _BYTES)
 
 _DIGITS_TO_ZERO = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
 _SHORTEST_LONG = 19  # digits of the smallest integer that may not fit in 64 bits
+#: `re` finds them in half the time that `in` takes.
+_ZEROS = {step: re.compile(b"0" * (_SHORTEST_LONG // step)).search for step in (4, 2, 1)}
 _ONLY_SHORT_INTEGERS = re2.compile(rb'(?s)(?:[0-9]{0,18}(?:[^"0-9.]|\.[0-9]*|"(?:[^"\\]|\\.)*"))*[0-9]{0,18}', _BYTES)
 
 
@@ -69,7 +72,7 @@ def too_deep(value: Any, limit: int) -> bool:
 
 def _may_have_long_integer(body: bytes) -> bool:
     # 19 digits in a row show as 4 in every fourth byte, as 9 in every second: a look at a part is enough to say no.
-    return all(b"0" * (_SHORTEST_LONG // step) in body[::step].translate(_DIGITS_TO_ZERO) for step in (4, 2, 1))
+    return all(_ZEROS[step](body[::step].translate(_DIGITS_TO_ZERO)) for step in (4, 2, 1))
 
 
 class _LongIntegerError(Exception):

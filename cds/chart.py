@@ -34,14 +34,17 @@ class Completeness(Enum):
     FAILED = "failed"
     NEVER = "never asked"
 
-    @property
-    def known(self) -> bool:
-        return self in (Completeness.COMPLETE, Completeness.EMPTY)
+    #: whether an absence is a fact
+    known: bool
+    #: False when the data could not be obtained at all, so that a required key means 412 (P6)
+    available: bool
+    #: whether it was asked for and could not be read, or not all of it
+    unread: bool
 
-    @property
-    def available(self) -> bool:
-        """False when the data could not be obtained at all, so that a required key means 412 (P6)."""
-        return self not in (Completeness.FAILED, Completeness.NEVER)
+    def __init__(self, word: str) -> None:
+        self.known = word in ("complete", "empty")
+        self.available = self.known or word == "partial"
+        self.unread = word in ("partial", "failed")
 
 
 class Answer(NamedTuple):

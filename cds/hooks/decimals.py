@@ -7,7 +7,6 @@ update echoes is taken from the request's own text.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -29,7 +28,14 @@ class _Written(float):
 def with_written_decimals(cards: list[dict[str, Any]], body: bytes) -> list[dict[str, Any]]:
     """The cards, in whose updates each decimal that the request holds too is an orjson.Fragment of its text. The
     request is read again only when an update holds a decimal."""
-    if not any(_has_decimal(action["resource"]) for action in _updates(cards)):
+    updates = [
+        action
+        for card in cards
+        for suggestion in card.get("suggestions", ())
+        for action in suggestion.get("actions", ())
+        if action["type"] == "update"
+    ]
+    if not any(_has_decimal(action["resource"]) for action in updates):
         return cards
     sent = json.loads(body, parse_float=_Written)
     written = {
@@ -37,24 +43,19 @@ def with_written_decimals(cards: list[dict[str, Any]], body: bytes) -> list[dict
         for bundle in ("draftOrders", "appointments")
         for resource in reversed(fhir.bundle_resources(sent["context"].get(bundle)))
     }
-    for action in _updates(cards):
+    for action in updates:
         resource = action["resource"]
         action["resource"] = _restored(resource, written.get((resource["resourceType"], resource["id"])))
     return cards
 
 
-def _updates(cards: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for card in cards:
-        for suggestion in card.get("suggestions", ()):
-            yield from (action for action in suggestion.get("actions", ()) if action["type"] == "update")
-
-
 def _has_decimal(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_decimal, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_decimal, value))
-    return isinstance(value, float)
+    """Whether an object or array holds a decimal, at any depth."""
+    for item in value.values() if value.__class__ is dict else value:
+        kind = item.__class__
+        if kind is float or ((kind is dict or kind is list) and _has_decimal(item)):
+            return True
+    return False
 
 
 def _restored(value: Any, written: Any) -> Any:

@@ -9,10 +9,9 @@ import re2
 
 from cds import fhir
 from cds.apply.tree import AppliedAction, Outcome
-from cds.chart import Chart, Completeness
+from cds.chart import Chart
 from cds.hooks.discovery import Service
 
-_UNREAD = frozenset({Completeness.FAILED, Completeness.PARTIAL})
 _TOPIC = {
     "system": f"{fhir.CANONICAL_BASE}/CodeSystem/notice",
     "code": "data-missing",
@@ -23,7 +22,7 @@ _TOPIC = {
 def notices(service: Service, chart: Chart, applied: Iterable[AppliedAction], identity: str) -> list[dict[str, Any]]:
     """One info card when data could not be read, or not all of it, and an action of the plan is undecided; else none.
     Data that the client did not offer at all is its choice, and not told at each call."""
-    keys = [key for key, answer in chart.answers.items() if answer.completeness in _UNREAD]
+    keys = [key for key, answer in chart.answers.items() if answer.completeness.unread]
     if not keys or not any(action.outcome is Outcome.UNKNOWN for root in applied for action in root.walk()):
         return []
     title = service.plan.definition.get("title") or service.plan.definition.get("name") or service.id

@@ -143,22 +143,24 @@ def _prefetch(sent: Mapping[str, Any]) -> dict[str, fhir.Resource | None]:
     """Per key the resource itself. What is no resource says nothing, so its key counts as not obtained."""
     prefetch: dict[str, fhir.Resource | None] = {}
     for key, value in sent.items():
-        resource = _unwrapped(value)
-        if resource is None or isinstance(resource.get("resourceType"), str):
+        resource = _unwrapped(value) if value is not None else None
+        if resource is None:
+            prefetch[key] = None
+        elif isinstance(resource.get("resourceType"), str):
             prefetch[key] = resource
             _limit_entries(key, resource)
     return prefetch
 
 
-def _unwrapped(value: Any) -> Any:
+def _unwrapped(value: fhir.Resource) -> fhir.Resource:
     """The resource in the `{"response": ..., "resource": ...}` of clients older than CDS Hooks 1.0."""
-    if isinstance(value, dict) and "resourceType" not in value and isinstance(value.get("resource"), dict):
-        return value["resource"]
+    if "resourceType" not in value and isinstance(resource := value.get("resource"), dict):
+        return resource
     return value
 
 
-def _limit_entries(key: str, resource: fhir.Resource | None) -> None:
-    entry = resource.get("entry") if resource else None
+def _limit_entries(key: str, resource: fhir.Resource) -> None:
+    entry = resource.get("entry")
     if isinstance(entry, list) and len(entry) > _MOST_ENTRIES:
         text = f"A prefetched Bundle holds more than {_MOST_ENTRIES} entries"
         raise RequestError(413, Issue("too-long", text, pointer(["prefetch", key])))
