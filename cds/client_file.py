@@ -43,7 +43,7 @@ MEMBERS = {
     "networks": "Networks that are not public and may be reached for it, such as 10.20.0.0/16.",
     "subject": "Our client id at its authorization server, which comes in `fhirAuthorization.subject`.",
     "origins": "Web origins whose pages may call, such as https://ehr.example.org.",
-    "cds_hooks": "The version of CDS Hooks it understands, 2.0 or 3.0; so far answers keep to 2.0. Default: 2.0.",
+    "cds_hooks": "The version of CDS Hooks it understands, 2.0 or 3.0, with the same answers (below). Default: 2.0.",
 }
 #: What is said in place of messages that quote the file, by their code.
 _PLAIN = {

@@ -76,7 +76,7 @@ class Client:
     networks: tuple[Network, ...] = ()
     #: Web origins whose pages may call (F14).
     origins: frozenset[str] = frozenset()
-    #: Cards have only what this version of CDS Hooks knows (G7).
+    #: Cards have only what this version of CDS Hooks knows (G7); so far all have only what 2.0 knows.
     cds_hooks: Version = "2.0"
     #: Whether any FHIR server on this machine counts as registered and open: demo mode.
     local: bool = False

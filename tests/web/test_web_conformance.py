@@ -122,10 +122,11 @@ def test_content_without_plans_offers_nothing(tmp_path: Path) -> None:
 
 
 def test_discovery_says_what_cds_hooks_2_knows(client: FlaskClient) -> None:
-    """The members of 2.0 and no others: nothing in the request tells who asks, so `version` and `hookVersion` are left
-    out, for strict clients refuse them (A2, A4, A6-A11, G1, G7)."""
+    """The members of 2.0 and no others, which 3.0 takes too: nothing in the request tells who asks, so `version` and
+    `hookVersion` are left out, for strict clients refuse them (A2, A4, A6-A11, G1, G7)."""
     body = client.get("/cds-services").get_json()
-    validator("discovery").validate(body)
+    for version in ("discovery", "discovery-3.0"):
+        validator(version).validate(body)
     members = {"hook", "id", "title", "description", "prefetch", "usageRequirements"}
     assert all(set(service) == members for service in body["services"])
     assert list(empties(body)) == []
@@ -136,7 +137,8 @@ def test_answers_hold_nothing_empty_and_nothing_unknown(client: FlaskClient) -> 
     C30-C32, C34, C35, G1, G3, G7)."""
     found = cards(client, call())
     assert len(found) >= 3
-    validator("response").validate({"cards": found})
+    for version in ("response", "response-3.0"):
+        validator(version).validate({"cards": found})
     assert list(empties(found)) == []
     text = json.dumps(found)
     for member in ("extension", "systemActions", "actionSelectionBehavior", "autolaunchable", "appContext", "launch="):
