@@ -15,16 +15,36 @@ Run = Callable[[Evaluation, list[Any]], Any]
 Node = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A truth that hangs on one member of the dict in a slot: whether it `holds`, or, not `wanted`, whether it does
+    not. One that is not `exact` is false without it, and may be with it."""
+
+    slot: int
+    name: str
+    holds: Callable[[Any], bool]
+    wanted: bool = True
+    exact: bool = True
+
+    def sieve(self, items: list[Any]) -> list[Any]:
+        """The items for which it is not false, as far as that is seen without running anything."""
+        name, holds, wanted = self.name, self.holds, self.wanted
+        return [item for item in items if item.__class__ is not dict or holds(item.get(name)) is wanted]
+
+
 @dataclass(slots=True)
 class Piece:
     """A compiled node: how to run it, its static type (None: not known), and whether its value is always `value`.
-    `slot` is set when running it only reads that slot."""
+    `slot` is set when running it only reads that slot, `member` when it reads that member of the dict in a slot, and
+    `test` when that decides its truth."""
 
     run: Run
     type: Type | None = None
     constant: bool = False
     value: Any = None
     slot: int | None = None
+    member: tuple[int, str] | None = None
+    test: Test | None = None
 
 
 def constant(value: Any, kind: Type | None = None) -> Piece:

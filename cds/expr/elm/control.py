@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cds.errors import EvaluationError
@@ -28,9 +29,15 @@ def disjunction(compiler: Compiler, node: Node, scope: Scope) -> Piece:
 def _decided_by(compiler: Compiler, node: Node, scope: Scope, decisive: bool) -> Piece:
     """And, Or: the first operand that is `decisive` is the answer; otherwise null if one is null."""
     operands = compiler.pieces(_chain(node, node["type"]), scope)
-    if len(operands) == 2:
-        return compiler.folded(_two(operands[0].run, operands[1].run, decisive), operands, BOOLEAN)
     runs = [operand.run for operand in operands]
+    run = _two(runs[0], runs[1], decisive) if len(runs) == 2 else _many(runs, decisive)
+    made = compiler.folded(run, operands, BOOLEAN)
+    if not decisive and operands[0].test is not None:
+        made.test = replace(operands[0].test, exact=False)
+    return made
+
+
+def _many(runs: list[Run], decisive: bool) -> Run:
     otherwise = not decisive
 
     def run(ev: Any, frame: list[Any]) -> Any:
@@ -43,7 +50,7 @@ def _decided_by(compiler: Compiler, node: Node, scope: Scope, decisive: bool) ->
                 answer = None
         return answer
 
-    return compiler.folded(run, operands, BOOLEAN)
+    return run
 
 
 def _chain(node: Node, kind: str) -> list[Node]:
@@ -114,7 +121,10 @@ def negation(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         value = inner(ev, frame)
         return None if value is None else not value
 
-    return compiler.folded(run, [operand], BOOLEAN)
+    made = compiler.folded(run, [operand], BOOLEAN)
+    if operand.test is not None and operand.test.exact:
+        made.test = replace(operand.test, wanted=not operand.test.wanted)
+    return made
 
 
 def is_null(compiler: Compiler, node: Node, scope: Scope) -> Piece:

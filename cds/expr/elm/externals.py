@@ -54,8 +54,8 @@ def code_of(systems: Collection[Any]) -> Callable[[Any], bool]:
     return has_code
 
 
-#: Those that are quicker where the last of two operands is always the same: what makes them of it.
-PREPARED: Mapping[str, Callable[[Any], Callable[[Any], Any]]] = {"HasCodeOf": code_of}
+#: Tests that are quicker where the last of two operands is always the same: what makes them of it.
+PREPARED: Mapping[str, Callable[[Any], Callable[[Any], bool]]] = {"HasCodeOf": code_of}
 
 #: By name and number of operands.
 EXTERNALS: Mapping[tuple[str, int], Callable[..., Any]] = {

@@ -67,7 +67,7 @@ def compile_property(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         for part in steps:
             piece = _index(piece, part) if isinstance(part, int) else step(compiler, piece, part)
     written = of_node(node)
-    return Piece(piece.run, written if written is not None else piece.type)
+    return Piece(piece.run, written if written is not None else piece.type, member=piece.member)
 
 
 def _steps(path: str) -> Iterator[str | int]:
@@ -107,7 +107,9 @@ def step(compiler: Compiler, base: Piece, name: str) -> Piece:
     if slot is not None and isinstance(base.type, TupleOf):
         return Piece(_of_tuple(slot, name, get), kind)
     if _is_plain(compiler.model, base.type, name):
-        return Piece(_of_slot(slot, name, get) if slot is not None else _of_dict(run, name, get), kind)
+        if slot is not None:
+            return Piece(_of_slot(slot, name, get), kind, member=(slot, name))
+        return Piece(_of_dict(run, name, get), kind)
     if slot is not None:
         return Piece(lambda _ev, frame: get(frame[slot]), kind)
     return Piece(lambda ev, frame: get(run(ev, frame)), kind)

@@ -38,6 +38,8 @@ class Rows:
         self.lets: list[int] = []
         self.held: list[int] = []
         self.keeps: list[Keep] = []
+        #: leaves out items of the only source that a criterion is false for by a look at them
+        self.sieve: Callable[[list[Any]], list[Any]] | None = None
         #: whether a row that is left out for a None may be missing from the result
         self.in_doubt = False
 
@@ -105,7 +107,10 @@ def read_rows(compiler: Compiler, node: Node, scope: Scope) -> tuple[Rows, Scope
         rows.where(_relationship(compiler, part, scope, rows), True)
     if node.get("where") is not None:
         where = node["where"]
-        rows.where(compiler.piece(where, scope).run, hangs_on_data(where, scope))
+        piece = compiler.piece(where, scope)
+        rows.where(piece.run, hangs_on_data(where, scope))
+        if piece.test is not None and rows.slots == [piece.test.slot]:
+            rows.sieve = piece.test.sieve
     return rows, scope, kinds, plural
 
 
@@ -147,7 +152,7 @@ def _return(
 def _single(rows: Rows, select: Run | None) -> Run:
     """A query over one source; a source that is no list gives one value or null."""
     source, slot, keep, in_doubt = rows.sources[0], rows.slots[0], rows.keep(), rows.in_doubt
-    lets, held, walk = rows.lets, rows.held, rows.walks[0]
+    lets, held, walk, sieve = rows.lets, rows.held, rows.walks[0], rows.sieve
 
     def run(ev: Any, frame: list[Any]) -> Any:
         items = source(ev, frame)
@@ -162,6 +167,8 @@ def _single(rows: Rows, select: Run | None) -> Run:
             frame[position] = UNSET
         found: list[Any] = []
         partial = type(items) is Partial
+        if sieve is not None:
+            items = sieve(items)
         for item in items if walk is None else walk(ev, frame, items):
             frame[slot] = item
             for position in lets:
@@ -187,7 +194,7 @@ def exists(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         return _exists_of(compiler.piece(query, scope))
     rows = read_rows(compiler, query, scope)[0]
     source, slot, keep, in_doubt = rows.sources[0], rows.slots[0], rows.keep(), rows.in_doubt
-    lets, held, walk = rows.lets, rows.held, rows.walks[0]
+    lets, held, walk, sieve = rows.lets, rows.held, rows.walks[0], rows.sieve
 
     def run(ev: Any, frame: list[Any]) -> bool | None:
         items = source(ev, frame)
@@ -200,6 +207,8 @@ def exists(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         for position in held:
             frame[position] = UNSET
         partial = type(items) is Partial
+        if sieve is not None:
+            items = sieve(items)
         for item in items if walk is None else walk(ev, frame, items):
             frame[slot] = item
             for position in lets:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cds.errors import EvaluationError
 from cds.expr.elm import fhirhelpers
 from cds.expr.elm.casts import assured
-from cds.expr.elm.code import UNSET, Node, Piece, Run, Scope, constant, located
+from cds.expr.elm.code import UNSET, Node, Piece, Run, Scope, Test, constant, located
 from cds.expr.elm.externals import EXTERNALS, PREPARED
 from cds.expr.elm.facts import owner_of
 from cds.expr.elm.paths import step
@@ -117,7 +117,9 @@ def function(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     if not compiler.trace:
         target, handed = _handed_on(compiler, found, operands)
         if (offered := _offered(target)) is not None:
-            return Piece(_external_call(target.name, offered, handed), found.type)
+            made = _external_call(target.name, offered, handed)
+            made.type = found.type
+            return made
     call = _reporting_call if compiler.trace else _call
     return Piece(call(found, [piece.run for piece in operands]), found.type)
 
@@ -210,16 +212,17 @@ def _handed_on(compiler: Compiler, found: Function, operands: list[Piece]) -> tu
     return targets[0], handed
 
 
-def _external_call(name: str, offered: Callable[..., Any], operands: list[Piece]) -> Run:
+def _external_call(name: str, offered: Callable[..., Any], operands: list[Piece]) -> Piece:
     """The call of a function of the engine, which takes no frame."""
     first, rest = operands[0].run, [piece.run for piece in operands[1:]]
     if len(operands) == 2 and operands[1].constant:
         second = operands[1].value
         if name in PREPARED and type(second) is list:
             prepared = PREPARED[name](second)
-            return lambda ev, frame: prepared(first(ev, frame))
-        return lambda ev, frame: offered(ev, first(ev, frame), second)
-    return lambda ev, frame: offered(ev, first(ev, frame), *[run(ev, frame) for run in rest])
+            test = Test(*operands[0].member, prepared) if operands[0].member is not None else None
+            return Piece(lambda ev, frame: prepared(first(ev, frame)), test=test)
+        return Piece(lambda ev, frame: offered(ev, first(ev, frame), second))
+    return Piece(lambda ev, frame: offered(ev, first(ev, frame), *[run(ev, frame) for run in rest]))
 
 
 def _reporting_call(target: Function, operands: list[Run]) -> Run:

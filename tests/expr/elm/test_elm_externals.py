@@ -11,6 +11,7 @@ from cds.errors import EvaluationError
 from cds.expr import Evaluation
 from cds.expr.functions.strings import full_matcher, matches_full
 from cds.expr.libraries import Libraries
+from cds.expr.trace import Trace
 
 TEXT = """library Tested
 using FHIR version '4.0.1'
@@ -18,6 +19,7 @@ valueset Known: 'http://example.org/known'
 parameter given System.Any
 parameter coded FHIR.CodeableConcept
 parameter texts List<String>
+parameter orders List<FHIR.ServiceRequest>
 context Patient
 define function Resolve(reference FHIR.Reference) returns FHIR.Condition: external
 define function Resolve(reference FHIR.Reference, container Any) returns FHIR.Condition: external
@@ -35,6 +37,12 @@ define Coded: HasCodeOf(coded, { 's', 't' })
 define CodedByFunction: HasKnownCode(coded)
 define CodedTheOtherWay: HasCodeIn({ 't', 's' }, coded)
 define CodedInTexts: HasCodeIn(texts, coded)
+define Uncoded: (orders O where not HasKnownCode(O.code) and O.status = 'active') O return all O.id
+define KnownToUs: (orders O where HasKnownCode(O.code) and O.status = 'active') O return all O.id
+define NotKnownToUs: (orders O where not (HasKnownCode(O.code) and O.status = 'active')) O return all O.id
+define OfNoOrder: exists (orders O let item: O.code where not HasKnownCode(item))
+define AnyUncoded: exists (orders O where not HasKnownCode(O.code))
+define WithReason: (orders O with texts T such that T = O.id where not HasKnownCode(O.code)) O return all O.id
 define Among: texts T where T in { 'a', 'b' }
 define Matching: texts T where Matches(T, '(?is).*\\\\bpain\\\\b.*')
 define Unreadable: Matches(First(texts), '(')
@@ -143,6 +151,42 @@ def test_a_code_of_a_known_system_is_asked_for(concept: Any, expected: bool) -> 
     given."""
     for define in ("Coded", "CodedByFunction", "CodedTheOtherWay", "CodedInTexts"):
         assert value(define, coded=concept, texts=["s", None, "t"]) is expected, define
+
+
+def order(name: str, system: str | None = None, status: str | None = "active") -> dict[str, Any]:
+    coding = {"coding": [{"system": system, "code": "1"}]} if system else {"text": name}
+    return {"resourceType": "ServiceRequest", "id": name, "code": coding, "status": status}
+
+
+ORDERS = [
+    order("a", "s"),
+    order("b"),
+    order("c", "u"),
+    order("d", "t", None),
+    order("e", status="draft"),
+    order("f", "s", "draft"),
+    None,
+]
+
+
+@pytest.mark.parametrize("trace", [False, True])
+@pytest.mark.parametrize(
+    ("define", "expected"),
+    [
+        ("Uncoded", ["b", "c"]),
+        ("KnownToUs", ["a"]),
+        ("NotKnownToUs", ["b", "c", "e", "f", None]),
+        ("OfNoOrder", True),
+        ("AnyUncoded", True),
+        ("WithReason", ["b"]),
+    ],
+)
+def test_rows_left_out_by_a_look_at_them(define: str, expected: Any, trace: bool) -> None:
+    """A criterion that begins with a test of an element leaves out the same rows as one that is evaluated for each."""
+    told = evaluation(
+        parameters={"orders": ORDERS, "texts": ["a", "b"]}, trace=Trace(step=lambda _: None) if trace else None
+    )
+    assert Libraries().compile(TEXT).evaluate(told, define) == expected
 
 
 @pytest.mark.parametrize("pattern", ["(?is).*\\bpain\\b.*", "[a-c]+", "", "(?m)^a$", ".", "a{1,900}b{1,900}c{1,900}"])
