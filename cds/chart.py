@@ -61,10 +61,10 @@ class Answer(NamedTuple):
 def read_answer(key: str, resource_type: str, prefetch: Mapping[str, Any]) -> Answer:
     """Read `prefetch[key]` by the ladder of P1-P9: absent, null, OperationOutcome, a resource, or a Bundle."""
     if key not in prefetch:
-        return Answer(key, resource_type, Completeness.NEVER)
+        return _never(key, resource_type)
     value = prefetch[key]
     if value is None:
-        return Answer(key, resource_type, Completeness.EMPTY)
+        return _empty(key, resource_type)
     kind = value.get("resourceType")
     if kind == "OperationOutcome":
         return Answer(key, resource_type, Completeness.FAILED)
@@ -73,6 +73,16 @@ def read_answer(key: str, resource_type: str, prefetch: Mapping[str, Any]) -> An
             return Answer(key, resource_type, Completeness.FAILED)
         return Answer(key, resource_type, Completeness.COMPLETE, (value,), is_pure=True)
     return _read_bundle(key, resource_type, value)
+
+
+@lru_cache(maxsize=1024)  # most keys of most calls, the same each time
+def _never(key: str, resource_type: str) -> Answer:
+    return Answer(key, resource_type, Completeness.NEVER)
+
+
+@lru_cache(maxsize=1024)
+def _empty(key: str, resource_type: str) -> Answer:
+    return Answer(key, resource_type, Completeness.EMPTY)
 
 
 def _read_bundle(key: str, resource_type: str, bundle: Mapping[str, Any]) -> Answer:

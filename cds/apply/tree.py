@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -67,4 +68,7 @@ class AppliedAction:
 
 def path_of(action_id: str) -> str:
     """The id of an applied action without the drafts it was repeated for: those are the patient's data."""
-    return "/".join(part.partition("[")[0] for part in action_id.split("/"))
+    return _ITEM.sub("", action_id)
+
+
+_ITEM = re.compile(r"\[[^/]*")

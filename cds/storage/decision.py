@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cds.apply.tree import AppliedAction, Outcome, path_of
+from cds.apply.tree import AppliedAction, path_of
 from cds.clients import Caller
 from cds.fhir import is_id
 
@@ -76,15 +76,11 @@ def _collect(applied: Iterable[AppliedAction], found: dict[str, list[str]]) -> N
         if action.children:
             _collect(action.children, found)
             continue
-        outcome = _NAMES[action.outcome]
+        outcome = action.outcome._value_  # `value` computes it each time, and a look-up its hash
         if outcome in found:
             found[outcome].append(_path(action.id))
         else:
             found[outcome] = [_path(action.id)]
-
-
-#: An Enum computes its value each time.
-_NAMES = {outcome: outcome.value for outcome in Outcome}
 
 
 def _card(
