@@ -68,7 +68,7 @@ _ID_CHARACTERS = frozenset(ascii_letters + digits + "-._")
 
 def is_id(text: Any) -> bool:
     """Whether it is an id as real systems have them: letters, digits, `-`, `.` and `_` of ASCII (security.md S6)."""
-    return isinstance(text, str) and 0 < len(text) <= _LONGEST_ID and _ID_CHARACTERS.issuperset(text)
+    return type(text) is str and 0 < len(text) <= _LONGEST_ID and _ID_CHARACTERS.issuperset(text)
 
 
 def split_canonical(canonical: str) -> tuple[str, str | None]:

@@ -96,26 +96,31 @@ def _element(segment: Segment, rest: tuple[Segment, ...], kind: str, repeats: bo
 def _leaf(segment: Segment, kind: str, repeats: bool, replaced: tuple[str, ...]) -> Put:
     """For the element that takes the items."""
     name, fit = segment.name, _fitter(kind, segment.name)
+    convert, wanted = _CONVERTED.get(kind), _wanted(kind)
     takes_all = repeats and segment.index is None and segment.url is None
-    as_it_is = None if takes_all or kind in _CONVERTED else _wanted(kind)
 
     def put(owner: dict[str, Any], items: list[Any]) -> dict[str, Any]:
-        if len(items) != 1 or items[0].__class__ is not as_it_is:
-            items = fit(items)
-            if not items:
+        if len(items) == 1 and items[0].__class__ is wanted:  # most often, and then it fits
+            value = items[0] if convert is None else convert(items[0])
+            if value is None:
                 return owner
-            if len(items) > 1 and not takes_all:
-                raise EvaluationError(f"'{name}' takes one value, the expression gave {len(items)}")
+            values = [value]
+        else:
+            values = fit(items)
+            if not values:
+                return owner
+            if len(values) > 1 and not takes_all:
+                raise EvaluationError(f"'{name}' takes one value, the expression gave {len(values)}")
         copy = dict(owner)
         for key in replaced:
             copy.pop(key, None)
         if not repeats:
-            copy[name] = items[0]
+            copy[name] = values[0]
         elif takes_all:
-            copy[name] = items
+            copy[name] = values
         else:
             copy[name], index = _picked(segment, copy.get(name))
-            copy[name][index] = items[0]
+            copy[name][index] = values[0]
         return copy
 
     return put
