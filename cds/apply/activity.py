@@ -102,15 +102,14 @@ def draft_resource(template: Resource, *, subject: str, today: str, identity: st
     its date; the id is derived from `identity`, which names this application."""
     name = template["resourceType"]
     kind = KINDS[name]
-    draft = {**template, "id": derived_id(identity)}
-    draft = _put(draft, name, kind.subject, {"reference": subject})
+    draft = place(kind.subject)[name]({**template, "id": derived_id(identity)}, [{"reference": subject}])
     for element in kind.dates:
         draft.setdefault(element, today)
     if people is not NOBODY:
         author = people.practitioner if kind.author else ""
-        place = kind.author if author else kind.organization
+        path = kind.author if author else kind.organization
         if reference := author or people.organization:
-            draft = _put(draft, name, place, {"reference": reference})
+            draft = _put(draft, name, path, {"reference": reference})
         if people.encounter:
             draft = _put(draft, name, kind.encounter, {"reference": people.encounter})
     return draft

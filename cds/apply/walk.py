@@ -143,7 +143,7 @@ class Walk:
         elif action.template is not None:
             applied.resource = draft_resource(
                 action.template,
-                subject=session.subject or f"Patient/{session.chart.patient.id}",
+                subject=session.subject or session.chart.patient.reference,
                 today=session.today,
                 identity=f"{session.identity}|{applied.id}",
                 people=session.people,

@@ -69,6 +69,7 @@ class CqlExpression:
         self.value = run
         self.is_rooted = is_rooted
         self._library, self._node, self._home = library, node, home
+        self._define: Define | None = None
 
     def __repr__(self) -> str:
         return f"CqlExpression({self.text!r})"
@@ -110,7 +111,14 @@ class CqlExpression:
         """The value as FHIRPath has it: null is empty, a list its items. The list may be the data's own.
 
         Raises EvaluationError with library, line and column, LimitError when a guard stopped it."""
-        value = self.value(evaluation)
+        define = self._define
+        if define is None:
+            value = self.value(evaluation)
+        else:  # by far the most frequent, and then without a call where it is known
+            root = evaluation.root or evaluation
+            value = root.results.get(define, _MISSING)
+            if value is _MISSING:
+                value = define.compute(root)
         if value is True:
             return TRUE
         if value is False:
@@ -233,7 +241,7 @@ def of_define(define: Define, text: str | None = None) -> CqlExpression:
 
     kind = result_type_of(define.node)
     made = CqlExpression(text or define.name, IDENTIFIER, kind, value, define.library, define.node)
-    made.place = define.place
+    made.place, made._define = define.place, define
     return made
 
 

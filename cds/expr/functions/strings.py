@@ -253,22 +253,18 @@ def _group_name(template: str, at: int) -> tuple[int | str | None, int]:
 # --- joining and splitting ---------------------------------------------------------------------------------------
 
 
-_ALL_TEXT = {str}
-
-
 def _join(_: Evaluation, items: list[Any], separators: list[Any] | None = None) -> list[Any]:
     separator = separators[0] if separators else ""
     if type(separator) is not str:
         _need_text(separator, "join")
     if not items:
         return []
-    if set(map(type, items)) != _ALL_TEXT:
-        _need_text(next(item for item in items if type(item) is not str), "join")
-    if len(items) == 1 and len(items[0]) <= MAX_STRING:
-        return items
-    if sum(map(len, items)) + len(separator) * (len(items) - 1) > MAX_STRING:
+    size = len(separator) * (len(items) - 1)
+    for item in items:
+        size += len(item if type(item) is str else _need_text(item, "join"))
+    if size > MAX_STRING:
         raise SizeLimitError(f"a string grew beyond {MAX_STRING} characters")
-    return [separator.join(items)]
+    return [separator.join(items)] if len(items) > 1 else items
 
 
 def _split(_: Evaluation, items: list[Any], separators: list[Any]) -> list[Any]:
