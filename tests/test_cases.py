@@ -110,11 +110,12 @@ def test_a_failed_case_tells_line_expectation_answer_and_trace(content: Path) ->
     line = 1 + next(number for number, text in enumerate(PLAN.splitlines()) if "clinicalStatus" in text)
     failed, passed = run(content, settings(content))
     assert passed.passed
-    assert failed.render().splitlines()[:5] == [
+    assert failed.render().splitlines()[:6] == [
         f"{file}:4:5: case-failed: a problem speaks",
         "  cards: expected problem, got none",
         "    problem: not applicable",
-        f"      %problems.where(clinicalStatus.exists()).exists(): false  (demo/plan.yaml:{line})",
+        "      %problems.where(clinicalStatus.exists()).exists(): false",
+        f"          (demo/plan.yaml:{line})",
         "        %problems: 1 item: Condition/condition-1",
     ]
     record = failed.as_dict()

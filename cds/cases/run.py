@@ -27,6 +27,9 @@ from cds.hooks.discovery import Service
 from cds.hooks.envelope import response_problem
 from cds.service import Answer, Engine
 
+#: Of the lines that say why a case failed: with what is put before them, a terminal is this wide at least.
+_WIDTH = 76
+
 
 def run(path: Path, settings: Settings) -> list[Result]:
     """Run every case at or below `path` with the content of `settings`, or with `path` as the content when it lies
@@ -132,7 +135,7 @@ def _explained(engine: Engine, case: Case) -> str:
     lines: list[str] = []
     for decision in told:
         lines += [f"{decision.code}: {decision.outcome.value if decision.outcome else 'not asked at this hook'}"]
-        lines += decision_lines(decision)
+        lines += decision_lines(decision, width=_WIDTH)
     return "\n".join(lines)
 
 

@@ -15,8 +15,9 @@ from cds.cli.inputs import as_bundle, read_resource
 from cds.cli.options import INPUT, author_settings, content_folder, output_format
 from cds.cli.output import write_json
 from cds.cli.verb import verb
-from cds.errors import RequestError
+from cds.errors import ConfigurationError, RequestError, did_you_mean
 from cds.fhir import Resource, bundle_resources, written
+from cds.service import Engine
 
 
 @verb(
@@ -55,6 +56,7 @@ def command(
     """Apply PLAN (the id or url of a PlanDefinition of the content) and print the resources it comes to as JSON."""
     engine = load_engine(author_settings(content=content))
     data = as_bundle(read_resource(file)) if file is not None else None
+    _check(engine, plan, data, subjects)
     named = {"practitioner": practitioner, "encounter": encounter}
     sent: list[dict[str, Any]] = [
         *({"name": "subject", "valueString": subject} for subject in subjects or (_only_patient(data),)),
@@ -77,10 +79,30 @@ def command(
     write_json(answer)
 
 
+def _check(engine: Engine, plan: str, data: Resource | None, subjects: tuple[str, ...]) -> None:
+    """Raises ConfigurationError for the id of no plan, and for patients that data about others does not hold: for them
+    nothing would apply, which would only look like an answer."""
+    plans = [str(found.resource.get("id")) for found in engine.snapshot.documents if found.kind == "PlanDefinition"]
+    if ":" not in plan and plan not in plans:
+        hint = did_you_mean(plan, plans) or f"there are {', '.join(sorted(plans))}"
+        raise ConfigurationError(f"no plan '{plan}': {hint}")
+    known = _patients(data)
+    for subject in subjects:
+        if known and subject.removeprefix("Patient/") not in known:
+            hint = did_you_mean(subject, known) or f"there are {', '.join(known)}"
+            raise ConfigurationError(f"the input holds no patient '{subject}': {hint}")
+
+
 def _only_patient(data: Resource | None) -> str:
     """The id of the one patient of a Bundle. Raises UsageError when there are none or several."""
-    patients = [resource for resource in bundle_resources(data) if resource["resourceType"] == "Patient"]
-    if len(patients) != 1 or not isinstance(patients[0].get("id"), str):
-        held = f"--input holds {len(patients)} patients" if data is not None else "there is no --input"
+    known = _patients(data)
+    if len(known) != 1:
+        held = f"--input holds {len(known)} patients" if data is not None else "there is no --input"
         raise click.UsageError(f"Say with --subject whom the plan is for: {held}.")
-    return str(patients[0]["id"])
+    return known[0]
+
+
+def _patients(data: Resource | None) -> list[str]:
+    """The ids of the patients of a Bundle."""
+    resources = [resource for resource in bundle_resources(data) if resource["resourceType"] == "Patient"]
+    return [str(resource["id"]) for resource in resources if "id" in resource]

@@ -88,6 +88,8 @@ def command(
     except DefinitionError as error:
         _stop(error.problems, form)
     wanted = [_define(library, name) for name in names] or list(_public(library))
+    if not wanted:
+        raise ConfigurationError(f"{file}: the library has no public expression; name a private one with --define")
     moment = settings.fixed_now or datetime.now(UTC)
     surroundings = Surroundings(moment, ZoneInfo(settings.timezone), shared)
     session = Session(surroundings, _record(data, subject), steps=trace)

@@ -14,9 +14,9 @@ import click
 
 from cds import cases
 from cds.changes import CaseChange, Change, changed_cases, changes
-from cds.cli.engine import load_engine
+from cds.cli.engine import check_folder, load_engine
 from cds.cli.items import harmless
-from cds.cli.options import author_settings, output_format
+from cds.cli.options import author_settings, content_folder, output_format
 from cds.cli.output import write_json
 from cds.cli.revision import content_at
 from cds.cli.verb import verb
@@ -34,12 +34,14 @@ from cds.service import Engine
 @click.argument("before")
 @click.argument("after", required=False)
 @click.option("--cases/--no-cases", "with_cases", default=True, help="Run the cases of AFTER on both; on by default.")
+@content_folder("Folder of definitions whose revisions are meant.")
 @output_format()
-def command(*, before: str, after: str | None, with_cases: bool, form: str) -> None:
+def command(*, before: str, after: str | None, with_cases: bool, content: str | None, form: str) -> None:
     """Compare BEFORE and AFTER by meaning: hooks, conditions, thresholds, words of cards, orders, logic, members of
     value sets, and the cases that get other cards. Both are content folders or revisions of git, at which the content
     of the settings is meant; AFTER is that content as it stands when it is left out."""
-    settings = author_settings()
+    settings = author_settings(content=content)
+    check_folder(settings.content)
     with TemporaryDirectory() as scratch:
         old = _engine(settings, content_at(before, settings.content, Path(scratch)))
         new_folder = settings.content if after is None else content_at(after, settings.content, Path(scratch))
@@ -51,8 +53,11 @@ def command(*, before: str, after: str | None, with_cases: bool, form: str) -> N
         record = {"changes": [change.as_dict() for change in found], "cases": [case.as_dict() for case in changed]}
         write_json(record)
     else:
-        click.echo("\n".join(map(harmless, _lines(found, changed))))
-    click.echo(f"{len(found)} changes, {len(changed)} of {len(known)} cases get other cards", err=True)
+        for line in _lines(found, changed):
+            click.echo(harmless(line))
+    click.echo(
+        f"{len(found)} change{'s' * (len(found) != 1)}, {len(changed)} of {len(known)} cases get other cards", err=True
+    )
     sys.exit(1 if found or changed else 0)
 
 

@@ -38,7 +38,7 @@ def command(*, paths: tuple[Path, ...], check: bool, diff: bool) -> None:
     for file in _files(paths or (author_settings().content,)):
         try:
             text = file.read_bytes().decode("utf-8")
-            wanted = FORMATS[file.suffix](text)
+            wanted = _formatted(text, file.suffix)
         except (OSError, UnicodeDecodeError, ReadError, ExpressionSyntaxError) as error:
             click.echo(_problem(file, error).render(), err=True)
             failed += 1
@@ -68,6 +68,14 @@ def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
         yield from (file for file in found if file.is_file() and _NOT_OURS.isdisjoint(file.parts))
 
 
+def _formatted(text: str, suffix: str) -> str:
+    """The text in its form, with the line ends that its first line has; an empty one has none."""
+    if not text.strip():
+        return text
+    wanted = FORMATS[suffix](text.replace("\r\n", "\n"))
+    return wanted.replace("\n", "\r\n") if text.partition("\n")[0].endswith("\r") else wanted
+
+
 def _tell(file: Path, text: str, wanted: str, *, diff: bool) -> None:
     if not diff:
         click.echo(file)
@@ -75,7 +83,7 @@ def _tell(file: Path, text: str, wanted: str, *, diff: bool) -> None:
     before, after = text.splitlines(keepends=True), wanted.splitlines(keepends=True)
     for line in difflib.unified_diff(before, after, str(file), str(file)):
         colour = {"+": "green", "-": "red"}.get(line[:1])
-        click.echo(click.style(line.rstrip("\n"), fg=colour))
+        click.echo(click.style(line.rstrip("\r\n"), fg=colour))
 
 
 def _problem(file: Path, error: Exception) -> Problem:

@@ -32,9 +32,14 @@ def command(*, plan: str | None, decision: str | None, content: str | None, form
     what they suggest and which orders that makes, changes or removes.
 
     Mermaid is drawn by GitHub and many editors, SVG by browsers."""
-    root = tree(_plan(load_engine(author_settings(content=content)), plan), decision)
+    drawn = _plan(load_engine(author_settings(content=content)), plan)
+    root = tree(drawn, decision)
     if not root.below:
-        raise ConfigurationError(f"the plan has no decision '{decision}'" if decision else "the plan has no decisions")
+        known = sorted(node.text for node in tree(drawn).below)
+        hint = did_you_mean(decision or "", known) or f"there are {', '.join(known)}"
+        raise ConfigurationError(
+            f"the plan has no decision '{decision}': {hint}" if known else "the plan has no decisions"
+        )
     write_out(svg(root) if form == "svg" else mermaid(root), output)
 
 

@@ -22,6 +22,8 @@ def command(*, file: Path, kid: str) -> None:
     key = ECKey.generate_key("P-384", {"kid": kid, "use": "sig", "alg": "ES384"})
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ConfigurationError(f"there is a file {file}; name another, for no key is overwritten") from None
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be made: {error.strerror}") from None
     with os.fdopen(handle, "w") as stream:

@@ -117,7 +117,7 @@ def _run(asked: _Asked, settings: Settings) -> bool:
     engine = cases.engine_for(asked.path, settings, site=asked.site)
     found = [case for case in cases.load(engine, asked.path) if _is_chosen(case, asked)]
     if not found:
-        raise ConfigurationError("no case fits --run")
+        raise ConfigurationError(f"no case fits --run {asked.chosen.pattern if asked.chosen else ''}")
     covers = asked.coverage or asked.fail_under is not None
     results = list(_progress(engine, found, 1 if covers else asked.jobs))
     decisions = _covered(Coverage(engine), asked.path, results) if covers else None

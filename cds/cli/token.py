@@ -16,11 +16,13 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, RSAKey
 from cds.cli.verb import verb
 from cds.errors import ConfigurationError
 
+_EXAMPLE = "https://cds.example.org/cds-services/back-pain-order-sign"
+
 
 @verb(
     "token",
     {0: "the token was printed"},
-    "cds token https://cds.example.org/cds-services/back-pain-order-sign \\\n    --key try.json --issuer https://ehr.example",
+    f"cds token {_EXAMPLE} \\\n    --key try.json --issuer https://ehr.example",
 )
 @click.argument("url")
 @click.option("--key", "file", type=click.Path(path_type=Path), required=True, help="File of `cds key`.")
@@ -30,6 +32,8 @@ from cds.errors import ConfigurationError
 @click.option("--life", type=click.IntRange(1, 86400), default=300, show_default=True, help="Seconds it is valid.")
 def command(*, url: str, file: Path, issuer: str, tenant: str | None, sub: str | None, life: int) -> None:
     """Print a token for one call of URL, the whole address of a service or of its feedback."""
+    if not url.startswith(("https://", "http://")):
+        raise click.UsageError(f"URL must be the whole address that is called, such as {_EXAMPLE}, not '{url}'.")
     key = _private_key(file)
     now = int(time.time())
     claims = {"iss": issuer, "aud": url, "iat": now, "exp": now + life, "jti": str(uuid.uuid4())}

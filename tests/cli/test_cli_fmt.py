@@ -1,10 +1,14 @@
-"""`cds fmt` as a process."""
+"""`cds fmt`: what it writes and what it leaves alone."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from cli_process import Run
+import pytest
+from cli_process import Here, Run
+
+from cds.cli import fmt
+from cds.errors import ConfigurationError
 
 WRITTEN = "status: active\nresourceType: PlanDefinition\n"
 CANONICAL = "resourceType: PlanDefinition\nstatus: active\n"
@@ -43,3 +47,52 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_are_formatted(cds: Ru
     assert "bad.yaml:2:1" in ended.stderr
     assert "bad.cql:1:" in ended.stderr
     assert (tmp_path / "good.yaml").read_text() == CANONICAL
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "canonical"),
+    [
+        ("plan.yaml", WRITTEN, CANONICAL),
+        ("plan.json", '{"status": "active", "resourceType": "PlanDefinition"}\n', None),
+        ("logic.cql", "library L\n\ndefine A:   1\ndefine B: A+2\n", None),
+    ],
+)
+def test_line_ends_stay(here: Here, tmp_path: Path, name: str, written: str, canonical: str | None) -> None:
+    """A file with the line ends of Windows keeps them, and is in form where it is so but for them."""
+    unix, windows = tmp_path / f"unix-{name}", tmp_path / name
+    unix.write_bytes(written.encode())
+    windows.write_bytes(written.replace("\n", "\r\n").encode())
+    told = here("fmt", "--diff", windows)
+    assert (told.status, "\r" in told.out) == (1, False)
+    assert here("fmt", unix, windows).status == 0
+    assert unix.read_text() == canonical or canonical is None
+    assert windows.read_bytes() == unix.read_bytes().replace(b"\n", b"\r\n") != written.encode()
+    assert here("fmt", "--check", unix, windows).status == 0
+
+
+@pytest.mark.parametrize("name", ["empty.yaml", "empty.json", "empty.cql"])
+def test_an_empty_file_stays_empty(here: Here, tmp_path: Path, name: str) -> None:
+    """There is nothing to put in form."""
+    (tmp_path / name).touch()
+    assert here("fmt", tmp_path).status == 0
+    assert (tmp_path / name).read_bytes() == b""
+
+
+def test_a_file_that_cannot_be_written_does_not_keep_the_others(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told and stays as it was; exit status 2."""
+    for name in "ab":
+        (tmp_path / f"{name}.yaml").write_text(WRITTEN)
+    write_out = fmt.write_out
+
+    def refuse(text: str, file: Path) -> None:
+        if file.name == "a.yaml":
+            raise ConfigurationError(f"{file} cannot be written: No space left on device")
+        write_out(text, file)
+
+    monkeypatch.setattr(fmt, "write_out", refuse)
+    ended = here("fmt", tmp_path)
+    assert (ended.status, ended.out) == (2, f"{tmp_path / 'b.yaml'}\n")
+    assert ended.err == f"cds: {tmp_path / 'a.yaml'} cannot be written: No space left on device\n1 file changed\n"
+    assert [(tmp_path / f"{name}.yaml").read_text() for name in "ab"] == [WRITTEN, CANONICAL]

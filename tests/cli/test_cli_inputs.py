@@ -132,6 +132,20 @@ def test_a_request_without_a_hook_is_told_how_to_name_one(here: Here, monkeypatc
     )
 
 
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("rest --subject x", "cds: the input holds no patient 'x': there are p\n"),
+        ("rst", "cds: no plan 'rst': did you mean 'rest'?\n"),
+        ("other", "cds: no plan 'other': there are rest\n"),
+    ],
+)
+def test_what_would_only_look_like_an_answer_is_refused(here: Here, call: str, told: str) -> None:
+    """For a patient of whom nothing is there no action would apply."""
+    ended = here("apply", *call.split(), "--input", "-", "--content", "content", stdin=JSON)
+    assert (ended.status, ended.out, ended.err) == (2, "", told)
+
+
 def test_whom_a_plan_is_for_has_to_be_said_where_it_is_not_clear(here: Here) -> None:
     """The one patient of the input is meant, but nobody guesses among several."""
     several = {**RECORD, "entry": [{"resource": {"resourceType": "Patient", "id": name}} for name in "pq"]}

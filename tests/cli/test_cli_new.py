@@ -9,7 +9,7 @@ from cli_process import Run
 
 
 def test_a_new_decision_passes_check_and_test_at_once(cds: Run, tmp_path: Path) -> None:
-    """Without a warning, with all of it shown by its cases, and so does a second one beside it."""
+    """Without a warning, with all of it shown by its cases, in the form of `cds fmt`; and so a second one beside it."""
     for name in ("wrist-splint", "elbow"):
         made = cds("new", "decision", name, "--content", tmp_path)
         assert made.returncode == 0
@@ -17,6 +17,7 @@ def test_a_new_decision_passes_check_and_test_at_once(cds: Run, tmp_path: Path) 
     checked = cds("check", "--strict", tmp_path)
     assert (checked.returncode, checked.stdout) == (0, "")
     assert cds("test", tmp_path, "--fail-under", "100").returncode == 0
+    assert cds("fmt", "--check", tmp_path).returncode == 0
 
 
 def test_a_new_decision_answers_a_call(cds: Run, tmp_path: Path) -> None:

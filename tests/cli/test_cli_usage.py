@@ -41,6 +41,13 @@ SAMPLE = Path(__file__).parents[2] / "docs" / "samples" / "order-sign.json"
             "explain --input file.json --content empty",
             "cds: there is no definition in empty: name the folder of definitions",
         ),
+        ("cql empty.cql", "cds: empty.cql: the library has no public expression; name a private one with --define"),
+        ("key file.json", "cds: there is a file file.json; name another, for no key is overwritten"),
+        (
+            "token service --key file.json --issuer x",
+            "cds token: URL must be the whole address that is called, such as "
+            "https://cds.example.org/cds-services/back-pain-order-sign, not 'service'. Try 'cds token --help'.",
+        ),
         ("fmt nope", "cds: there is no file or folder nope"),
         ("fmt notes.txt", "cds: notes.txt is none of .yaml, .yml, .json, .cql"),
         ("test nope", "cds: there is no file or folder nope"),
@@ -53,7 +60,8 @@ def test_what_is_wrong_is_told_on_one_line(
     """Nothing is printed beside it, and no traceback."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file.json").write_text("{}")
-    (tmp_path / "notes.txt").write_text("")
+    for name in ("notes.txt", "empty.cql"):
+        (tmp_path / name).write_text("")
     (tmp_path / "empty").mkdir()
     ended = here(*call.split())
     assert (ended.status, ended.out, ended.err) == (2, "", f"{told}\n")
