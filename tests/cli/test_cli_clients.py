@@ -300,7 +300,7 @@ def test_a_private_key_is_written_once_and_for_its_owner(cds: Run, tmp_path: Pat
     assert cds("key", tmp_path / "k.json").returncode == 0
     assert (tmp_path / "k.json").stat().st_mode & 0o077 == 0
     again = cds("key", tmp_path / "k.json")
-    assert (again.returncode, "cannot be made" in again.stderr) == (2, True)
+    assert (again.returncode, "no key is overwritten" in again.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"kty": "EC"}', json.dumps(public(rsa()))])
