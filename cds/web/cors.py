@@ -46,6 +46,6 @@ class Policy:
         if not (self.everyone or origin in self.origins or origin in of_clients):
             return
         headers["Access-Control-Allow-Origin"] = "*" if self.everyone else origin
-        headers["Access-Control-Expose-Headers"] = "X-Request-Id, ETag"
+        headers["Access-Control-Expose-Headers"] = "X-Request-Id, ETag, Retry-After"
         if environ["REQUEST_METHOD"] == "OPTIONS":
             headers.update(_PREFLIGHT)

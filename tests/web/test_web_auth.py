@@ -72,17 +72,19 @@ def post(site: FlaskClient, authorization: str | None, path: str = PATH, **heade
 def test_a_client_that_calls_too_often_is_429(engine: Any, replays: Replays, metrics: Metrics, log: Log) -> None:
     """security R2, D2, D3: beyond its rate a client is told when to come back, on every route; its token was not used,
     nothing is asked of the database, and it is counted. Another client notices nothing."""
-    noisy, calm = client(rate=3), client(id="calm", issuer="https://calm.example", rate=3)
+    page = "https://ehr.example"
+    noisy, calm = client(rate=3, origins=frozenset({page})), client(id="calm", issuer="https://calm.example", rate=3)
     clients = Clients({one.issuer: one for one in (noisy, calm)})
     authenticator = Authenticator(clients, BASE, KeySets(clients, Outbound()), replays, clock=lambda: NOW)
     site = create_app(engine, Settings(), authenticator, metrics=metrics).test_client()
-    answers = [post(site, token(jti=f"token-{number}")) for number in range(20)]
+    answers = [post(site, token(jti=f"token-{number}"), Origin=page) for number in range(20)]
     assert [answer.status_code for answer in answers[:3]] == [200] * 3
     assert {answer.status_code for answer in answers[10:]} <= {200, 429}
     [refused, *more] = [answer for answer in answers if answer.status_code == 429]
     assert len(more) >= 10
     assert len(replays.seen) == 20 - 1 - len(more)
     assert (refused.headers["Retry-After"], refused.get_json()["issue"][0]["code"]) == ("1", "throttled")
+    assert "Retry-After" in refused.headers["Access-Control-Expose-Headers"]
     assert refused.get_json()["resourceType"] == "OperationOutcome"
     assert f'cds_throttled_calls_total{{client="ehr"}} {1 + len(more)}.0' in metrics.exposition().decode()
     assert {(line["client"], line["event"]) for line in log if line.get("status") == 429} == {("ehr", "call")}
