@@ -46,6 +46,7 @@ PLAN = {
 }
 TOKEN = "0123456789abcdef" * 2
 ISSUER = "https://ehr.example/oauth2"
+NOISY = "https://c.example"
 FILE = f"""\
 clients:
   - id: ehr
@@ -122,18 +123,19 @@ def keys() -> Iterator[ScriptedServer]:
 
 @pytest.fixture(scope="module")
 def site(registered: Path, keys: ScriptedServer) -> Iterator[Site]:
-    """A service that other machines may call, with four workers and two clients."""
+    """A service that other machines may call, with four workers and three clients, one of which may call seldom."""
     second = f"  - {{id: b, issuer: https://b.example, jku: '{keys.url}/jwks.json', networks: [127.0.0.0/8]}}\n"
     both = registered.parent / "both.yaml"
-    both.write_text(FILE + second)
+    third = f"  - {{id: c, issuer: {NOISY}, keys: ehr.jwks.json, rate: 2}}\n"
+    both.write_text(FILE + second + third)
     running = Site(both, "--workers", "4", "--host", "0.0.0.0")  # noqa: S104 - registered clients may (J14)
     yield running
     running.end()
 
 
-def tokens(site: Site, path: str) -> str:
+def tokens(site: Site, path: str, issuer: str = ISSUER) -> str:
     """A token for one call of an address, as `cds token` makes it."""
-    arguments = [site.url + path, "--key", str(site.folder / "ehr.json"), "--issuer", ISSUER]
+    arguments = [site.url + path, "--key", str(site.folder / "ehr.json"), "--issuer", issuer]
     made = CliRunner().invoke(token.command, arguments, catch_exceptions=False)
     return made.stdout.strip()
 
@@ -183,6 +185,25 @@ def test_no_process_keeps_the_connection_for_keys(site: Site, keys: ScriptedServ
     assert len(processes) > 1
     ends = [end.raddr.port for process in processes for end in process.net_connections("tcp") if end.raddr]
     assert keys.port not in ends
+
+
+def test_a_client_that_floods_is_kept_from_the_others(site: Site) -> None:
+    """security R2: most of its calls are 429, on all workers, and counted; those of another client are answered in
+    between. A token that was refused so counts later."""
+    flood = [tokens(site, SERVICE, NOISY) for _ in range(60)]
+    calm = [tokens(site, SERVICE) for _ in range(10)]
+    with ThreadPoolExecutor(8) as pool:
+        noisy = [pool.submit(site.call, one) for one in flood]
+        assert [status(site.call(one)) for one in calm] == [200] * 10
+        answers = [future.result() for future in noisy]
+    refused = [one for one, answer in zip(flood, answers, strict=True) if status(answer) == 429]
+    assert {status(answer) for answer in answers} == {200, 429}
+    assert len(refused) > 10
+    time.sleep(1)
+    assert status(site.call(refused[0])) == 200
+    lines = ["GET /metrics HTTP/1.1", "Host: x", "Connection: close", f"Authorization: Bearer {TOKEN}", "", ""]
+    counted = site.server.send("\r\n".join(lines).encode()).decode()
+    assert f'cds_throttled_calls_total{{client="c"}} {len(refused)}.0' in counted
 
 
 def test_a_token_counts_once_on_four_workers_and_after_a_restart(site: Site) -> None:
