@@ -11,7 +11,7 @@ from cds.expr.elm.code import Node, Piece, Place, Run, Scope, located
 from cds.expr.elm.operator import Operator
 from cds.expr.elm.results import result_type
 from cds.expr.elm.specifiers import ANY, BOOLEAN, named, read
-from cds.expr.elm.work import paid, paid_result
+from cds.expr.elm.work import paid
 from cds.expr.evaluation import LONG
 from cds.expr.functions.strings import full_matcher
 
@@ -45,7 +45,7 @@ def compile_call(compiler: Compiler, node: Node, scope: Scope, row: Operator) ->
     if needs_evaluation:
         return Piece(_with_evaluation(handler, operands, row.nulls == "propagate", compiler.place), kind)
     run = call(handler, operands, row.nulls == "propagate", compiler.place)
-    return paid_result(row.name, compiler.folded(run, operands, kind))
+    return compiler.folded(run, operands, kind)
 
 
 def _among(operand: Run, items: Any, otherwise: Callable[..., Any], place: Place) -> Run | None:

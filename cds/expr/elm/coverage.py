@@ -12,7 +12,7 @@ from cds.expr.elm import dates, edges, limits, numbers
 from cds.expr.elm.limits import CONTEXT
 from cds.expr.elm.lists import alike
 from cds.expr.elm.values import Interval
-from cds.expr.evaluation import MAX_ITEMS
+from cds.expr.evaluation import MAX_ITEMS, Evaluation
 from cds.expr.quantity import Quantity
 from cds.expr.temporal import Temporal
 from cds.expr.values import decimal
@@ -88,30 +88,36 @@ def _joins(end: Any, start: Any, per: Quantity | None) -> bool:
 # --- expand ------------------------------------------------------------------------------------------------------
 
 
-def expand(operand: Any, per: Quantity | None = None) -> list[Any] | None:
+#: What a piece costs in steps: a small operand may have very many.
+_PIECE = 10
+
+
+def expand(operand: Any, per: Quantity | None = None, *, ev: Evaluation) -> list[Any] | None:
     """`expand`: a list of intervals becomes the intervals of size `per` within them, one interval the starts of these.
-    Without `per` the size is one step of the coarsest end, or 1 (CQL B.7.4)."""
+    Without `per` the size is one step of the coarsest end, or 1 (CQL B.7.4). Each piece is paid for as it is made."""
     if operand is None:
         return None
     if type(operand) is Interval:
-        return [piece.low for piece in _pieces(operand, per)]
+        return [piece.low for piece in _pieces(operand, per, ev)]
     result: list[Interval] = []
     for interval in operand:
         if interval is not None:
-            result.extend(_pieces(interval, per))
+            result.extend(_pieces(interval, per, ev))
     return alike(result, operand)
 
 
-def _pieces(interval: Interval, per: Quantity | None) -> list[Interval]:
+def _pieces(interval: Interval, per: Quantity | None, ev: Evaluation) -> list[Interval]:
     first, last = edges.known(edges.low(interval)), edges.known(edges.high(interval))
     if first is None or last is None:
         return []
     if isinstance(first, Temporal):
-        return _calendar_pieces(first, last, per, interval.point)
-    return _number_pieces(first, last, per, interval.point)
+        return _calendar_pieces(first, last, per, interval.point, ev)
+    return _number_pieces(first, last, per, interval.point, ev)
 
 
-def _calendar_pieces(first: Temporal, last: Temporal, per: Quantity | None, point: str | None) -> list[Interval]:
+def _calendar_pieces(
+    first: Temporal, last: Temporal, per: Quantity | None, point: str | None, ev: Evaluation
+) -> list[Interval]:
     known = min(dates.level(first), dates.level(last))
     size = per or quantities.calendar_quantity(Decimal(1), dates.PRECISIONS[known - 1])
     unit, count = _unit(size), int(size.value)
@@ -122,10 +128,10 @@ def _calendar_pieces(first: Temporal, last: Temporal, per: Quantity | None, poin
     if dates.LEVEL[unit] > known:
         return []
     first, last = dates.truncated(first, unit), dates.truncated(last, unit)
-    return _walk(first, last, quantities.calendar_quantity(Decimal(count), unit), Decimal(1), point)
+    return _walk(first, last, quantities.calendar_quantity(Decimal(count), unit), Decimal(1), point, ev)
 
 
-def _number_pieces(first: Any, last: Any, per: Quantity | None, point: str | None) -> list[Interval]:
+def _number_pieces(first: Any, last: Any, per: Quantity | None, point: str | None, ev: Evaluation) -> list[Interval]:
     """Numbers are cut to the digits of the size first; a whole number stands for all decimals that start with it."""
     size = per or Quantity(Decimal(1))
     if size.value <= 0:
@@ -134,7 +140,7 @@ def _number_pieces(first: Any, last: Any, per: Quantity | None, point: str | Non
     step = Decimal(1).scaleb(-digits)
     if digits and type(last) is int:
         last = CONTEXT.subtract(Decimal(last + 1), step)
-    return _walk(_cut(first, step), _cut(last, step), size, step, point)
+    return _walk(_cut(first, step), _cut(last, step), size, step, point, ev)
 
 
 def _cut(value: Any, step: Decimal) -> Any:
@@ -147,7 +153,7 @@ def _cut(value: Any, step: Decimal) -> Any:
     )
 
 
-def _walk(first: Any, last: Any, size: Quantity, step: Decimal, point: str | None) -> list[Interval]:
+def _walk(first: Any, last: Any, size: Quantity, step: Decimal, point: str | None, ev: Evaluation) -> list[Interval]:
     """Intervals of a size from `first` as long as they end by `last`; the next one starts a step after the end."""
     pieces: list[Interval] = []
     rest = Quantity(CONTEXT.subtract(size.value, step), size.unit, size.calendar)
@@ -156,6 +162,7 @@ def _walk(first: Any, last: Any, size: Quantity, step: Decimal, point: str | Non
         end = _plus(at, rest)
         if end is None or edges.not_after(end, last) is not True:
             break
+        ev.spend(_PIECE)
         pieces.append(Interval(at, end, True, True, point))
         if len(pieces) > MAX_ITEMS:
             raise SizeLimitError(f"expand gave more than {MAX_ITEMS} intervals", hint="use a larger per")

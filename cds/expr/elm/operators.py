@@ -219,7 +219,7 @@ def _intervals() -> Iterable[Operator]:
     ):
         yield Operator(name, 1, handler)
     yield Operator("Collapse", 2, coverage.collapse, "custom")
-    yield Operator("Expand", 2, coverage.expand, "custom")
+    yield Operator("Expand", 2, coverage.expand, "custom", needs_evaluation=True)
 
 
 def _containers() -> Iterable[Operator]:

@@ -14,8 +14,6 @@ _QUICK = frozenset({"Exists", "First", "Last", "Indexer", "Length", "SingletonFr
 #: Those that go through a text, and those that may take it apart at each character.
 _READING = frozenset({"Combine", "Concatenate", "LastPositionOf", "Lower", "Matches", "PositionOf", "Upper"})
 _SPLITTING = frozenset({"ReplaceMatches", "Split", "SplitOnMatches", "ToChars"})
-#: What a piece of an expanded interval costs.
-_PIECE = 10
 
 
 def paid(name: str, operand: Piece) -> Piece:
@@ -31,20 +29,15 @@ def paid(name: str, operand: Piece) -> Piece:
     return operand
 
 
-def paid_result(name: str, made: Piece) -> Piece:
-    """A call of an operator, paid for by what it gives where that is not bounded by what it takes."""
-    return made if made.constant or name != "Expand" else _replaced(made, _list(made.run, _PIECE))
-
-
 def _replaced(piece: Piece, run: Run) -> Piece:
     return Piece(run, piece.type)
 
 
-def _list(inner: Run, each: int = 1) -> Run:
+def _list(inner: Run) -> Run:
     def run(ev: Any, frame: list[Any]) -> Any:
         value = inner(ev, frame)
         if isinstance(value, list) and len(value) > FEW:
-            ev.spend(len(value) * each)
+            ev.spend(len(value))
         return value
 
     return run

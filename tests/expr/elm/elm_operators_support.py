@@ -33,7 +33,7 @@ def call(name: str, *operands: Any, precision: str | None = None, types: tuple[s
     if row.needs_types:
         keywords["types"] = types
     if row.needs_evaluation:
-        keywords["ev"] = EV
+        keywords["ev"] = Evaluation(now=EV.now)
     return row.handler(*operands, **keywords)
 
 

@@ -258,6 +258,19 @@ def test_the_step_budget_holds_for_queries() -> None:
         library.evaluate(evaluation(), "X")
 
 
+def test_what_is_written_in_few_words_is_paid_for_when_it_is_asked_for() -> None:
+    """A constant `expand` has no bound by its text: it is no work of the compiler, and each piece is a step or more."""
+    expands = ", ".join(f"expand Interval[{start}, 90000]" for start in range(200))
+    library = compiled(f"define X: Count(flatten {{ {expands} }})\ndefine Y: Count(expand Interval[1, 1000])")
+    ev = evaluation()
+    with pytest.raises(LimitError, match="too many steps"):
+        library.evaluate(ev, "X")
+    fresh = evaluation()
+    budget = fresh.budget
+    assert library.evaluate(fresh, "Y") == 1000
+    assert budget - fresh.budget >= 1000
+
+
 def test_one_library_serves_many_threads() -> None:
     """Evaluations at the same time do not see each other's rows."""
     library = compiled(
