@@ -88,6 +88,8 @@ RUNS = [
     ("today() - today()", 9, "- does not go with Date and Date", "count the time between them with difference("),
     ("-1.toString()", 1, "a sign needs a number, not String", "write (-1).toString()"),
     ("'a'.sqrt()", 5, "sqrt() needs a number, not String", ""),
+    ("'a'.encode(name.first())", 5, "encode() needs a string argument, not element", ""),
+    ("'a'.decode(name.first())", 5, "decode() needs a string argument, not element", ""),
     ("name.use", 6, "expected one item, found 2", "choose one with first()"),
     ("name.first() < 1", 14, "element and Integer have no order", "compare values of one type"),
     ("%context < 1", 10, "resource and Integer have no order", ""),

@@ -299,12 +299,12 @@ _DECODERS: dict[str, Callable[[bytes], bytes]] = {
 def _encode(text: str, target: Any) -> str | None:
     if target == "ascii":
         return text.encode("ascii", "replace").decode("ascii")
-    encoder = _ENCODERS.get(target)
+    encoder = _ENCODERS.get(_need_text(target, "encode"))
     return None if encoder is None else capped_text(encoder(text.encode("utf-8", "surrogatepass")).decode("ascii"))
 
 
 def _decode(text: str, target: Any) -> str | None:
-    decoder = _DECODERS.get(target)
+    decoder = _DECODERS.get(_need_text(target, "decode"))
     if decoder is None:
         return None
     try:
