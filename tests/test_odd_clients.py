@@ -86,6 +86,8 @@ def test_an_order_not_to_do_something_is_no_order_to_do_it(engine: Engine, draft
     [
         {**REST, "id": "o2", "occurrenceTiming": {"repeat": {"boundsDuration": {"value": "2", "code": "d"}}}},
         {**order("x-ray"), "reasonCode": [{"text": 7}]},
+        {**order("x-ray"), "reasonCode": 7.5},
+        {**order("x-ray"), "reasonCode": True},
         {**order("x-ray"), "code": {"text": 5}},
         {**order("x-ray"), "bodySite": [{"text": {}}]},
         {**REST, "id": "o2", "resourceType": "x"},

@@ -183,7 +183,7 @@ def flatten(lists: List) -> List:
     partial = type(lists) is Partial
     for items in lists:
         if items:
-            found += items
+            found += items if isinstance(items, list) else [items]  # data of another form is an item
         partial = partial or type(items) is Partial
     capped(found)
     return Partial(found) if partial else found

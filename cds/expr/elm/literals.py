@@ -139,7 +139,7 @@ def flatten(compiler: Compiler, node: Node, scope: Scope) -> Piece:
             for each in runs:
                 value = each(ev, frame)
                 if value:
-                    found += value
+                    found += value if isinstance(value, list) else [value]  # data of another form is an item
                 partial = partial or type(value) is Partial
             return Partial(capped(found)) if partial else capped(found)
         except Exception as error:
