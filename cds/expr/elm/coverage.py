@@ -162,9 +162,9 @@ def _walk(first: Any, last: Any, size: Quantity, step: Decimal, point: str | Non
         end = _plus(at, rest)
         if end is None or edges.not_after(end, last) is not True:
             break
+        if len(pieces) == MAX_ITEMS:
+            raise SizeLimitError(f"expand gave more than {MAX_ITEMS} intervals", hint="use a larger per")
         ev.spend(_PIECE)
         pieces.append(Interval(at, end, True, True, point))
-        if len(pieces) > MAX_ITEMS:
-            raise SizeLimitError(f"expand gave more than {MAX_ITEMS} intervals", hint="use a larger per")
         at = _plus(at, size)
     return pieces

@@ -32,8 +32,8 @@ def whole(items: List) -> bool:
 
 def exists(items: List | None) -> bool | None:
     """`exists`: an item that is not null; null when there is none and the list may lack items."""
-    if items and (items[0] is not None or any(item is not None for item in items)):
-        return True
+    if items and (not isinstance(items, list) or any(item is not None for item in items)):
+        return True  # data of another form is an item
     return None if type(items) is Partial else False
 
 

@@ -230,7 +230,7 @@ def _exists_of(operand: Piece) -> Piece:
         items = inner(ev, frame)
         if not items:
             return None if type(items) is Partial else False
-        return True if items[0] is not None else has_items(items)
+        return True if not isinstance(items, list) or items[0] is not None else has_items(items)
 
     return Piece(run, BOOLEAN)
 

@@ -188,3 +188,18 @@ def without_types(node: Any) -> Any:
         dropped = ("resultTypeName", "resultTypeSpecifier", "signature")
         return {name: without_types(value) for name, value in node.items() if name not in dropped}
     return [without_types(item) for item in node] if isinstance(node, list) else node
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("exists Patient.contact", True),
+        ("exists Patient.link", True),
+        ("exists (Patient.contact C where C.gender = 'female')", True),
+        ("(Flatten({Patient.contact, Patient.contact})) C return all C.gender", ["female", "female"]),
+        ("Count(Flatten({Patient.link, Patient.link}))", 2),
+    ],
+)
+def test_what_stands_in_the_place_of_a_list_is_an_item(text: str, expected: Any) -> None:
+    """A client that sends an object, or less, where FHIR has a list stops no rule (security E7)."""
+    assert run(text, {**PATIENT, "contact": {"gender": "female"}, "link": 7}) == expected
