@@ -208,8 +208,18 @@ def test_apply_refuses_a_parameter_out_of_its_bounds(content: Path) -> None:
     with pytest.raises(RequestError) as caught:
         titles(Engine(settings(content)), {"name": "share", "valueDecimal": 1.1})
     assert caught.value.status == 400
-    assert [(issue.text, issue.expression) for issue in caught.value.issues] == [
-        ("The value is out of bounds: it must be 1.0 or less", "/parameter/2/resource/parameter/0")
+    assert [(issue.text, issue.diagnostics, issue.expression) for issue in caught.value.issues] == [
+        ("The value is out of bounds", "it takes 1.0 or less", "/parameter/2/resource/parameter/0")
+    ]
+
+
+def test_apply_refuses_a_word_that_no_decision_knows(content: Path) -> None:
+    """A guideline of another name would leave every conflict to chance."""
+    (content / "logic.yaml").write_text(LIBRARY + GUIDELINE, encoding="utf-8")
+    with pytest.raises(RequestError) as caught:
+        titles(Engine(settings(content)), {"name": "guideline", "valueString": "nice"})
+    assert [(issue.text, issue.diagnostics) for issue in caught.value.issues] == [
+        ("The value is none of its words", "it takes one of nhs, spine, both")
     ]
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from cds.apply.reached import parameters
 from cds.booklet.chapters import decision_named, decisions, parts_of
 from cds.cql.declared import Declared
-from cds.cql.site import CHOICES
 from cds.cql.words import said
 from cds.service import Engine
 
@@ -62,7 +61,7 @@ def _table(library: str, declared: list[Declared], readers: dict[str, list[str]]
         meaning = found.documentation.replace("(ours)", "*(ours)*").replace("|", "\\|")
         kind = str(found.type).replace("System.", "")
         read_by = ", ".join(readers.get(found.key, []))
-        bounds = str(found.bounds) or ", ".join(CHOICES.get(found.name, ()))
+        bounds = str(found.bounds) or ", ".join(found.choices)
         yield f"| `{found.name}` | {kind} | `{said(found.default)}` | {bounds} | {meaning} | {read_by} |"
     yield ""
 

@@ -13,7 +13,7 @@ from cds import fhir
 from cds.cql import inputs
 from cds.cql.words import said
 from cds.definitions.element import Element
-from cds.errors import EvaluationError, Issue, Problem, RequestError
+from cds.errors import EvaluationError, Problem, RequestError
 from cds.expr.elm.ordering import compare
 from cds.expr.elm.specifiers import ListOf, Type
 from cds.expr.evaluation import Evaluation
@@ -42,13 +42,6 @@ class Bounds:
         for item in value if isinstance(value, list) else [value]:
             if item is not None and not self._has(item):
                 raise EvaluationError("this is out of bounds", hint=f"it takes {self}")
-
-    def require(self, value: Any, pointer: str) -> None:
-        """`check` of a value that a caller sent: raises RequestError 400 at `pointer`."""
-        try:
-            self.check(value)
-        except EvaluationError:
-            raise RequestError(400, Issue("value", f"The value is out of bounds: it must be {self}", pointer)) from None
 
     def _has(self, item: Any) -> bool:
         try:

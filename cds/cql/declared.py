@@ -13,10 +13,13 @@ from cds.cql.call import Sent
 from cds.definitions.element import Element
 from cds.definitions.registry import Registry
 from cds.definitions.scope import CALL_NAMES, library_name
-from cds.errors import EvaluationError, Problem, RequestError
+from cds.errors import EvaluationError, Issue, Problem, RequestError
 from cds.expr import ucum
 from cds.expr.elm.specifiers import ANY, ListOf, Type
 from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity
+
+#: What a String parameter may be, for those that say one of a few words.
+_CHOICES = {"guideline": ("nhs", "spine", "both")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,28 @@ class Declared:
         """A value as YAML or JSON writes it as one of this type, within its bounds. Raises EvaluationError with a
         hint."""
         found = self._read(value)
-        self.bounds.check(found)
+        self.check(found)
         return found
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it may be, where there are but a few."""
+        return _CHOICES.get(self.name, ())
+
+    def check(self, value: Any) -> None:
+        """Raises EvaluationError with a hint for a value out of bounds, or one that is none of the choices."""
+        self.bounds.check(value)
+        if self.choices and value is not None and value not in self.choices:
+            raise EvaluationError("this is none of its words", hint=f"it takes one of {', '.join(self.choices)}")
+
+    def require(self, value: Any, pointer: str) -> None:
+        """`check` of a value that a caller sent: raises RequestError 400 at `pointer`."""
+        try:
+            self.check(value)
+        except EvaluationError as error:
+            raise RequestError(
+                400, Issue("value", error.message.replace("this is", "The value is", 1), pointer, error.hint)
+            ) from None
 
     def _read(self, value: Any) -> Any:
         try:
@@ -88,7 +111,7 @@ class Declarations:
         for name, sent in values.items():
             for found in self.named(name):
                 value = inputs.read([one.parameter for one in sent], found.type, evaluation(), sent[0].pointer)
-                found.bounds.require(value, sent[0].pointer)
+                found.require(value, sent[0].pointer)
                 read[found.key] = value
         return {key: value for key, value in read.items() if value is not None}
 

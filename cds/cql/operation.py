@@ -134,7 +134,7 @@ class _Evaluation:
                 key = key_of(parameter)
                 values[key] = inputs.read(_raw(sent), kind, self.session.evaluation, sent[0].pointer)
                 if key in content.declared.all and parameter.library.name != own:
-                    content.declared.all[key].bounds.require(values[key], sent[0].pointer)
+                    content.declared.all[key].require(values[key], sent[0].pointer)
         self.session.bind(values)
         return notes
 

@@ -15,9 +15,6 @@ from cds.definitions.read_yaml import read_yaml
 from cds.definitions.source import Place, ReadError, SourceText
 from cds.errors import DefinitionError, EvaluationError, Location, Problem, did_you_mean
 
-#: What a String parameter may be, for those that say one of a few words.
-CHOICES = {"guideline": ("nhs", "spine", "both")}
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -125,11 +122,6 @@ class _File:
                 yield from self._typed(parameter, member)
 
     def _typed(self, parameter: Declared, member: _Member) -> Iterator[tuple[str, Any]]:
-        choices = CHOICES.get(parameter.name)
-        if choices is not None and member.value not in choices:
-            message = f"{parameter.key}: this is none of its words"
-            self._report("parameters-type", message, member.place.start, f"write one of {', '.join(choices)}")
-            return
         try:
             yield parameter.key, parameter.typed(member.value)
         except EvaluationError as error:

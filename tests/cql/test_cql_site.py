@@ -175,7 +175,7 @@ def test_unknown_names_are_told_with_the_nearest(declared: Declarations, tmp_pat
 def test_the_guideline_is_one_of_its_words(declared: Declarations, tmp_path: Path) -> None:
     """A word that no decision knows would leave every conflict to chance."""
     (problem,) = problems(declared, tmp_path, "plain: {guideline: nice}\n")
-    assert (problem.code, problem.hint) == ("parameters-type", "write one of nhs, spine, both")
+    assert (problem.code, problem.hint) == ("parameters-type", "it takes one of nhs, spine, both")
     assert read(declared, tmp_path, "plain: {guideline: nhs}\n") == {"plain.guideline": "nhs"}
 
 
