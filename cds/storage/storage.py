@@ -86,7 +86,7 @@ class Storage:
     def _look(self) -> str | None:
         try:
             if self.database.failed or self._fast.failed:
-                self.first_use("", secrets.token_hex(8), 0)  # only a write can tell that writes work again
+                self._claim("", secrets.token_hex(8), 0)  # only a write can tell that writes work again
                 self.database.failed = False  # it is the same one
             else:
                 with self._fast.reading():
@@ -99,6 +99,13 @@ class Storage:
         """Whether the token `jti` of an issuer was not used before; from now until `expires`, in seconds since 1970, it
         is. Of any number of processes that ask at once one is told True: the database decides (security.md J9). Raises
         StorageError."""
+        try:
+            return self._claim(issuer, jti, expires)
+        except StorageError as error:
+            self._failed("token", error)
+            raise
+
+    def _claim(self, issuer: str, jti: str, expires: float) -> bool:
         token = sha256(f"{len(issuer)}:{issuer}{jti}".encode(errors="surrogatepass")).digest()
         return self._fast.run(self._use, (token, int(expires) + 1)) == 1
 
@@ -166,7 +173,7 @@ class Storage:
         self._all_at = elapsed + _ALL_EVERY
         now = time.time()
         # As with tokens the database decides which of all processes, on all nodes, does it this time.
-        if self.first_use("", f"prune {now // _ALL_EVERY}", now + _ALL_EVERY):
+        if self._claim("", f"prune {now // _ALL_EVERY}", now + _ALL_EVERY):
             prune(self._fast, self._keep_days)
 
     def _failed(self, operation: str, error: StorageError) -> None:

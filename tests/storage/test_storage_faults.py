@@ -22,9 +22,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event, func, select
 from storage_support import MOMENT, caller, decision, feedback_item
+from structlog.testing import capture_logs
 
 from cds.config import Settings
 from cds.errors import ConfigurationError, StorageError
+from cds.metrics import Metrics
 from cds.service import Engine
 from cds.storage import Storage, database, log
 from cds.storage import storage as storage_module
@@ -153,6 +155,27 @@ def test_a_lock_holds_up_one_thread_only(sqlite_storage: Storage, file: Path, mo
         waiting.result()
     assert sqlite_storage.problem() is None
     assert count(sqlite_storage) == 2
+
+
+def test_what_the_database_did_not_do_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that is refused because its token could not be looked up leaves the reason in log and metrics, as one with
+    feedback does; looking whether it works again does not (security P4)."""
+    monkeypatch.setattr(database, "LOCK_WAIT", 0.05)
+    metrics = Metrics()
+    storage = Storage(Settings(database_url=f"sqlite:///{file}"), metrics)
+    storage.prepare()
+    with capture_logs() as lines, locked(file, 60):
+        with pytest.raises(StorageError):
+            storage.first_use("issuer", "canary", 0)
+        with pytest.raises(StorageError):
+            tell(storage)
+        assert storage.problem() == "SQLITE_BUSY"
+    storage.close()
+    assert [(line["event"], line["operation"], line["reason"]) for line in lines] == [
+        ("storage-failed", "token", "SQLITE_BUSY"),
+        ("storage-failed", "feedback", "SQLITE_BUSY"),
+    ]
+    assert b'cds_storage_failures_total{operation="token"} 1.0' in metrics.exposition()
 
 
 def test_one_at_a_time_looks_whether_the_database_works(sqlite_storage: Storage) -> None:

@@ -16,7 +16,7 @@ from storage_support import CARD, caller, decision, feedback_item
 
 from cds.config import Settings
 from cds.metrics import Metrics
-from cds.storage import Storage
+from cds.storage import Storage, database
 from cds.storage import storage as storage_module
 from cds.storage.tables import feedback
 
@@ -129,12 +129,12 @@ def test_many_cards_are_looked_up(storage: Storage) -> None:
 def test_a_fork_waits_for_no_thread_of_its_parent(storage: Storage) -> None:
     """A process that was forked while a thread stored feedback, and another looked at the database, does both."""
     storage._problem = "seen by the parent"
-    with storage._looking, storage._storing:
+    with storage._looking, storage._storing, database._waiting:
         child = os.fork()
         if child == 0:
             try:
                 storage.add_feedback(caller("a"), "pain", [feedback_item("accepted")])
-                os._exit(storage.problem() is not None)
+                os._exit(storage.problem() is not None or storage.database.is_waited_for())
             except BaseException:
                 os._exit(2)
     assert os.waitpid(child, 0)[1] == 0

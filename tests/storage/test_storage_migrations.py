@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 
 from cds.storage import Storage, migrations
 from cds.storage.tables import metadata
@@ -29,6 +31,26 @@ def test_migrations_lead_to_the_tables(storage: Storage, database_url: str) -> N
 def test_head_is_the_newest_migration() -> None:
     """The revision that starts are compared with is the last of the files."""
     assert ScriptDirectory(str(Path(migrations.__file__).parent)).get_heads() == [migrations.HEAD]
+
+
+def test_a_migration_that_fails_changes_nothing(
+    storage: Storage, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is half done when a migration fails, or its process is killed, is undone: the next start does all of it
+    (security P6)."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Operations, "create_index", fail)
+        with pytest.raises(RuntimeError):
+            storage.first_use("issuer", "jti", 0)
+    engine = _engine(database_url)
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+    engine.dispose()
+    assert storage.first_use("issuer", "jti", 0)
 
 
 def test_a_newer_schema_is_used_as_it_is(storage: Storage, database_url: str) -> None:
