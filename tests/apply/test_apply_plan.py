@@ -20,10 +20,11 @@ from apply_support import (
     variable,
 )
 
-from cds import fhir
+from cds import expr, fhir
 from cds.apply.tree import Outcome
 from cds.chart import Completeness
 from cds.definitions.scope import library_name
+from cds.errors import EvaluationError
 
 SNOMED = "http://snomed.info/sct"
 DRAFT = {"resourceType": "ServiceRequest", "id": "d1", "status": "draft", "intent": "order", "note": [{"text": "keep"}]}
@@ -386,3 +387,15 @@ def test_a_name_is_computed_once_per_call(load: Load) -> None:
     ready.apply(session)
     assert session.value(name) is session.value(name)
     assert session_of(snapshot).value(name) == []
+
+
+def test_a_bound_name_hides_another_only_while_it_is_bound(load: Load) -> None:
+    """One evaluation serves all actions of a plan: what an action binds is nothing to the next one."""
+    snapshot = load(plan(action("a")))
+    found, session = compiled(snapshot), session_of(snapshot)
+    name, order = expr.compile("%hook"), [{"resourceType": "ServiceRequest"}]
+    assert name(session.bound(found.scope, {})) == ["order-sign"]
+    assert name(session.bound(found.scope, {"hook": ["bound"], "order": order})) == ["bound"]
+    assert name(session.bound(found.scope, {"order": order})) == ["order-sign"]
+    with pytest.raises(EvaluationError, match="unknown variable %order"):
+        expr.compile("%order")(session.bound(found.scope, {}))
