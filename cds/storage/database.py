@@ -36,6 +36,8 @@ ALL_WAIT = 1
 #: Seconds between two looks whether SQLite's lock is free. Its own waiting sleeps longer each time, up to 100 ms: who
 #: has waited longest is the last to notice.
 _LOOK = 0.001
+#: Steps of SQLite's machine, about a millisecond, between two looks whether a reader has taken too long.
+_STEPS = 100_000
 
 _LIMITS = f"""
 SET statement_timeout = '{LOCK_WAIT}s';
@@ -92,10 +94,10 @@ class Database:
 
     @contextmanager
     def reading(self, *, seconds: int = LOCK_WAIT) -> Iterator[Connection]:
-        """A transaction that reads one moment's state and blocks no writer. PostgreSQL ends a statement that takes
-        longer than `seconds`."""
+        """A transaction that reads one moment's state and blocks no writer. The database ends what takes longer than
+        `seconds`: in PostgreSQL a statement, in SQLite all of it."""
         engine = self._ready()
-        with self._told(engine), self._reader(engine) as connection:
+        with self._told(engine), self._reader(engine, seconds) as connection:
             if seconds != LOCK_WAIT and self.file is None:
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{seconds}s'")
             yield connection
@@ -159,17 +161,20 @@ class Database:
             self._engine = None
 
     @contextmanager
-    def _reader(self, engine: Engine) -> Iterator[Connection]:
+    def _reader(self, engine: Engine, seconds: float = LOCK_WAIT) -> Iterator[Connection]:
         if self.file is None:
             with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
                 yield connection
             return
         with engine.connect().execution_options(cds_read=True) as connection:
-            driver = connection.connection.driver_connection
+            driver: Any = connection.connection.driver_connection
+            deadline = time.monotonic() + seconds
+            driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
             _wait(driver, LOCK_WAIT)
             try:
                 yield connection
             finally:
+                driver.set_progress_handler(None, 0)
                 _wait(driver, 0)
 
     def _run(self, execute: Callable[[Any], None]) -> None:

@@ -263,6 +263,19 @@ def test_a_file_that_another_has_for_itself_is_waited_for(sqlite_storage: Storag
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 0
 
 
+def test_a_reader_that_takes_too_long_is_ended(sqlite_storage: Storage) -> None:
+    """Statistics of a large log hold no thread for ever, and who reads next has all its time (security P5)."""
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    began = time.monotonic()
+    with (
+        pytest.raises(StorageError, match="SQLITE_INTERRUPT"),
+        sqlite_storage.database.reading(seconds=1) as connection,
+    ):
+        connection.exec_driver_sql(endless)
+    assert time.monotonic() - began < 5
+    assert count(sqlite_storage) == 1
+
+
 def test_a_transaction_that_read_first_waits_too(sqlite_storage: Storage, file: Path) -> None:
     """Writers take the lock when they begin: one that first reads does not fail because another wrote meanwhile
     (security P3)."""
