@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -25,7 +26,7 @@ def run_cases(engine: Engine, cases: Sequence[Case], jobs: int) -> Iterator[Resu
     work = _Work(engine, cases)
     _WORK.append(work)
     try:
-        with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        with multiprocessing.get_context("fork").Pool(jobs, _leave_interruptions) as pool:
             size = max(1, len(cases) // (jobs * _TURNS))
             yield from pool.imap(_run, range(len(cases)), size)
     finally:
@@ -41,6 +42,11 @@ class _Work:
 
 
 _WORK: list[_Work] = []
+
+
+def _leave_interruptions() -> None:
+    """Ctrl-C reaches every process of a terminal; this one is ended by the one that forked it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run(index: int) -> Result:

@@ -10,6 +10,7 @@ from cli_process import Here
 
 from cds.cli import VERBS, group
 from cds.cli.verb import Verb, Verbs
+from cds.config import Settings, is_secret
 
 CALLS = [[verb] for verb in VERBS] + [["new", "decision"]]
 
@@ -52,6 +53,15 @@ def test_examples_can_be_typed(call: list[str]) -> None:
             assert not word.startswith("--") or word in options, f"{example}: {word}"
             if word in options and isinstance(options[word].type, click.Choice):
                 assert following in options[word].type.choices
+
+
+def test_each_setting_is_a_flag_that_can_change_it() -> None:
+    """Also one that is on by default; secrets have none."""
+    flags = {option.name: option for option in command(["serve"]).params}
+    for name, field in Settings.model_fields.items():
+        assert (name in flags) is not is_secret(name)
+        if field.default is True:
+            assert flags[name].secondary_opts == [f"--no-{name.replace('_', '-')}"]
 
 
 def test_one_option_means_one_thing() -> None:
