@@ -54,14 +54,14 @@ class ContentFolder:
 
     def read(self, path: Path) -> bytes:
         """The bytes of one regular file below the root. Raises DefinitionError with the reason otherwise."""
-        problem = self._refusal(path)
-        if problem:
-            raise DefinitionError([problem])
         try:
+            problem = self._refusal(path)
+            if problem:
+                raise DefinitionError([problem])
             with path.open("rb") as stream:
                 content = stream.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
+        except (OSError, ValueError) as error:  # what no file can be called is one of the two
+            reason = getattr(error, "strerror", None) or type(error).__name__
             raise DefinitionError([self._at(path, "file-unreadable", f"cannot be read: {reason}")]) from error
         if len(content) > MAX_FILE_BYTES:
             message = f"larger than {MAX_FILE_BYTES:,} bytes"
@@ -80,7 +80,10 @@ class ContentFolder:
         """The file `name` beside the definition in `origin`; if it is not there, among the CQL of a SUSHI project."""
         beside = origin.parent / name
         shared = self._root / SUSHI_CQL / name
-        return shared if not beside.exists() and shared.exists() else beside
+        try:
+            return shared if not beside.exists() and shared.exists() else beside
+        except OSError:  # a name that is too long for a file; reading it says so
+            return beside
 
     def holds(self, path: Path) -> bool:
         """Whether `path` was found in this folder."""
@@ -139,6 +142,10 @@ class NoFiles(ContentFolder):
     def read(self, path: Path) -> bytes:
         """Raises DefinitionError."""
         raise DefinitionError([_problem("file-unreadable", Path(path.name), "a call's own content has no files")])
+
+    def locate(self, origin: Path, name: str) -> Path:
+        """Where the file would be; no disk is looked at."""
+        return origin.parent / name
 
 
 NO_FILES = NoFiles()

@@ -250,6 +250,14 @@ def _misnamed(source: Source, library: Library) -> Iterator[Problem]:
             yield source.document.problem("library-name", message, (what,), hint="write the same in both")
 
 
+_LONGEST_NAME = 100
+
+
+def _named(url: str) -> str:
+    """A url in a message, which goes on behind it."""
+    return url if len(url) <= _LONGEST_NAME else url[:_LONGEST_NAME] + "…"
+
+
 #: How the content of a Library in a SUSHI project names its CQL: the IG publisher loads it from input/cql.
 _LOADED = "ig-loader-"
 
@@ -288,7 +296,7 @@ def _read(content: Element, kind: str, folder: ContentFolder) -> Source:
             raw, file = folder.read(path), folder.shown(path)
         except DefinitionError as error:
             fault = error.problems[0]
-            found = content.problem(fault.code, f"{url}: {fault.message}", member, hint=_HINTS[member])
+            found = content.problem(fault.code, f"{_named(url)}: {fault.message}", member, hint=_HINTS[member])
             raise DefinitionError([found]) from None
     else:
         raise _unreadable(content, "contentType", "the content has neither url nor data")

@@ -93,6 +93,7 @@ def test_the_text_counts_for_the_revision(tmp_path: Path) -> None:
         ({"contentType": "text/cql", "url": "../outside.cql"}, "file-outside-root"),
         ({"contentType": "text/cql", "url": "/etc/hostname"}, "file-outside-root"),
         ({"contentType": "text/cql", "url": "https://example.org/pain.cql"}, "file-not-regular"),
+        ({"contentType": "text/cql", "url": "a" * 3000 + ".cql"}, "file-unreadable"),
         ({"contentType": "text/cql", "data": "?"}, "library-content"),
         ({"contentType": "text/cql", "data": encoded(b"\xff")}, "library-content"),
         ({"contentType": "application/elm+json", "data": encoded("[")}, "library-content"),

@@ -494,6 +494,23 @@ def define(name: str, **more: Any) -> dict[str, Any]:
     return {"kind": "applicability", "expression": named}
 
 
+@pytest.mark.parametrize("name", ["logic.cql", "a" * 3000 + ".cql"])
+def test_content_of_a_call_names_no_files(engine: Engine, name: str) -> None:
+    """422 for whatever name: no disk is looked at (security D1)."""
+    library = {
+        "resourceType": "Library",
+        "url": "http://example.org/Library/Filed",
+        "name": "Filed",
+        "status": "active",
+        "type": {"text": "logic-library"},
+        "content": [{"contentType": "text/cql", "url": name}],
+    }
+    definition = plan({"id": "a", "title": "A"}, library=[library["url"]])
+    error = refusal(engine, planDefinition=definition, content=bundle(library), subject="p")
+    assert error.status == 422
+    assert "a call's own content has no files" in error.issues[0].text
+
+
 def test_the_text_of_fhirhelpers_is_passed_over(engine: Engine) -> None:
     """It is built in, and public content brings it along: its overloads are not ours to compile."""
     helpers = library("library FHIRHelpers define broken", name="FHIRHelpers", url="http://example.org/FHIRHelpers")
