@@ -11,10 +11,12 @@ from cds.cql import inputs, plain
 from cds.cql.bounds import OPEN, Bounds, check_bounds, evaluation, read_bounds
 from cds.cql.call import Sent
 from cds.definitions.element import Element
+from cds.definitions.logic import Source
 from cds.definitions.registry import Registry
 from cds.definitions.scope import CALL_NAMES, library_name
-from cds.errors import EvaluationError, Issue, Problem, RequestError
+from cds.errors import EvaluationError, Issue, Location, Problem, RequestError
 from cds.expr import ucum
+from cds.expr.elm.library import Parameter
 from cds.expr.elm.specifiers import ANY, ListOf, Type
 from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity
 
@@ -80,7 +82,7 @@ class Declared:
 
 class Declarations:
     """Every parameter that can be given a value, by its name and by `Library.name`. The call's own (draft orders and
-    their like) are not among them. `problems` are those of the bounds that Libraries say."""
+    their like) are not among them. `problems` are those of the bounds that Libraries say, and of defaults that fail."""
 
     def __init__(self, registry: Registry) -> None:
         self.all: dict[str, Declared] = {}
@@ -120,15 +122,26 @@ class Declarations:
             if document.kind != "Library":
                 continue
             resource, name = document.resource, library_name(document.resource)
-            listed = {one.value["name"]: one for one in Element.root(document).each("parameter") if "name" in one.value}
+            written = Element.root(document).each("parameter")
+            listed = {found: one for one in written if (found := one.text("name")) is not None}
             compiled = registry.logic.compiled.get(id(resource))
             own = compiled.parameters if compiled is not None else {}
             for parameter in own.values():
-                default = parameter.value(evaluation()) if "default" in parameter.node else None
+                default = self._default(parameter, registry.logic.sources[id(resource)])
                 yield self._bounded(Declared(name, parameter.name, parameter.type or ANY, default), listed)
-            for found in listed.values():
-                if found.value["name"] not in own and found.value.get("use", "in") == "in":
-                    yield self._bounded(_of_resource(name, found.value), listed)
+            for own_name, element in listed.items():
+                if own_name not in own and element.value.get("use", "in") == "in":
+                    yield self._bounded(_of_resource(name, element.value), listed)
+
+    def _default(self, parameter: Parameter, source: Source) -> Any:
+        """The default that the CQL gives it; None where that fails."""
+        try:
+            return parameter.value(evaluation()) if "default" in parameter.node else None
+        except EvaluationError as error:
+            place = Location("", error.line, error.column)
+            message = f"the default of {parameter.name} has no value: {error.message}"
+            self.problems.append(source.problem(Problem("expression-semantic", message, place, error.hint)))
+            return None
 
     def _bounded(self, parameter: Declared, listed: Mapping[str, Element]) -> Declared:
         """The parameter with what its Library says of it."""

@@ -22,8 +22,9 @@ WORDS += ["", "define-unused: x", *(f"{EXTENSION}/{name}" for name in ("ignore-p
 SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(WORDS)
 NAMES = st.sampled_from(
     "url status action library dataRequirement extension valueExpression valueString valueBoolean name language "
-    "expression condition kind dynamicValue path trigger documentation label definitionCanonical selectionBehavior "
-    "precheckBehavior code coding system concept type id title content contentType data item answerValueSet".split()
+    "parameter use max expression condition kind dynamicValue path trigger documentation label definitionCanonical "
+    "selectionBehavior precheckBehavior code coding system concept type id title content contentType data item "
+    "answerValueSet".split()
 )
 TREES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5), max_leaves=25

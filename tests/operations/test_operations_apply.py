@@ -527,6 +527,26 @@ def test_an_expression_may_say_which_library_it_is_of(engine: Engine) -> None:
     assert "Sure is false" in issues_of(applied(engine, definition, logic))[0][1]
 
 
+def test_a_default_that_fails_marks_what_asks_for_it(engine: Engine) -> None:
+    """Status 200, and the failure is told with its place in the CQL."""
+    text = "library Odd version '1'\nparameter P Integer default singleton from { 1, 2 }\ndefine X: P = 1"
+    library = {
+        "resourceType": "Library",
+        "url": "http://example.org/Library/Odd",
+        "name": "Odd",
+        "version": "1",
+        "status": "active",
+        "type": {"text": "logic-library"},
+        "content": [{"contentType": "text/cql", "data": base64.b64encode(text.encode()).decode()}],
+    }
+    asks = condition("X")
+    asks["expression"]["language"] = "text/cql-identifier"
+    definition = plan({"id": "a", "title": "A", "condition": [asks]}, library=[library["url"]])
+    ((severity, told),) = issues_of(applied(engine, definition, library))
+    assert severity == "error"
+    assert "Odd:2:29" in told
+
+
 def test_cql_that_nobody_asks_for_stops_nothing(engine: Engine) -> None:
     """Of the libraries of a call only those that the definition depends on have to compile."""
     broken = library("library Broken define", name="Broken", url="http://example.org/Library/Broken")
