@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from cds.plot import svg
 from cds.storage.stats import Rule, Statistics, Tally
 
 _BAR = 20
+#: A bar that is shorter says nothing.
+_SHORTEST = 8
 #: The most reasons that are told of one rule.
 _REASONS = 3
 
@@ -49,8 +52,9 @@ def _lines(statistics: Statistics) -> Iterator[str]:
         width = max(len("rule"), *(len(name) for _, name in names))
         head = f"{'rule':{width}}{'shown':>8}{'accepted':>10}{'overridden':>12}{'unanswered':>12}"
         yield click.style(head, bold=True)
+        room = min(_BAR, shutil.get_terminal_size().columns - len(head) - 2)
         for rule, name in names:
-            yield f"{name:{width}}{_cells(rule.total)}  {_bar(rule.total)}"
+            yield f"{name:{width}}{_cells(rule.total)}" + (f"  {_bar(rule.total, room)}" if room >= _SHORTEST else "")
             for (system, code), count in rule.reasons.most_common(_REASONS):
                 yield f"{count:>{width + 8}}  overridden: {_reason(system, code)}"
     if statistics.unknown:
@@ -65,11 +69,11 @@ def _cells(tally: Tally) -> str:
     return f"{tally.shown:>8}{tally.accepted:>10}{tally.overridden:>12}{tally.unanswered:>12}"
 
 
-def _bar(tally: Tally) -> str:
+def _bar(tally: Tally, size: int) -> str:
     """`###---....`: accepted, overridden, unanswered."""
-    accepted = round(_BAR * tally.accepted / tally.shown)
-    overridden = round(_BAR * (tally.accepted + tally.overridden) / tally.shown) - accepted
-    return "#" * accepted + "-" * overridden + "." * (_BAR - accepted - overridden)
+    accepted = round(size * tally.accepted / tally.shown)
+    overridden = round(size * (tally.accepted + tally.overridden) / tally.shown) - accepted
+    return "#" * accepted + "-" * overridden + "." * (size - accepted - overridden)
 
 
 def _reason(system: str, code: str) -> str:

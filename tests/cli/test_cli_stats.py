@@ -45,7 +45,7 @@ def database(tmp_path: Path) -> str:
 def test_a_table_a_record_and_a_picture(cds: Run, database: str, tmp_path: Path) -> None:
     """The table has a line per rule and its reasons, the record the same figures, and the picture is a file (E7)."""
     plot = tmp_path / "cards.svg"
-    result = cds("stats", "--plot", plot, CDS_DATABASE_URL=database)
+    result = cds("stats", "--plot", plot, CDS_DATABASE_URL=database, COLUMNS="80")
     assert result.returncode == 0, result.stderr
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["bed-rest", "4", "1", "2", "1", "#####----------....."] in lines
@@ -55,6 +55,8 @@ def test_a_table_a_record_and_a_picture(cds: Run, database: str, tmp_path: Path)
     assert plot.read_text().startswith("<svg ")
     [rule] = json.loads(cds("stats", "--format", "json", CDS_DATABASE_URL=database).stdout)["rules"]
     assert (rule["shown"], rule["accepted"], rule["overridden"], rule["unanswered"]) == (4, 1, 2, 1)
+    narrow = cds("stats", CDS_DATABASE_URL=database, COLUMNS="56").stdout
+    assert ["bed-rest", "4", "1", "2", "1"] in [line.split() for line in narrow.splitlines()]
     assert "none were shown" in cds("stats", "--tenant", "other", CDS_DATABASE_URL=database).stdout
 
 
