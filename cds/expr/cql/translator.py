@@ -50,6 +50,10 @@ NAMED_OPERANDS = {
 _NARY = frozenset({"Coalesce", "Concatenate", "Except", "Intersect", "Union"})
 
 
+#: The problems of one library that come with the nearest name.
+_MOST_HINTS = 100
+
+
 class NotTranslatedError(Exception):
     """A problem was recorded: what depends on the node cannot be translated either."""
 
@@ -139,14 +143,16 @@ class Translator:
         return NotTranslatedError()
 
     def unknown(self, what: str, name: str, known: Iterable[str], at: ast.Node | None = None) -> NotTranslatedError:
-        """Record that nothing of a name exists, with the nearest known name."""
-        return self.error(f"{what} '{name}' does not exist", did_you_mean(name, known), at)
+        """Record that nothing of a name exists, with the nearest known name; behind many problems without it, for all
+        names are looked at to find it."""
+        hint = did_you_mean(name, known) if len(self.problems) < _MOST_HINTS else None
+        return self.error(f"{what} '{name}' does not exist", hint, at)
 
     def no_element(
         self, owner: Type, name: str, known: Iterable[str], at: ast.Node | None = None
     ) -> NotTranslatedError:
         """Record that a type has no element of a name."""
-        names = sorted(known)
+        names = sorted(known) if len(self.problems) < _MOST_HINTS else []
         hint = did_you_mean(name, names) or (f"its elements are {', '.join(names[:20])}" if names else None)
         return self.error(f"{owner} has no element '{name}'", hint, at)
 

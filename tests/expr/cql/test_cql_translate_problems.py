@@ -71,6 +71,13 @@ def test_all_problems_come_at_once() -> None:
     ]
 
 
+def test_the_nearest_name_is_looked_for_so_many_times_only() -> None:
+    """A library of thousands of mistakes is told in time that grows with its text: each look goes through all names."""
+    found = problems("library L\n" + "".join(f"define Name{i}: Nam{i}\n" for i in range(300)))
+    assert len(found) == 300
+    assert [("did you mean" in one) for one in found] == [True] * 100 + [False] * 200
+
+
 def test_circles_are_found() -> None:
     """A definition or function that needs itself is named with the way round."""
     assert problems("library T\ndefine A: B\ndefine B: C\ndefine C: A") == [
