@@ -513,6 +513,7 @@ JSON = st.recursive(
 NAMES = st.sampled_from(["iss", "aud", "exp", "iat", "nbf", "jti", "sub", "tenant", "alg", "kid", "typ", "jku", "crit"])
 
 
+@pytest.mark.slow
 @given(
     text=st.text(max_size=80)
     | st.binary(max_size=80).map(lambda raw: "Bearer " + raw.decode("latin-1"))

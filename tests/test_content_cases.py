@@ -165,6 +165,7 @@ def test_each_define_has_a_case() -> None:
     assert public - {"Patient"} <= shown
 
 
+@pytest.mark.slow
 def test_every_card_of_every_case_can_be_read_by_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the schema cannot say of the cards of an answer: ids differ, each decision speaks once and under one topic,
     addresses are absolute, a suggestion has something to do, said in words, and touches drafts of its call only (C4,

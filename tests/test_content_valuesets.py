@@ -15,6 +15,8 @@ from cds import fhir
 from cds.definitions.load import load
 from cds.terminology import Terminology, build
 
+pytestmark = pytest.mark.slow
+
 CONTENT = Path(__file__).resolve().parents[1] / "plandefinitions"
 VALUE_SETS = CONTENT / "valuesets"
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "terminology"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ def rank_of(module: str) -> int:
     return RANK[name]
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Every module that a file imports, at any depth; `from cds import x` counts as `cds.x` where that is a module."""
     found = set()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from requirements_page import PAGE, named, open_numbers, page, reasons, references, titles
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_number_that_a_test_names_exists() -> None:

@@ -239,6 +239,7 @@ def test_the_kinds_that_the_checker_knows_are_those_that_can_be_made() -> None:
     assert set(ACTIVITY_KINDS) == set(KINDS)
 
 
+@pytest.mark.slow
 def test_codes_of_the_site_work_like_ours(tmp_path: Path) -> None:
     """An order with a code that only the overlay knows brings the card: by its ConceptMap, and by a ValueSet."""
     (tmp_path / "map.yaml").write_text(

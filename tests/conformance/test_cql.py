@@ -77,6 +77,7 @@ def answer(library: Library, trace: Trace | None = None) -> str:
         return repr(error)
 
 
+@pytest.mark.slow
 def test_traced_answers_are_the_same(libraries: dict[str, Library]) -> None:
     """The form that reports gives what the plain one does, errors too, and tells the answer last."""
     ended = 0
@@ -90,6 +91,7 @@ def test_traced_answers_are_the_same(libraries: dict[str, Library]) -> None:
     assert ended > SIZE * 0.9
 
 
+@pytest.mark.slow
 def test_threads_share_compiled_libraries(libraries: dict[str, Library]) -> None:
     """Eight threads at once, half of them traced, each get the answers of a run alone."""
     alone = [answer(library) for library in libraries.values()]

@@ -45,6 +45,7 @@ def test_suite_is_complete(release: Release) -> None:
     assert len(list(cases(release))) == SIZES[release]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("release", SIZES)
 def test_a_trace_changes_no_answer(release: Release) -> None:
     """Every case gives the same items or the same error when it is traced, and an answer tells of at least one step."""

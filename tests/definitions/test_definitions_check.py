@@ -241,6 +241,7 @@ TREES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @FUZZ
 @given(
     kind=st.sampled_from(["PlanDefinition", "ActivityDefinition", "Library", "ValueSet", "CodeSystem", "Bundle"]),

@@ -11,6 +11,8 @@ from cds.definitions.check import check_content
 from cds.definitions.snapshot import Snapshot, load_snapshot
 from cds.fhir import CANONICAL_BASE, EXPANSION_FILE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 FILE = f"extension:\n  - url: {EXPANSION_FILE}\n    valueUrl: more.csv\n"

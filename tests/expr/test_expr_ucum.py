@@ -16,6 +16,8 @@ from lark.exceptions import LarkError
 from cds.expr import quantity, ucum, ucum_definitions
 from cds.expr.quantity import Quantity
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(ucumvert.__file__).parent / "vendor" / "ucum_examples.tsv"
 GRAMMAR = ucumvert.get_ucum_parser()
 

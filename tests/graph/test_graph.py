@@ -12,6 +12,8 @@ from cds.config import Settings
 from cds.graph import Node, mermaid, svg, tree
 from cds.service import Engine
 
+pytestmark = pytest.mark.slow
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -217,6 +217,7 @@ PATHS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(authorization=TOKENS, origin=TEXT, host=st.sampled_from(["", "x", "[", "a:b", "x" * 300]), path=PATHS)
 def test_no_header_is_our_failure(site: FlaskClient, authorization: str, origin: str, host: str, path: str) -> None:
     """Whatever comes as token, origin or host: never a 5xx, and no cards but for a good token (security J1-J8)."""

@@ -20,6 +20,8 @@ from cds.hooks.envelope import validator
 from cds.service import Engine
 from cds.web import create_app
 
+pytestmark = pytest.mark.slow
+
 SIGN = "/cds-services/back-pain-order-sign"
 SNOMED = "http://snomed.info/sct"
 

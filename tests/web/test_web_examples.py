@@ -20,7 +20,10 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 EXAMPLES = sorted((SHARED / "examples" / "hooks").glob("*.json"))
 PAYLOADS = [path for path in EXAMPLES if path.name != "MANIFEST.json" and not path.name.startswith("feedback.")]
 
-pytestmark = pytest.mark.skipif(not PAYLOADS, reason="needs the shared examples beside the checkout")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not PAYLOADS, reason="needs the shared examples beside the checkout"),
+]
 
 
 def plan() -> dict[str, Any]:

@@ -16,6 +16,8 @@ from cds.config import Settings
 from cds.service import Engine
 from cds.web import create_app
 
+pytestmark = pytest.mark.slow
+
 PATIENT = {"resourceType": "Patient", "id": "p"}
 DATA = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": PATIENT}]}
 PLAN = {

@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 from cds.web.described import DESCRIBED, schemas
 from cds.web.openapi import document
 
+pytestmark = pytest.mark.slow
+
 
 def operations(client: FlaskClient) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Path, method and operation of each entry."""

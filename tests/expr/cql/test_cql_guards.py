@@ -164,6 +164,7 @@ def test_expressions_are_bounded_when_they_are_read(text: str) -> None:
     assert time.process_time() - started < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["flatten { N, N, N }", "ToChars(S + S)", "expand Interval[1, 2147483647]"])
 def test_lists_do_not_grow_without_bound(text: str) -> None:
     """A list has at most 100,000 items (security E5)."""
