@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from cds.cli.engine import check_folder, no_definitions
+from cds.cli.folder import check_folder, no_definitions
 from cds.cli.options import author_settings
 from cds.cli.output import write_json
 from cds.cli.verb import verb

@@ -14,7 +14,8 @@ import click
 
 from cds import cases
 from cds.changes import CaseChange, Change, changed_cases, changes
-from cds.cli.engine import check_folder, load_engine
+from cds.cli.engine import load_engine
+from cds.cli.folder import check_folder
 from cds.cli.items import harmless
 from cds.cli.options import author_settings, content_folder, output_format
 from cds.cli.output import write_json
