@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from cds.expr.elm.code import Node
 from cds.expr.elm.compiler import MALFORMED
+from cds.expr.elm.equality import equivalent_texts
 from cds.expr.elm.facts import owner_of
 from cds.expr.elm.library import Library
 
@@ -76,6 +77,7 @@ _SELECTIONS: Mapping[str, Callable[[Node], list[Node]]] = {
 _CONVERSIONS = frozenset({"ToConcept", "ToCode", "ToString"})
 #: Operators, and an external function, that never give null.
 _DECIDED = frozenset({"IsNull", "IsTrue", "IsFalse", "Is", "InValueSet", "Equivalent", "HasCodeOf"})
+_STRING = "{urn:hl7-org:elm-types:r1}String"
 _NAMED = frozenset({"ExpressionRef", "AliasRef", "QueryLetRef", "OperandRef", "FunctionRef", "Property"})
 
 
@@ -97,7 +99,7 @@ class Reader:
         seen."""
         self._steps = 0
         known = {
-            ("operand", name): _At(self._library, {"type": "Literal", "value": text})
+            ("operand", name): _At(self._library, {"type": "Literal", "valueType": _STRING, "value": text})
             for name, text in self._constants.items()
         }
         try:
@@ -146,9 +148,11 @@ class Reader:
         if kind == "Literal" and node.get("value") == str(wanted).lower():
             return Signs()
         if kind in ("Equal", "Equivalent"):
-            texts = [found.node.get("value") for part in node["operand"] for found in self._behind(at.of(part))]
-            if len(texts) == 2 and None not in texts and (texts[0] == texts[1]) is wanted:
-                return Signs()
+            nodes = [found.node for part in node["operand"] for found in self._behind(at.of(part))]
+            if [found.get("valueType") for found in nodes] == [_STRING, _STRING]:
+                left, right = (found["value"] for found in nodes)
+                if (left == right if kind == "Equal" else equivalent_texts(left, right)) is wanted:
+                    return Signs()
         raise UnclearError
 
     def _outside(self, at: _At) -> Signs:
@@ -348,7 +352,9 @@ class Reader:
 
     def _source_of(self, at: _At) -> _At:
         """The source of a query; UnclearError for several."""
-        (source,) = at.node["source"]
+        source, *others = at.node["source"]
+        if others:
+            raise UnclearError
         return at.of(source["expression"])
 
     def _rows(self, at: _At) -> _At:

@@ -71,6 +71,10 @@ def signs(*, codes: bool = False, patterns: tuple[str, ...] = (), present: bool 
         ('(exists (drafts D where D.code in "VS")) is true', signs(codes=True)),
         ('not not (exists (drafts D where D.code in "VS"))', signs(codes=True)),
         ("exists (drafts D where D.status = 'draft')", signs(present=True)),
+        (
+            'exists (from [Condition] C, drafts D where Known) and exists (drafts D where D.code in "VS")',
+            signs(codes=True),
+        ),
         ("exists drafts", signs(present=True)),
         ("false", signs()),
         ("1 = 1 and false", signs()),
@@ -95,6 +99,8 @@ def test_signs(condition: str, expected: Signs) -> None:
         '(exists (drafts D where D.code in "VS")) is null',
         "exists ({ 1 })",
         "'a' = 'a'",
+        "'A b' ~ 'a B'",
+        "1 = 1.0",
         'exists (from [Condition] C, drafts D where C.code in "VS")',
     ],
 )
@@ -134,7 +140,10 @@ def test_constants_of_inline_expressions() -> None:
     """A constant that stands for a text is compared when the condition is read."""
     comparison = {
         "type": "Equal",
-        "operand": [{"type": "OperandRef", "name": "%hook"}, {"type": "Literal", "value": "order-sign"}],
+        "operand": [
+            {"type": "OperandRef", "name": "%hook"},
+            {"type": "Literal", "valueType": "{urn:hl7-org:elm-types:r1}String", "value": "order-sign"},
+        ],
     }
     of_other_hooks = Reader(library("true"), frozenset(), {"%hook": "patient-view"})
     assert of_other_hooks.signs(comparison) == signs()
