@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cds.chart import Chart, Completeness, Patient, build, read_answer
+from cds.chart import Chart, Completeness, build, read_answer
+from cds.patient import Patient
 
 SNOMED = "http://snomed.info/sct"
 LOW_BACK_PAIN = frozenset({(SNOMED, "279039007")})

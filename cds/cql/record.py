@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from cds import fhir
-from cds.chart import Answer, Chart, Completeness, Patient, Retrieves, build
+from cds.chart import Answer, Chart, Completeness, Retrieves, build
 from cds.errors import Issue, RequestError
 from cds.expr.elm.values import Partial
 from cds.fhir import Resource
+from cds.patient import Patient
 
 
 class Record:

@@ -9,11 +9,12 @@ from typing import Any
 
 from cds import fhir
 from cds.apply.activity import People
-from cds.chart import Answer, Chart, Completeness, Patient, build
+from cds.chart import Answer, Chart, Completeness, build
 from cds.cql.call import Call, Sent, refused, sent_in, text_of
 from cds.errors import ExpressionError
 from cds.expr import temporal
 from cds.fhir import Resource
+from cds.patient import Patient
 
 _TEMPORAL = ("valueDate", "valueDateTime", "valueInstant")
 

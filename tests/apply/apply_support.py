@@ -14,8 +14,9 @@ from cds import fhir
 from cds.apply.plan import CompiledPlan, Plans
 from cds.apply.scope import Session
 from cds.apply.tree import AppliedAction
-from cds.chart import Answer, Completeness, Patient, build
+from cds.chart import Answer, Completeness, build
 from cds.definitions.snapshot import Snapshot, load_snapshot
+from cds.patient import Patient
 
 BASE = fhir.CANONICAL_BASE
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

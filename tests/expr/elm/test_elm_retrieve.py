@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from elm_libraries_support import MEMBERS, NOW, Codes, coded, compiled, evaluation, problems, run
 
-from cds.chart import Answer, Completeness, Patient, Retrieves, build
+from cds.chart import Answer, Completeness, Retrieves, build
 from cds.errors import DefinitionError, EvaluationError
 from cds.expr import Evaluation
 from cds.expr.elm.build import compile_library
 from cds.expr.elm.facts import Need
 from cds.expr.elm.values import Code, Partial
 from cds.expr.libraries import Libraries
+from cds.patient import Patient
 
 PAIN = coded("Condition", "c")
 DRAWN = coded("Observation", "o", "b")
