@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds.apply.plan import CompiledAction, CompiledPlan
+from cds.apply.scope import DRAFTED
 from cds.apply.tree import AppliedAction, Outcome
 from cds.chart import Chart
 from cds.errors import EvaluationError
@@ -22,9 +23,6 @@ from cds.expr.functions.strings import read_pattern, set_matcher
 from cds.expr.types import model
 from cds.fhir import Resource
 from cds.terminology import Terminology
-
-#: The parameters of CQL that bring what is drafted in a call (cds.apply.scope).
-_DRAFTS = frozenset({"selectedOrders", "draftOrders", "appointments"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ class Relevance:
         if not isinstance(expression, CqlExpression):
             raise UnclearError
         library, node = expression.elm
-        reader = Reader(library, _DRAFTS, {"%hook": hook})
+        reader = Reader(library, frozenset(DRAFTED), {"%hook": hook})
         signs = reader.signs(node.get("expression"))
         for pattern in signs.patterns:
             read_pattern(pattern, "", None, "matchesFull")

@@ -54,6 +54,8 @@ class Parameter:
     default: tuple[Any, ...] = ()
 
 
+#: What is drafted in a call, as FHIRPath and CQL name it.
+DRAFTED = ("draftOrders", "selectedOrders", "appointments")
 #: An expression in one of the languages of definitions.
 Expression = expr.Expression | CqlExpression
 
@@ -141,11 +143,8 @@ class Session:
         #: the values of cds.definitions.scope.CALL_NAMES that the engine does not know by itself
         self.call_values = _call_values(chart, hook)
         #: what CQL parameters are: values by `Library.name`, and the call's own by name
-        self.cql_parameters: dict[str, Any] = {
-            **self.parameters,
-            **{name: self.call_values[name] for name in ("draftOrders", "selectedOrders", "appointments")},
-            "hook": hook,
-        }
+        drafted = {name: self.call_values[name] for name in DRAFTED}
+        self.cql_parameters: dict[str, Any] = {**self.parameters, **drafted, "hook": hook}
         #: True when everything asked for was fully obtained, so that no absence is in doubt
         self.certain = chart.complete or all(answer.completeness.known for answer in chart.answers.values())
         #: asked why each condition came to its value
