@@ -194,14 +194,9 @@ class Reader:
             return Signs(parameters=frozenset({node["name"]}))
         if kind == "Query":
             return self._empty_query(at)
-        if kind == "Flatten" and node["operand"].get("type") != "List":
-            return self._empty(at.of(node["operand"]))
-        if kind == "List" and node.get("element"):
+        if kind not in _SELECTIONS or (kind == "List" and node.get("element")):
             raise UnclearError
-        if kind in _SELECTIONS:
-            lists = node["operand"]["element"] if kind == "Flatten" else _SELECTIONS[kind](node)
-            return self._all(self._empty, [at.of(part) for part in lists])
-        raise UnclearError
+        return self._all(self._empty, [at.of(part) for part in _lists(node)])
 
     def _empty_query(self, at: _At) -> Signs:
         """No row stays: by the criterion, where the source lacks no items; or the source has none."""
@@ -240,8 +235,8 @@ class Reader:
         while pending:
             found = pending.pop()
             node = found.node
-            if node.get("type") == "Flatten" and node["operand"].get("type") == "List":
-                for part in node["operand"]["element"]:
+            if node.get("type") == "Flatten" and _lists(node) != [node["operand"]]:  # of others the inner nulls stay
+                for part in _lists(node):
                     pending += self._behind(found.of(part))
             elif not _leaves_out_nulls(node):
                 raise UnclearError
@@ -257,8 +252,7 @@ class Reader:
             elif kind == "List":
                 continue
             elif kind in _SELECTIONS:
-                of_lists = kind == "Flatten" and node["operand"].get("type") == "List"
-                for part in node["operand"]["element"] if of_lists else _SELECTIONS[kind](node):
+                for part in _lists(node):
                     self._whole(found.of(part))
             else:
                 self._of_drafts(found, set())
@@ -422,6 +416,13 @@ class Reader:
             self._of_drafts(at.of(node["operand"][0]), self.references)
         else:
             raise UnclearError
+
+
+def _lists(node: Node) -> list[Node]:
+    """The lists that a selection has its items from: of a Flatten, those that are written out side by side."""
+    if node["type"] == "Flatten" and node["operand"].get("type") == "List":
+        return _SELECTIONS["List"](node["operand"])
+    return _SELECTIONS[node["type"]](node)
 
 
 def _only_matches(node: Node, alias: str) -> bool:

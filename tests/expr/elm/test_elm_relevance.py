@@ -115,6 +115,11 @@ def test_unclear(condition: str) -> None:
     [
         ("exists (drafts D where Matches(D.code.text + 'x', '.*rest.*'))", signs(present=True)),
         ("exists (Orders O where Matches(First(O.words), '.*rest.*'))", signs(present=True)),
+        (
+            "exists ((Flatten((drafts D return all D.code.coding.display) L where L is not null)) W "
+            "where Matches(W, '.*rest.*') and not IsBedroom(W))",
+            signs(present=True),
+        ),
         ('exists (drafts D where "A" in "VS")', signs(present=True)),
         ('exists (Orders O with [Condition] C such that C.code in "VS" where O.item in "VS")', signs(codes=True)),
         ('exists (Orders O let item: (First([Condition])).code where item in "VS")', signs(present=True)),
