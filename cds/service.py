@@ -16,6 +16,7 @@ from structlog.contextvars import bind_contextvars
 from cds.access.fetch import Access
 from cds.apply.plan import Plans
 from cds.apply.reason import Watch
+from cds.apply.relevance import Settled
 from cds.apply.scope import Session
 from cds.apply.tree import AppliedAction, path_of
 from cds.chart import Chart
@@ -57,14 +58,15 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One evaluated call: the cards, the applied tree behind them, the chart they were drawn from, and the evaluation
-    that computed CQL. `origins` tells for each id of a card or suggestion the id of the action it stands for, `now` is
-    the moment of the call, `seconds` how long the rules took, `instance` the hookInstance of the call, `request` the
-    call with what was fetched for it, and `fetched` the bytes of that."""
+    """One evaluated call: the cards, what was judged for them and what the drafts settled before, the chart they were
+    drawn from, and the evaluation that computed CQL. `origins` tells for each id of a card or suggestion the id of the
+    action it stands for, `now` is the moment of the call, `seconds` how long the rules took, `instance` the
+    hookInstance of the call, `request` the call with what was fetched for it, and `fetched` the bytes of that."""
 
     service: Service
     chart: Chart
-    applied: list[AppliedAction]
+    judged: list[AppliedAction]
+    settled: Settled | None
     cards: list[Card]
     evaluation: Evaluation
     origins: Mapping[str, str]
@@ -73,6 +75,11 @@ class Answer:
     instance: str
     request: HookRequest | None
     fetched: int = 0
+
+    @property
+    def applied(self) -> list[AppliedAction]:
+        """The applied tree behind the cards."""
+        return self.judged if self.settled is None else self.settled.among(self.judged)
 
     @property
     def body(self) -> dict[str, Any]:
@@ -285,7 +292,7 @@ class Engine:
         answer = self.evaluate(
             service, chart, instance, request=fetched.request, now=now, parameters=parameters, watch=watch
         )
-        told = notices(service, chart, answer.applied, f"{instance}|{service.id}")
+        told = notices(service, chart, answer.judged, f"{instance}|{service.id}")
         if not told and not fetched.size:
             return answer
         return replace(answer, cards=answer.cards + told, fetched=fetched.size)
@@ -314,17 +321,18 @@ class Engine:
             parameters={**self._parameters, **self.declared.typed(parameters)} if parameters else self._parameters,
         )
         session.watch = watch
-        if watch is None:
-            session.settled = service.relevance.settled(chart)
-        applied = service.plan.apply(session)
+        settled = service.relevance.settled(chart) if watch is None else None
+        judged = service.plan.apply(session, None if settled is None else settled.open)
         renderer = Renderer(f"{instance}|{service.id}", self._backgrounds, service.notes)
-        cards = self._few_infos(service.hook, self._sound(service, renderer.cards(applied)))
+        cards = self._few_infos(service.hook, self._sound(service, renderer.cards(judged)))
         self._report(service, session.failed, renderer)
         if chart.dropped:
             _log.warning("foreign-resources-dropped", service=service.id, count=chart.dropped)
             self.metrics.foreign_dropped(service.id, chart.dropped)
         seconds = perf_counter() - began
-        return Answer(service, chart, applied, cards, session.root, renderer.origins, now, seconds, instance, request)
+        return Answer(
+            service, chart, judged, settled, cards, session.root, renderer.origins, now, seconds, instance, request
+        )
 
     def _allow(self, caller: Caller, service_id: str) -> None:
         """Raises NotFoundError for an unknown service, RequestError for one that the client is not registered for."""
@@ -339,11 +347,12 @@ class Engine:
             service.hook,
             answer.instance,
             self.snapshot.revision,
-            answer.applied,
+            answer.judged,
             answer.cards,
             answer.origins,
             (seconds - answer.seconds, answer.seconds),
             self._kept(answer, body) if storage.keeper.keeps else None,
+            answer.settled.paths if answer.settled else {},
         )
         bind_contextvars(decision=decision.row[0])
         storage.add(decision)

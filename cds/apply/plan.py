@@ -4,7 +4,7 @@ plans take the place of the action that names them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -167,10 +167,10 @@ class CompiledPlan:
             pending.extend(reversed(action.plan.actions if action.plan else action.children))
         return found
 
-    def apply(self, session: Session) -> list[AppliedAction]:
-        """The applied top-level actions of the plan for the session's hook."""
+    def apply(self, session: Session, actions: Sequence[CompiledAction] | None = None) -> list[AppliedAction]:
+        """The applied top-level actions of the plan for the session's hook, or only those `actions` of them."""
         try:
-            return Walk(session, self.url).actions(self.actions, "", {})
+            return Walk(session, self.url).actions(self.actions if actions is None else actions, "", {})
         finally:
             session.release()
 

@@ -7,13 +7,15 @@ once for all actions, where judging would look at each draft for each action.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cds.apply.plan import CompiledAction, CompiledPlan
 from cds.apply.scope import DRAFTED
-from cds.apply.tree import AppliedAction, Outcome
+from cds.apply.tree import AppliedAction, Outcome, paths_by_outcome
 from cds.chart import Chart
 from cds.errors import EvaluationError
 from cds.expr.cql_expression import CqlExpression
@@ -37,6 +39,31 @@ class _Gate:
     applied: AppliedAction
 
 
+#: Every gate open.
+_ALL = -1
+#: So many combinations of open gates are kept, the latest: a call is about one decision or two.
+_LEAVINGS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What the drafts of a call leave of the actions that are `asked`: the `open` ones are to be judged, of the others
+    it is known what they come to, which is no card, and on which `paths` by outcome. The same object in many calls."""
+
+    asked: Sequence[CompiledAction]
+    open: Sequence[CompiledAction]
+    closed: Mapping[CompiledAction, AppliedAction]
+    paths: Mapping[str, Sequence[str]]
+
+    def among(self, judged: Iterable[AppliedAction]) -> list[AppliedAction]:
+        """All that was applied, the actions that were `judged` and the others, in the order of the plan."""
+        by_action = {action: [applied] for action, applied in self.closed.items()}
+        for applied in judged:
+            assert applied.source is not None  # noqa: S101 - what a plan applies has one
+            by_action.setdefault(applied.source, []).append(applied)
+        return [applied for action in self.asked for applied in by_action.get(action, ())]
+
+
 class Relevance:
     """The gates of one service: of the top actions of a plan as one hook asks them. Immutable."""
 
@@ -45,26 +72,41 @@ class Relevance:
         self._numbers: dict[str, int] = {}
         self._texts: set[str] = set()
         self._references: set[str] = set()
-        asked = [action for action in plan.actions if action.hooks_asked is None or hook in action.hooks_asked]
-        self._gates = [gate for action in asked if (gate := self._gate(plan, action, hook)) is not None]
+        self._asked = [a for a in plan.actions if a.hooks_asked is None or hook in a.hooks_asked]
+        self._gates = [gate for action in self._asked if (gate := self._gate(plan, action, hook)) is not None]
         self._texts, self._references = _keys(self._texts), _keys(self._references)
         self._matching: Callable[[str], list[int] | None] = set_matcher(self._numbers)
+        #: the gates that a code, a pattern or an appointment opens, a bit for each
+        self._by_code: dict[str, int] = defaultdict(int)
+        self._by_pattern: dict[int, int] = defaultdict(int)
+        self._by_appointment = 0
+        for place, gate in enumerate(self._gates):
+            for code in gate.codes:
+                self._by_code[code] |= 1 << place
+            for number in gate.patterns:
+                self._by_pattern[number] |= 1 << place
+            self._by_appointment |= gate.by_appointments << place
+        self._codes_asked = frozenset(self._by_code)
+        self._left = lru_cache(_LEAVINGS)(self._leave)
 
-    def settled(self, chart: Chart) -> dict[CompiledAction, AppliedAction]:
-        """What the actions that no draft of the call opens come to. The same objects in every call: not to be
-        changed."""
+    def settled(self, chart: Chart) -> Settled:
+        """What the drafts of a call leave to be judged."""
         found = self._look(chart) if self._gates else None
         if found is None:
-            return {}
+            return self._left(_ALL)
         strings, patterns = found
-        appointed = bool(chart.orders.appointments)
-        return {
-            gate.action: gate.applied
-            for gate in self._gates
-            if gate.codes.isdisjoint(strings)
-            and gate.patterns.isdisjoint(patterns)
-            and not (appointed and gate.by_appointments)
-        }
+        opened = self._by_appointment if chart.orders.appointments else 0
+        for code in self._codes_asked & strings:
+            opened |= self._by_code[code]
+        for number in patterns:
+            opened |= self._by_pattern.get(number, 0)
+        return self._left(opened)
+
+    def _leave(self, opened: int) -> Settled:
+        """What is left when these gates are open."""
+        closed = {gate.action: gate.applied for place, gate in enumerate(self._gates) if not opened >> place & 1}
+        judged = [action for action in self._asked if action not in closed]
+        return Settled(self._asked, judged, closed, paths_by_outcome(closed.values()))
 
     def _look(self, chart: Chart) -> tuple[set[str], set[int]] | None:
         """Every string in the drafts of the call and in what they refer to, and the patterns that match one; None where
@@ -125,7 +167,7 @@ class Relevance:
                 identity, action.element, Outcome.NOT_APPLICABLE, refuted, plan=plan.url, source=action
             )
             return self._signs(condition.expression, hook), applied
-        if action.is_filled:
+        if action.is_filled or action.element.get("title"):  # a title has a card, whatever is below it
             raise UnclearError
         signs = Signs()
         applied = AppliedAction(identity, action.element, Outcome.FIRED, plan=plan.url, source=action)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 from cds import expr, fhir
 from cds.apply.activity import NOBODY
@@ -27,9 +27,6 @@ from cds.expr.cql_expression import LANGUAGES, OLDER_LANGUAGES, CqlExpression, C
 from cds.expr.elm.values import Partial, Tuple
 from cds.fhir import Resource
 from cds.terminology import Terminology
-
-if TYPE_CHECKING:
-    from cds.apply.plan import CompiledAction
 
 
 @final
@@ -149,8 +146,6 @@ class Session:
         self.certain = chart.complete or all(answer.completeness.known for answer in chart.answers.values())
         #: asked why each condition came to its value
         self.watch: Watch | None = None
-        #: what actions come to that need not be applied (cds.apply.relevance)
-        self.settled: Mapping[CompiledAction, AppliedAction] = {}
         #: the actions that failed while plans were applied
         self.failed: list[AppliedAction] = []
         #: who else the call is about, and the reference to its subject where that is no Patient of this chart

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -66,9 +66,28 @@ class AppliedAction:
             yield from child.walk()
 
 
+def paths_by_outcome(applied: Iterable[AppliedAction]) -> dict[str, list[str]]:
+    """The paths of actions with none below them, by outcome; what is above one of them fired."""
+    found: dict[str, list[str]] = {}
+    _collect(applied, found)
+    return found
+
+
+def _collect(applied: Iterable[AppliedAction], found: dict[str, list[str]]) -> None:
+    for action in applied:
+        if action.children:
+            _collect(action.children, found)
+            continue
+        outcome = action.outcome._value_  # `value` computes it each time, and a look-up its hash
+        if outcome in found:
+            found[outcome].append(path_of(action.id))
+        else:
+            found[outcome] = [path_of(action.id)]
+
+
 def path_of(action_id: str) -> str:
     """The id of an applied action without the drafts it was repeated for: those are the patient's data."""
-    return _ITEM.sub("", action_id)
+    return _ITEM.sub("", action_id) if "[" in action_id else action_id
 
 
 _ITEM = re.compile(r"\[[^/]*")

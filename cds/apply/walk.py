@@ -6,7 +6,7 @@ expression that fails takes down its own card only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cds.apply.activity import draft_resource
@@ -41,16 +41,14 @@ class Walk:
         self.is_whole = not session.hook
 
     def actions(
-        self, actions: list[CompiledAction], prefix: str, bindings: Mapping[str, list[Any]]
+        self, actions: Sequence[CompiledAction], prefix: str, bindings: Mapping[str, list[Any]]
     ) -> list[AppliedAction]:
         """Apply siblings. One that has no trigger of its own answers whenever the action above it does."""
         applied: list[AppliedAction] = []
-        hook, settled = self.session.hook, self.session.settled
+        hook = self.session.hook
         for action in actions:
             hooks = action.hooks_asked
-            if action in settled:
-                applied.append(settled[action])
-            elif hooks is None or self.is_whole or hook in hooks:
+            if hooks is None or self.is_whole or hook in hooks:
                 if action.for_each is None:
                     applied.append(self._action(action, prefix + action.id, bindings))
                 else:

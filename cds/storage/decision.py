@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cds.apply.tree import AppliedAction, path_of
+from cds.apply.tree import AppliedAction, path_of, paths_by_outcome
 from cds.clients import Caller
 from cds.fhir import is_id
 
@@ -36,6 +36,9 @@ class Decision(NamedTuple):
     kept: Kept | None
 
 
+_NONE: Mapping[str, Sequence[str]] = {}
+
+
 def decide(
     caller: Caller,
     service: str,
@@ -47,13 +50,16 @@ def decide(
     origins: Mapping[str, str],
     seconds: tuple[float, float],
     kept: Kept | None,
+    settled: Mapping[str, Sequence[str]] = _NONE,
 ) -> Decision:
-    """What a call came to. `given` are its cards and `origins` tells for each id of a card or suggestion the id of the
-    action it stands for; `seconds` were spent on getting the data, and on the rules."""
+    """What a call came to: `applied`, and the paths of what was `settled`, by outcome. `given` are its cards and
+    `origins` tells for each id of a card or suggestion the id of the action it stands for; `seconds` were spent on
+    getting the data, and on the rules."""
     at = time.time_ns() // 1_000_000
     identity, tenant = _new_id(at), caller.tenant
-    actions: dict[str, list[str]] = {}
-    _collect(applied, actions)
+    actions = paths_by_outcome(applied)
+    for outcome, paths in settled.items():
+        actions[outcome] = [*actions.get(outcome, ()), *paths]
     row = (
         identity,
         at,
@@ -70,33 +76,16 @@ def decide(
     return Decision(row, [_card(card, identity, tenant, service, origins) for card in given], kept)
 
 
-def _collect(applied: Iterable[AppliedAction], found: dict[str, list[str]]) -> None:
-    """The paths of actions with none below them, by outcome; what is above one of them fired."""
-    for action in applied:
-        if action.children:
-            _collect(action.children, found)
-            continue
-        outcome = action.outcome._value_  # `value` computes it each time, and a look-up its hash
-        if outcome in found:
-            found[outcome].append(_path(action.id))
-        else:
-            found[outcome] = [_path(action.id)]
-
-
 def _card(
     card: Mapping[str, Any], decision: str, tenant: str, service: str, origins: Mapping[str, str]
 ) -> tuple[str, ...]:
     uuid = card["uuid"]
     suggestions: Sequence[Mapping[str, Any]] = card.get("suggestions", ())
-    actions = {item["uuid"]: _path(origins[item["uuid"]]) for item in suggestions}
-    rule = _path(card["source"]["topic"]["code"])
+    actions = {item["uuid"]: path_of(origins[item["uuid"]]) for item in suggestions}
+    rule = path_of(card["source"]["topic"]["code"])
     written = orjson.dumps(actions).decode() if actions else "{}"
-    action = _path(origins.get(uuid, ""))  # a notice stands for none
+    action = path_of(origins.get(uuid, ""))  # a notice stands for none
     return decision, uuid.replace("-", ""), tenant, service, rule, action, card["indicator"], written
-
-
-def _path(action_id: str) -> str:
-    return path_of(action_id) if "[" in action_id else action_id
 
 
 def _new_id(milliseconds: int) -> str:

@@ -62,7 +62,7 @@ def settled(*drafts: Any, **more: Any) -> set[str]:
     """The ids of the top actions that the drafts of a call settle."""
     request = parse(call(*drafts, **more))
     service = engine().service(f"back-pain-{request.hook}")
-    return {action.id for action in service.relevance.settled(chart_of_request(request, service.requirements))}
+    return {action.id for action in service.relevance.settled(chart_of_request(request, service.requirements)).closed}
 
 
 def judged(body: bytes) -> tuple[list[AppliedAction], list[AppliedAction]]:
@@ -116,7 +116,7 @@ def test_medicines_in_every_form(elements: dict[str, Any]) -> None:
     service = engine().service("back-pain-order-sign")
     chart = chart_of_request(body, service.requirements)
     chart._record["Medication"] = [medication]
-    assert "nsaid-caution" not in {action.id for action in service.relevance.settled(chart)}
+    assert "nsaid-caution" not in {action.id for action in service.relevance.settled(chart).closed}
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,17 @@ def test_patterns_that_cannot_be_told_open_every_action(monkeypatch: pytest.Monk
     relevance = Relevance(service.plan, "order-sign", engine().snapshot.terminology)
     monkeypatch.setattr(relevance, "_matching", lambda _text: None)
     chart = chart_of_request(parse(call(draft(code={"text": "X-ray"}))), service.requirements)
-    assert relevance.settled(chart) == {}
+    assert relevance.settled(chart).closed == {}
+
+
+def test_an_action_with_a_title_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a card even when nothing below it fires."""
+    service = engine().service("back-pain-order-sign")
+    chart = chart_of_request(parse(call(draft(code={"text": "X-ray"}))), service.requirements)
+    titled = next(action for action in service.plan.actions if action.id == "traction")
+    monkeypatch.setitem(titled.element, "title", "Traction")
+    left = Relevance(service.plan, "order-sign", engine().snapshot.terminology).settled(chart)
+    assert left.open == [titled]
 
 
 @pytest.mark.slow

@@ -65,6 +65,15 @@ def test_a_row_tells_what_became_of_each_action(storage: Storage) -> None:
     assert "secret" not in repr((row, shown))
 
 
+def test_what_the_drafts_settled_is_told_like_what_was_judged() -> None:
+    """Both are in the row, by outcome."""
+    applied = [AppliedAction("plan/b", {}, Outcome.NOT_APPLICABLE), AppliedAction("plan/a", {}, Outcome.FIRED)]
+    settled = {"not applicable": ["plan/c", "plan/d"]}
+    row = decide(A, "pain", "order-sign", "h-1", "rev", applied, [], {}, (0, 0), None, settled).row
+    assert orjson.loads(row[8]) == {"not applicable": ["plan/b", "plan/c", "plan/d"], "fired": ["plan/a"]}
+    assert settled == {"not applicable": ["plan/c", "plan/d"]}
+
+
 @pytest.mark.parametrize("instance", ["John Doe 1970-01-01", "é" * 10, "x" * 300, "a\nb"])
 def test_an_odd_hook_instance_is_kept_as_a_digest(storage: Storage, instance: str) -> None:
     """A client may make a hookInstance of anything; what is no plain id is not written down (security A2)."""
