@@ -191,6 +191,19 @@ def test_apply_takes_the_site_and_typed_parameters_of_the_call(content: Path) ->
     assert titles(engine, since, small) == ["Always", "High"]
 
 
+def test_null_is_a_value_of_a_parameter(content: Path) -> None:
+    """As in `$cql` and on the command line, null goes before the site's value and the default: what asks for it is
+    unknown, so that an action stays to be judged, and a FHIRPath name is empty."""
+    engine = Engine(settings(content, "Logic: {word: said}\n"))
+    since = {"name": "since", "valueDate": "2026-01-01"}
+    absent = {
+        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+    }
+    assert titles(engine, since) == ["Always", "said"]
+    assert titles(engine, since, {"name": "share", "_valueDecimal": absent}) == ["Always", "High", "said"]
+    assert titles(engine, since, {"name": "word", "_valueString": absent}) == ["Always", "Counts"]
+
+
 def test_apply_refuses_a_parameter_of_another_type(content: Path) -> None:
     """400 at the parameter, not a rule that fails."""
     with pytest.raises(RequestError) as caught:

@@ -201,9 +201,11 @@ class Session:
         return held
 
     def _given(self, meaning: Parameter) -> list[Any]:
-        given = self.parameters.get(meaning.key)
-        if given is None:
+        if meaning.key not in self.parameters:
             return list(meaning.default)
+        given = self.parameters[meaning.key]
+        if given is None:
+            return []
         return [fhir_value(item) for item in given] if isinstance(given, list) else [fhir_value(given)]
 
     def incomplete(self, name: Name) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,18 @@ import click
 
 from cds.cli import cql_values
 from cds.cli.content import LazyContent
-from cds.cli.inputs import as_bundle, read_resource, shown
+from cds.cli.inputs import STANDARD_INPUT, as_bundle, read_bytes, read_resource, shown
 from cds.cli.items import harmless, render_steps
 from cds.cli.options import INPUT, author_settings, content_folder, output_format
 from cds.cli.output import write_json
 from cds.cli.verb import verb
 from cds.cql.author import Author, written_value
+from cds.cql.declared import Declared
 from cds.cql.kinds import type_name
-from cds.cql.parameters import named_define, named_parameters, parameters_of
+from cds.cql.parameters import key_of, named_define, named_parameters, parameters_of
 from cds.cql.record import Record, record_of
 from cds.cql.session import Lookup, Outcome, Session
-from cds.errors import ConfigurationError, DefinitionError, Problem, RequestError, did_you_mean
+from cds.errors import ConfigurationError, DefinitionError, EvaluationError, Problem, RequestError, did_you_mean
 from cds.expr import Item, Step
 from cds.expr.elm.library import Define, Library
 from cds.fhirpath.question import Surroundings
@@ -41,9 +42,10 @@ _LONGEST_SHOWN = 120
     "cql",
     {0: "all was evaluated", 1: "something does not compile, or failed"},
     "cds cql logic.cql --input patient.yaml --explain",
+    "echo 'define Sum: 1 + 2' | cds cql -",
     'cds cql logic.cql --define "Has Pain" --parameter "Threshold=5" --trace',
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=INPUT)
 @click.option(
     "--input",
     "data",
@@ -76,24 +78,31 @@ def command(
     trace: bool,
     form: str,
 ) -> None:
-    """Evaluate the expressions of FILE, a library in CQL (.cql) or ELM (.json), and print their values.
+    """Evaluate the expressions of FILE, a library in CQL (.cql) or ELM (.json), and print their values. - reads either
+    from standard input.
 
-    What it includes is looked for in the folder of FILE and in the content; value sets are those of the content. A
-    value of --parameter goes before the site's (CDS_PARAMETERS), that before the default of its library."""
+    What it includes is looked for in the folder of FILE (of standard input, where you are) and in the content; value
+    sets are those of the content. A value of --parameter goes before the site's (CDS_PARAMETERS), that before the
+    default of its library; bounds that the content says are kept to."""
+    if file == data == STANDARD_INPUT:
+        raise click.UsageError("FILE and --input cannot both be standard input")
     settings = author_settings(content=content, now=now)
     shared = LazyContent(settings)
-    author = Author(file, shared.find)
+    author = Author(file, shared.find, read_bytes(file) if file == STANDARD_INPUT else None)
     try:
         library = author.library()
     except DefinitionError as error:
         _stop(error.problems, form)
     wanted = [_define(library, name) for name in names] or list(_public(library))
     if not wanted:
-        raise ConfigurationError(f"{file}: the library has no public expression; name a private one with --define")
+        raise ConfigurationError(
+            f"{shown(file)}: the library has no public expression; name a private one with --define"
+        )
     moment = settings.fixed_now or datetime.now(UTC)
     surroundings = Surroundings(moment, ZoneInfo(settings.timezone), shared)
     session = Session(surroundings, _record(data, subject), steps=trace)
-    given = dict(binding for text in parameters for binding in _bindings(library, session, text))
+    declared = shared.declared(file) if parameters else {}
+    given = dict(binding for text in parameters for binding in _bindings(library, session, declared, text))
     session.bind({**shared.parameters(library), **given})
     outcomes = [session.outcome(define.library, define.name) for define in wanted]
     problems = list(dict.fromkeys(author.problem(found.error) for found in outcomes if found.error is not None))
@@ -148,8 +157,11 @@ def _record(file: Path | None, subject: str | None) -> Record:
         raise ConfigurationError(f"{shown(file)}: {text[:1].lower()}{text[1:]}") from None
 
 
-def _bindings(library: Library, session: Session, given: str) -> Iterator[tuple[str, Any]]:
-    """`NAME=VALUE` as the key and value of each parameter it means. Raises ConfigurationError."""
+def _bindings(
+    library: Library, session: Session, declared: Mapping[str, Declared], given: str
+) -> Iterator[tuple[str, Any]]:
+    """`NAME=VALUE` as the key and value of each parameter it means. Raises ConfigurationError, also for a value that is
+    out of the bounds of one that the content has `declared`."""
     name, equals, text = given.partition("=")
     if not name or not equals:
         raise click.BadParameter(f"'{given}' is not NAME=VALUE", param_hint="--parameter")
@@ -159,7 +171,13 @@ def _bindings(library: Library, session: Session, given: str) -> Iterator[tuple[
         hint = did_you_mean(name, known) or (f"there are {', '.join(known)}" if known else "it has none")
         raise ConfigurationError(f"{library.name or 'the library'} has no parameter '{name}': {hint}")
     for parameter in found:
-        yield f"{parameter.library.name}.{name.rpartition('.')[2]}", written_value(parameter, text, session.evaluation)
+        key, value = key_of(parameter), written_value(parameter, text, session.evaluation)
+        try:
+            if key in declared and declared[key].type == parameter.type:
+                declared[key].check(value)
+        except EvaluationError as error:
+            raise ConfigurationError(f"parameter '{parameter.name}': {error.message} ({error.hint})") from None
+        yield key, value
 
 
 # --- text ------------------------------------------------------------------------------------------------------------

@@ -14,19 +14,20 @@ from cds.definitions.source import ReadError, SourceText
 from cds.errors import ConfigurationError, RequestError
 from cds.fhir import Resource
 
-_STANDARD_INPUT = Path("-")
+#: What a command line calls it.
+STANDARD_INPUT = Path("-")
 _MARK = b"\xef\xbb\xbf"
 
 
 def shown(file: Path) -> str:
     """The file as messages name it."""
-    return "standard input" if file == _STANDARD_INPUT else str(file)
+    return "standard input" if file == STANDARD_INPUT else str(file)
 
 
 def read_bytes(file: Path) -> bytes:
     """What is in a file (`-` is standard input), without a byte order mark. Raises ConfigurationError."""
     try:
-        content = sys.stdin.buffer.read() if file == _STANDARD_INPUT else file.read_bytes()
+        content = sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{shown(file)} cannot be read: {error.strerror}") from None
     if not content.strip():

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cds.cql.sources import Folder, choose, named, read_file
+from cds.cql.sources import Folder, Source, choose, named, read_file, read_source
 from cds.definitions.source import SourceText
 from cds.errors import (
     ConfigurationError,
@@ -25,22 +25,26 @@ from cds.expr.elm.specifiers import STRING
 from cds.expr.evaluation import Evaluation
 from cds.expr.libraries import Elm, Find, Libraries
 
+#: What messages call a library that comes on standard input.
+STANDARD_INPUT = Path("standard input")
+
 
 class Author:
     """The library in a file, what it includes (from its folder, else by `content`), and where in which file an error
-    stands."""
+    stands. `body` is a library that comes on standard input instead; what it includes is looked for where one is."""
 
-    def __init__(self, file: Path, content: Find) -> None:
-        self._file = file
+    def __init__(self, file: Path, content: Find, body: bytes | None = None) -> None:
+        self._file = file if body is None else STANDARD_INPUT
+        self._body = body
         self._content = content
-        self._folder = Folder(file.parent)
-        self._files = {"": file}
+        self._folder = Folder(self._file.parent)
+        self._files = {"": self._file}
 
     def library(self) -> Library:
         """The compiled library. Raises DefinitionError with all problems, each at its file, and ConfigurationError
         when the file holds no library."""
         try:
-            source = read_file(self._file)
+            source = self._read()
         except (RequestError, UnicodeDecodeError) as error:
             fault = error.issues[0].text if isinstance(error, RequestError) else "the file is not UTF-8"
             raise ConfigurationError(f"{self._file}: {fault}") from None
@@ -63,6 +67,11 @@ class Author:
         place = Location(error.library, error.line, error.column)
         return self._placed(Problem(code, error.message, place, error.hint))
 
+    def _read(self) -> Source | None:
+        if self._body is None:
+            return read_file(self._file)
+        return read_source(self._body, is_json=_is_json(self._body))
+
     def _find(self, name: str, version: str | None) -> str | Elm | None:
         found = choose(self._folder.libraries, name, version)
         if found is None:
@@ -76,9 +85,19 @@ class Author:
         if file is None:
             return problem
         source = problem.source
-        if file.suffix == ".cql" and at.line:
-            source = SourceText(file.read_text(encoding="utf-8-sig")).printable_line(at.line)
+        if at.line and (text := self._text(file)) is not None:
+            source = SourceText(text).printable_line(at.line)
         return replace(problem, location=replace(at, file=str(file)), source=source)
+
+    def _text(self, file: Path) -> str | None:
+        """The CQL that is in a file as such."""
+        if file is not STANDARD_INPUT:
+            return file.read_text(encoding="utf-8-sig") if file.suffix == ".cql" else None
+        return self._body.decode("utf-8-sig") if self._body is not None and not _is_json(self._body) else None
+
+
+def _is_json(body: bytes) -> bool:
+    return body.lstrip().startswith(b"{")
 
 
 #: Lines before the value in the library made around it.

@@ -107,15 +107,15 @@ class Declarations:
         return {found.key: found.typed(value) for name, value in values.items() for found in self.named(name)}
 
     def sent(self, values: Mapping[str, Sequence[Sent]]) -> dict[str, Any]:
-        """The parameters of a Parameters resource by name to values by `Library.name`; names of nothing are left out,
-        and those whose value is null. Raises RequestError 400 for a value of another type, or outside its bounds."""
+        """The parameters of a Parameters resource by name to values by `Library.name`; names of nothing are left out.
+        Null is a value. Raises RequestError 400 for a value of another type, or outside its bounds."""
         read = {}
         for name, sent in values.items():
             for found in self.named(name):
                 value = inputs.read([one.parameter for one in sent], found.type, evaluation(), sent[0].pointer)
                 found.require(value, sent[0].pointer)
                 read[found.key] = value
-        return {key: value for key, value in read.items() if value is not None}
+        return read
 
     def _declared(self, registry: Registry) -> Iterator[Declared]:
         for document in registry.documents:

@@ -112,11 +112,15 @@ class Folder:
 
 
 def read_file(file: Path) -> Source | None:
+    """What is in a file, as read_source(). Raises OSError too."""
+    return read_source(file.read_bytes(), is_json=file.suffix == ".json")
+
+
+def read_source(content: bytes, *, is_json: bool) -> Source | None:
     """CQL text, ELM, or what a Library resource carries; None when it is some other JSON.
 
-    Raises UnicodeDecodeError, OSError, and RequestError when it is no JSON or its content cannot be read."""
-    content = file.read_bytes()
-    if file.suffix != ".json":
+    Raises UnicodeDecodeError, and RequestError when it is no JSON or its content cannot be read."""
+    if not is_json:
         return content.decode("utf-8-sig")
     try:
         value = orjson.loads(content)

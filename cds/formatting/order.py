@@ -33,6 +33,6 @@ def _ranks(kind: str) -> dict[str, int]:
 
     try:
         names = get_fhir_model_class(kind).elements_sequence()
-    except (KeyError, LookupError):
+    except (LookupError, ValueError):  # a word that is no type
         return {}
     return {name: rank for rank, name in enumerate(["resourceType", *names])}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import structlog
-from cli_process import Serving, run
+from cli_process import Here, Serving, run
 from click.testing import CliRunner, Result
 
 from cds.cli import group
@@ -404,3 +404,45 @@ def test_a_wrong_file_of_the_site_is_told(cql: Cql, tmp_path: Path, monkeypatch:
     ended = cql("--define", "Ward")
     assert isinstance(ended.exception, DefinitionError)
     assert ended.exception.problems[0].code == "parameters-unknown"
+
+
+def test_a_library_may_come_on_standard_input(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CQL or ELM; what it includes lies where one is, and problems have their line."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "common.cql").write_text("library Common version '1' define One: 1")
+    ended = here("cql", "-", stdin=b"include Common version '1' called C\ndefine Two: C.One + 1")
+    assert (ended.status, ended.out, ended.err) == (0, "Two  2\n", "")
+    wrong = here("cql", "-", stdin=b"define X: 1\ndefine Y: Z")
+    assert (wrong.status, wrong.out) == (1, "")
+    assert wrong.err.startswith(
+        "standard input:2:11: expression-semantic: the name 'Z' does not exist\n    define Y: Z\n"
+    )
+    elm = json.dumps(dict(translate(parse_library("define X: 3"), resolve=lambda _name, _version: None)))
+    assert here("cql", "-", stdin=elm.encode()).out == "X  3\n"
+    assert here("cql", "-", stdin=b" ").err == "cds: standard input is empty\n"
+    assert here("cql", "-", "--input", "-").err.startswith("cds cql: FILE and --input cannot both be standard input.")
+
+
+def test_a_parameter_keeps_to_the_bounds_that_the_content_says(
+    cql: Cql, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a library of the content and for one that includes it, with the words of a site's file; null is in no bounds.
+    A file elsewhere that only has the name of one is another library."""
+    (tmp_path / "content").mkdir()
+    most = "{url: 'http://hl7.org/fhir/StructureDefinition/maxValue', valueInteger: 40}"
+    bounded = f"{LIMITS}parameter: [{{name: most, use: in, type: integer, extension: [{most}]}}]\n"
+    (tmp_path / "content" / "limits.yaml").write_text(bounded)
+    (tmp_path / "content" / "limits.cql").write_text(LIMITS_CQL)
+    monkeypatch.setenv("CDS_CONTENT", "content")
+    uses = "library Uses include Limits version '1' called L define Days: L.most"
+
+    def days(value: str, file: str) -> str:
+        ended = cql("--define", "Days", "--parameter", f"most={value}", file=file, limits_cql=LIMITS_CQL)
+        return str(ended.exception) if ended.exit_code else ended.stdout.split()[-1]
+
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "uses.cql").write_text(uses)
+    for file in ("content/limits.cql", "below/uses.cql"):
+        assert days("41", file) == "parameter 'most': this is out of bounds (it takes 40 or less)"
+        assert (days("40", file), days("null", file)) == ("40", "null")
+    assert days("41", "limits.cql") == "41"

@@ -96,3 +96,51 @@ def test_a_file_that_cannot_be_written_does_not_keep_the_others(
     assert (ended.status, ended.out) == (2, f"{tmp_path / 'b.yaml'}\n")
     assert ended.err == f"cds: {tmp_path / 'a.yaml'} cannot be written: No space left on device\n1 file changed\n"
     assert [(tmp_path / f"{name}.yaml").read_text() for name in "ab"] == [WRITTEN, CANONICAL]
+
+
+@pytest.mark.parametrize(
+    ("written", "canonical"),
+    [
+        (WRITTEN, CANONICAL),
+        (f"# words\n{WRITTEN}", None),
+        (
+            '{"status": "active", "resourceType": "Patient"}',
+            '{\n  "resourceType": "Patient",\n  "status": "active"\n}\n',
+        ),
+        ("define A:   1\n", "define A: 1\n"),
+        ("/* words */\nlibrary L\n\ndefine A:   1\n", "/* words */\nlibrary L\n\ndefine A: 1\n"),
+        ("", ""),
+    ],
+)
+def test_standard_input_goes_to_standard_output(
+    here: Here, tmp_path: Path, written: str, canonical: str | None
+) -> None:
+    """In the form that its file would have, whichever it is of YAML, JSON and CQL, and with nothing else."""
+    ended = here("fmt", "-", stdin=written.encode())
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out == canonical or canonical is None
+    assert here("fmt", "-", stdin=ended.out.encode()).out == ended.out
+
+
+def test_standard_input_is_checked_and_compared(here: Here) -> None:
+    """Under a name for people; what is in form is no finding."""
+    checked, told = (here("fmt", option, "-", stdin=WRITTEN.encode()) for option in ("--check", "--diff"))
+    assert (checked.status, checked.out, checked.err) == (1, "standard input\n", "")
+    assert (told.status, told.out.split("\n")[0]) == (1, "--- standard input")
+    assert here("fmt", "--check", "-", stdin=CANONICAL.encode()).status == 0
+
+
+def test_standard_input_that_cannot_be_read_is_told(here: Here) -> None:
+    """With its line, and nothing on standard output that would take its place."""
+    ended = here("fmt", "-", stdin=b"a: 1\r\na: 2\r\n")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("standard input:2:1: duplicate-key: ")
+    assert here("fmt", "-", "plan.yaml").err.startswith("cds fmt: - stands alone")
+
+
+def test_a_byte_order_mark_stays(here: Here, tmp_path: Path) -> None:
+    """The loader passes over it, and so does the form; places are counted without it."""
+    (tmp_path / "logic.cql").write_bytes(b"\xef\xbb\xbflibrary L\ndefine A:   1\n")
+    (tmp_path / "bad.yaml").write_bytes(b"\xef\xbb\xbfa: 1\na: 2\n")
+    assert "bad.yaml:2:1: " in here("fmt", tmp_path).err
+    assert (tmp_path / "logic.cql").read_bytes() == b"\xef\xbb\xbflibrary L\ndefine A: 1\n"

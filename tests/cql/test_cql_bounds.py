@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cql_calls_support import evaluate, issues, nested
+from cql_calls_support import data, evaluate, issues, nested, patient, text
 
 from cds.config import Settings
 from cds.cql.bounds import Bounds
@@ -169,3 +169,16 @@ def test_a_call_stays_within_the_bounds() -> None:
     (issue,) = issues(caught.value)
     assert issue == ("value", "The value is out of bounds", "/parameter/0/resource/parameter/0")
     assert evaluate(nested({"name": "Limit", "valueInteger": 99}), identifier="pain")
+
+
+def test_null_is_a_value_within_all_bounds() -> None:
+    """It goes before the default, as a value that is not known (ELM ParameterDef: the default is for what is not
+    given)."""
+    absent = {
+        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+    }
+    for sent in ({"name": "Limit", "_valueInteger": absent}, {"name": "Limit"}):
+        (found,) = evaluate(nested(sent), data(patient()), text("expression", "Too Many"), identifier="pain")[
+            "Too Many"
+        ]
+        assert found["_valueBoolean"]["extension"][0]["valueCode"] == "unknown"

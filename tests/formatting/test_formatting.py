@@ -90,6 +90,12 @@ def test_values_and_comments_stay_what_they_are(file: Path) -> None:
     assert format_yaml(text) == text
 
 
+def test_a_type_that_fhir_does_not_have_keeps_its_order() -> None:
+    """`cds check` says what is wrong with it."""
+    for text in ("status: active\nresourceType: PlanDefintion\n", "url: x\nresourceType: Plan\naction: []\n"):
+        assert format_yaml(text) == text
+
+
 def test_what_is_no_definition_only_has_its_blanks_set() -> None:
     """Case files have no order of FHIR."""
     assert format_yaml("b: 1   \r\na: 2\n\n\n") == "b: 1\na: 2\n"
