@@ -57,7 +57,7 @@ _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 def derived_id(identity: str) -> str:
     """The name-based UUID (RFC 9562, version 5) of what `identity` says: same words, same id."""
-    text = sha1(_NAMESPACE + identity.encode(), usedforsecurity=False).hexdigest()
+    text = sha1(_NAMESPACE + identity.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 

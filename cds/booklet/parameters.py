@@ -34,7 +34,8 @@ BackPainLogic:
   column; `cds check` tells it too, and a call that sends such a value is refused (400).
 - The values count for hooks, `$apply`, `$cql` and `Library/$evaluate`, and for `cds eval`, `cds explain`, `cds apply`
   and `cds cql`. A value that the call gives (`parameters`, `--parameter`) goes before the site's, and that before the
-  default of the Library. A library that the call itself brings has nothing of the site's.
+  default of the Library. `null` is such a value: what asks for it is unknown. A library that the call itself brings has
+  nothing of the site's.
 - `cds test` runs the cases with what is shipped; `cds test --site` with the site's values, to see which cases they
   change.
 - A card whose logic reads a changed parameter says so in its detail, and discovery lists the changes of each service

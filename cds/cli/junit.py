@@ -17,7 +17,7 @@ def junit(results: Sequence[Result]) -> bytes:
         case = result.case
         named = {"classname": case.decision, "name": case.name}
         element = Xml.SubElement(
-            suite, "testcase", {**named, "file": case.location.file, "line": f"{case.location.line}"}
+            suite, "testcase", {**named, "file": harmless(case.location.file), "line": f"{case.location.line}"}
         )
         if not result.passed:
             message = "; ".join(map(str, result.differences))

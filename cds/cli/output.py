@@ -16,13 +16,33 @@ from cds.fhir import written
 
 
 def write_json(value: Any) -> None:
-    """Print a value as JSON; decimals keep their digits."""
-    _print(orjson.dumps(value, default=written, option=orjson.OPT_INDENT_2) + b"\n")
+    """Print a value as JSON; decimals keep their digits. A name of a file that is not UTF-8 is spelled as in text."""
+    try:
+        content = orjson.dumps(value, default=written, option=orjson.OPT_INDENT_2)
+    except orjson.JSONEncodeError:
+        content = orjson.dumps(_spelled(value), default=written, option=orjson.OPT_INDENT_2)
+    _print(content + b"\n")
+
+
+def _spelled(value: Any) -> Any:
+    match value:
+        case str():
+            return _encoded(value).decode()
+        case list() | tuple():
+            return list(map(_spelled, value))
+        case dict():
+            return {_spelled(name): _spelled(item) for name, item in value.items()}
+    return value
+
+
+def _encoded(text: str) -> bytes:
+    """The text as UTF-8. What Python makes of the bytes of a file's name that are none is escaped."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_out(text: str, file: Path | None) -> None:
     """Print a document, or write it to the file that the command line names. Raises ConfigurationError."""
-    content = text.encode("utf-8")
+    content = _encoded(text)
     if file is None:
         _print(content)
         return
