@@ -404,6 +404,9 @@ class Reader:
             elif kind in _SELECTIONS:
                 for part in _SELECTIONS[kind](node):
                     self._of_drafts(found.of(part), elements)
+            elif kind == "Instance":  # put together of such values, each as it stands
+                for made in node.get("element") or ():
+                    self._of_drafts(found.of(made["value"]), elements)
             else:
                 raise UnclearError
 

@@ -25,6 +25,8 @@ define function SayBed(words List<FHIR.string>):
 define function IsBedroom(word FHIR.string): Matches(word, '(?is).*bedroom.*')
 define function Chosen(order FHIR.ServiceRequest):
   if order.status = 'draft' then null else Coalesce(order.code, (Resolve(order.reasonReference[0], order)).code)
+define function Made(order FHIR.ServiceRequest):
+  FHIR.CodeableConcept { text: order.code.text, coding: Flatten({ order.code.coding, order.category[0].coding }) }
 define Known: exists ([Condition] C where C.code in "VS")
 define Orders:
   drafts O
@@ -57,6 +59,7 @@ def signs(*, codes: bool = False, patterns: tuple[str, ...] = (), present: bool 
         ('exists (Orders O where O.item in "VS")', signs(codes=True)),
         ('exists (Orders O where O.chosen in "VS")', signs(codes=True)),
         ("exists (Orders O where SayRest(O.words))", signs(patterns=(REST,))),
+        ('exists (drafts D where Made(D) in "VS" or SayRest(Words(Made(D))))', signs(codes=True, patterns=(REST,))),
         ("exists (Orders O where SayBed(O.words))", signs(patterns=(BED,))),
         ('exists (Orders O where O.item in "VS" or SayRest(O.words))', signs(codes=True, patterns=(REST,))),
         ('exists (Orders O where (O.item in "VS" or SayRest(O.words)) and Known)', signs(codes=True, patterns=(REST,))),
@@ -121,6 +124,10 @@ def test_unclear(condition: str) -> None:
             signs(present=True),
         ),
         ('exists (drafts D where "A" in "VS")', signs(present=True)),
+        (
+            "exists (drafts D where FHIR.CodeableConcept { coding: (First([Condition])).code.coding } in \"VS\")",
+            signs(present=True),
+        ),
         ('exists (Orders O with [Condition] C such that C.code in "VS" where O.item in "VS")', signs(codes=True)),
         ('exists (Orders O let item: (First([Condition])).code where item in "VS")', signs(present=True)),
         ('exists (Orders O where (O.item in "VS") is null)', signs(present=True)),
