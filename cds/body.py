@@ -41,17 +41,23 @@ def decode(body: bytes, *, max_depth: int = 64, exact: bool = False) -> Any:
     arrays and objects, or holds a NUL character or an integer beyond 64 bits.
 
     `exact` gives decimals as Decimal with the digits they were written with, in some times the time."""
+    value = decode_part(body, max_depth)
+    return json.loads(body, parse_float=_written) if exact else value
+
+
+def decode_part(text: bytes, max_depth: int, above: int = 0) -> Any:
+    """As decode(), for a part of a body that has so many levels `above` it."""
     try:
-        value = orjson.loads(body)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise _unreadable(error) from None
-    if too_deep(value, max_depth):
+    if too_deep(value, max_depth - above):
         raise _refused("too-deep", f"The body is nested deeper than {max_depth} levels")
-    if b"\\" in body and _NUL in body and _NUL_NOT_ESCAPED.search(body) is not None:  # one byte is found far quicker
+    if b"\\" in text and _NUL in text and _NUL_NOT_ESCAPED.search(text) is not None:  # one byte is found far quicker
         raise _refused("nul-character", "The body holds the character U+0000")
-    if _may_have_long_integer(body) and _has_long_integer(body):
+    if _may_have_long_integer(text) and _has_long_integer(text):
         raise _refused("long-integer", "The body holds an integer beyond 64 bits")
-    return json.loads(body, parse_float=_written) if exact else value
+    return value
 
 
 def _written(text: str) -> Decimal | float:

@@ -17,13 +17,12 @@ from typing import Any, NamedTuple
 from cds import fhir
 from cds.expr.elm.values import Partial
 from cds.expr.types import model
-from cds.fhir import Resource
+from cds.fhir import Coding, Resource
 from cds.patient import Patient
+from cds.searchset import Searchset
 
 #: The statuses in which a draft order or appointment is still to be decided on (decisions.md, "draft order").
 LIVE_STATUSES = frozenset({"draft", "active", "on-hold", "proposed", "pending", "requested", "booked"})
-
-Coding = tuple[str, str]
 
 
 class Completeness(Enum):
@@ -50,13 +49,14 @@ class Completeness(Enum):
 
 class Answer(NamedTuple):
     """What one prefetch key was answered: the resources, of which `resource_type` is the type asked for. `is_pure` says
-    that they are of no other type."""
+    that they are of no other type. In the place of `resources` there may be `unread` ones, all of the type."""
 
     key: str
     resource_type: str
     completeness: Completeness
     resources: Sequence[Resource] = ()
     is_pure: bool = False
+    unread: Searchset | None = None
 
 
 def read_answer(key: str, resource_type: str, prefetch: Mapping[str, Any]) -> Answer:
@@ -66,6 +66,12 @@ def read_answer(key: str, resource_type: str, prefetch: Mapping[str, Any]) -> An
     value = prefetch[key]
     if value is None:
         return _empty(key, resource_type)
+    if value.__class__ is Searchset:
+        if value.type != "batch-response" and value.count(resource_type) == len(value.ids):
+            partial = _is_partial(value.total, len(value.ids), value.links)
+            completeness = Completeness.PARTIAL if partial else Completeness.COMPLETE
+            return Answer(key, resource_type, completeness, is_pure=True, unread=value)
+        value = value.bundle()
     kind = value.get("resourceType")
     if kind == "OperationOutcome":
         return Answer(key, resource_type, Completeness.FAILED)
@@ -100,20 +106,20 @@ def _read_bundle(key: str, resource_type: str, bundle: Mapping[str, Any]) -> Ans
             resources = [resource for resource in resources if resource["resourceType"] != "OperationOutcome"]
     if resources and not asked:
         return Answer(key, resource_type, Completeness.FAILED)
-    total = bundle.get("total")
-    partial = (
-        len(resources) < len(entry)
-        or (isinstance(total, int) and total > asked)
-        or ("link" in bundle and _has_next(bundle["link"]))
-    )
+    partial = len(resources) < len(entry) or _is_partial(bundle.get("total"), asked, bundle.get("link"))
     completeness = Completeness.COMPLETE if resources else Completeness.EMPTY
     if partial:
         completeness = Completeness.PARTIAL
     return Answer(key, resource_type, completeness, resources, is_pure=asked == len(resources))
 
 
-def _has_next(links: Any) -> bool:
-    return any(isinstance(link, dict) and link.get("relation") == "next" for link in fhir.as_list(links))
+def _is_partial(total: Any, held: int, links: Any) -> bool:
+    """Whether a searchset says that more was found than the `held` resources."""
+    if isinstance(total, int) and total > held:
+        return True
+    return links is not None and any(
+        isinstance(link, dict) and link.get("relation") == "next" for link in fhir.as_list(links)
+    )
 
 
 def _pure(entry: list[Any], resource_type: str) -> tuple[list[Resource], int]:
@@ -274,6 +280,7 @@ class Chart:
     complete: bool
     dropped: int
     _record: dict[str, list[Resource]]
+    _unread: dict[str, Searchset]
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
     _complete: dict[str, bool] = field(default_factory=dict)
     _by_code: dict[tuple[str, str], dict[str, list[Resource]]] = field(default_factory=dict)
@@ -285,8 +292,16 @@ class Chart:
         data in another order must give the same answer."""
         found = self._by_type.get(resource_type)
         if found is None:
-            found = self._by_type[resource_type] = _in_order(self._record.get(resource_type, ()))
+            found = self._by_type[resource_type] = _in_order(self._held(resource_type))
         return found
+
+    def _held(self, resource_type: str) -> Sequence[Resource]:
+        """The resources of the type in the record. Those that were not yet read are."""
+        unread = self._unread.pop(resource_type, None)
+        if unread is not None:
+            self._record[resource_type] = unread.resources()
+            self._by_id.pop(resource_type, None)
+        return self._record.get(resource_type, ())
 
     def is_complete(self, resource_type: str) -> bool:
         """True when an absence among resources of that type is a fact: asked for, answered, no page left out."""
@@ -303,6 +318,10 @@ class Chart:
         one) has a coding in `codes`; with `codes` None, all of the type. Found through an index, in order of id."""
         if codes is None:
             return self.of_type(resource_type)
+        if resource_type in self._unread:
+            coded = self._unread[resource_type].coded(path, codes, _bare(codes))
+            if coded is not None:
+                return _in_order(coded)
         index = self._by_code.get((resource_type, path))
         if index is None:
             index = self._by_code[resource_type, path] = self._index(resource_type, path)
@@ -318,12 +337,19 @@ class Chart:
         }
         return _in_order(hits.values())
 
+    def uncoded(self, resource_type: str, name: str, systems: frozenset[str]) -> list[Resource] | None:
+        """The resources of a type whose element `name` has no code of the systems, in order of id. None where all are
+        read already, or must be."""
+        unread = self._unread.get(resource_type)
+        found = None if unread is None else unread.uncoded(name, systems)
+        return None if found is None else _in_order(found)
+
     def _index(self, resource_type: str, path: str) -> dict[str, list[Resource]]:
         """Resources by bare code: their system is looked at only where the code is wanted."""
         index: dict[str, list[Resource]] = {}
         get = index.get
         direct = model().key(resource_type, path) is not None
-        resources = self._record.get(resource_type, ())
+        resources = self._held(resource_type)
         single = _single_codes(resources, path) if direct else None
         if single is not None:
             by_code = defaultdict(list)
@@ -378,9 +404,13 @@ class Chart:
         index = self._by_id.get(resource_type)
         if index is None:
             index = self._by_id[resource_type] = self._ids(resource_type)
-        return index.get(identifier)
+        found = index.get(identifier)
+        if found is None and resource_type in self._unread:
+            return self._unread[resource_type].find(identifier)
+        return found
 
     def _ids(self, resource_type: str) -> dict[str, Resource]:
+        """The resources that are read, by id."""
         orders = self.orders
         drafted = (*orders.others, *orders.drafts, *orders.appointments)
         every = (*self._record.get(resource_type, ()), *(r for r in drafted if r["resourceType"] == resource_type))
@@ -402,6 +432,11 @@ class Retrieves:
         found = self._chart.retrieve(resource_type, path or "", codes)
         return found if self._chart.is_complete(resource_type) else Partial(found)
 
+    def uncoded(self, resource_type: str, name: str, systems: frozenset[str]) -> list[Resource] | None:
+        """As Chart.uncoded()."""
+        found = self._chart.uncoded(resource_type, name, systems)
+        return found if found is None or self._chart.is_complete(resource_type) else Partial(found)
+
 
 def build(
     patient: Patient,
@@ -415,26 +450,43 @@ def build(
     resources, for references of that form."""
     orders = read_orders(context or {}, patient)
     by_key = {answer.key: answer for answer in answers}
+    types = [answer.resource_type for answer in by_key.values() if answer.resources or answer.unread]
     by_type: dict[str, dict[str, Resource]] = {}
+    unread: dict[str, Searchset] = {}
     nameless: list[Resource] = []
     dropped = orders.dropped
     for answer in by_key.values():
-        if not answer.resources:
+        kind, resources = answer.resource_type, answer.resources
+        if answer.unread is not None:
+            if types.count(kind) == 1 and _is_plain(answer.unread, kind, patient, orders):
+                unread[kind] = answer.unread
+                continue
+            resources = answer.unread.resources()
+        if not resources:
             continue
-        resources, foreign = _own(answer.resources, patient)
+        resources, foreign = _own(resources, patient)
         dropped += foreign
-        found = _by_id(resources) if answer.is_pure and answer.resource_type not in by_type else None
+        found = _by_id(resources) if answer.is_pure and kind not in by_type else None
         if found is not None:
-            by_type[answer.resource_type] = found
+            by_type[kind] = found
         else:
             _file(resources, by_type, nameless)
+    for kind in unread.keys() & {*by_type, *(resource["resourceType"] for resource in nameless)}:
+        _file(unread.pop(kind).resources(), by_type, nameless)
     for kind, identifier in orders.ids:
         by_type.get(kind, {}).pop(identifier, None)
     record = {kind: list(found.values()) for kind, found in by_type.items()}
     for resource in nameless:
         record.setdefault(resource["resourceType"], []).append(resource)
     by_url = {url: resource for url, resource in (urls or {}).items() if not patient.is_foreign(resource)}
-    return Chart(patient, orders, by_key, complete, dropped, record, _by_url=by_url)
+    return Chart(patient, orders, by_key, complete, dropped, record, unread, _by_url=by_url)
+
+
+def _is_plain(unread: Searchset, resource_type: str, patient: Patient, orders: Orders) -> bool:
+    """Whether each resource is one of its own: the patient's, and no other's version."""
+    drafted = (identifier for kind, identifier in orders.ids if kind == resource_type)
+    distinct = set(unread.ids)
+    return len(distinct) == len(unread.ids) and unread.is_about(patient.reference) and distinct.isdisjoint(drafted)
 
 
 def _own(resources: Sequence[Resource], patient: Patient) -> tuple[Sequence[Resource], int]:

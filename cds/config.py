@@ -155,7 +155,9 @@ class Settings(BaseSettings):
         description="At most this many info cards for patient-view, which fires at every chart opening.",
     )
     max_body: int = Field(default=4 * 1024 * 1024, ge=1024, description="Largest request body in bytes.")
-    max_depth: int = Field(default=64, ge=8, le=256, description="Deepest nesting of arrays and objects in a request.")
+    max_depth: int = Field(
+        default=64, ge=8, le=256, description="Deepest nesting of JSON in what is read of a request."
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=(),
         description="Web origins whose pages may call, separated by commas. Demo mode allows all when none is named.",

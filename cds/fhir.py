@@ -16,6 +16,8 @@ from uuid import UUID
 import orjson
 
 Resource = dict[str, Any]
+#: (system, code)
+Coding = tuple[str, str]
 
 #: The one place that names our canonical base.
 CANONICAL_BASE = "https://pathway-cds.example/fhir"

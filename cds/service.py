@@ -48,6 +48,7 @@ from cds.operations.capability import capability_statement
 from cds.operations.content import Contents
 from cds.operations.package import package
 from cds.operations.search import search
+from cds.searchset import whole
 from cds.storage.decision import Kept, decide
 
 if TYPE_CHECKING:
@@ -365,7 +366,7 @@ class Engine:
             "hook": request.hook,
             "hookInstance": request.hook_instance,
             "context": request.context,
-            "prefetch": request.prefetch,
+            "prefetch": {key: whole(value) for key, value in request.prefetch.items()},
             "extension": request.extension,
         }
         return Kept(len(body) + answer.fetched, kept, answer.now, answer.cards)

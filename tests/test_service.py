@@ -140,6 +140,20 @@ def test_no_card_appears_because_data_was_not_received(engine: Engine) -> None:
         assert set(decisions(cards(engine, request("patient-view", prefetch)))) <= everything
 
 
+@pytest.mark.parametrize("drafts", [(BED_REST,), ()], ids=["in a condition", "in no condition"])
+def test_a_resource_that_is_too_deep_refuses_the_calls_that_need_it(engine: Engine, drafts: tuple[Any, ...]) -> None:
+    """It is found out when a rule reads it, and still the call is refused, not the rule failed (security B3)."""
+    others = [of_patient("Condition", f"c{number}", code=coded(str(number))) for number in range(20)]
+    nested = {**LOW_BACK_PAIN, "note": orjson.loads(b"[" * 60 + b"]" * 60)}
+    body = request("order-sign", {**PREFETCH, "conditions": bundle(nested, *others)}, *drafts)
+    if not drafts:
+        assert cards(engine, body) == []
+        return
+    with pytest.raises(RequestError, match="nested deeper than 64") as caught:
+        cards(engine, body)
+    assert caught.value.status == 400
+
+
 def test_an_extra_prefetch_key_changes_nothing(engine: Engine) -> None:
     """Keys nobody asked for are ignored (P10)."""
     plain = cards(engine, request("order-sign", None, BED_REST))

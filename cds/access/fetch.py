@@ -27,6 +27,7 @@ from cds.hooks.prefetch import Requirement
 from cds.hooks.request import HookRequest
 from cds.metrics import Metrics
 from cds.outbound import Outbound, origin_of, parse_url
+from cds.searchset import Searchset, whole
 
 #: Requests of one call at the same time.
 _AT_ONCE = 8
@@ -104,7 +105,9 @@ class Access:
         own = client.queries.get
         works = {need.key: partial(_ask, server, need, own(need.key), request, scopes) for need in wanted}
         late = {
-            need.key: Found(request.prefetch[need.key], "timeout") for need in wanted if need.key in request.prefetch
+            need.key: Found(whole(request.prefetch[need.key]), "timeout")
+            for need in wanted
+            if need.key in request.prefetch
         }
         found = _together(works, server, late)
         request = _with(request, {key: one for key, one in found.items() if one.lacking not in _UNASKED})
@@ -138,14 +141,15 @@ class Access:
             return breaker
 
 
-def unanswered(prefetch: Mapping[str, Resource | None], needs: Iterable[Requirement]) -> list[Requirement]:
+def unanswered(prefetch: Mapping[str, Resource | Searchset | None], needs: Iterable[Requirement]) -> list[Requirement]:
     """The keys that are not in the prefetch, or of which only the first page is."""
-    return [
-        need
-        for need in needs
-        if need.key not in prefetch
-        or ((value := prefetch[need.key]) is not None and "link" in value and next_link(value) is not None)
-    ]
+    return [need for need in needs if need.key not in prefetch or _goes_on(prefetch[need.key])]
+
+
+def _goes_on(value: Resource | Searchset | None) -> bool:
+    if value is None:
+        return False
+    return next_link(value.links if isinstance(value, Searchset) else value.get("link")) is not None
 
 
 def _may_ask(request: HookRequest, client: Client, registered: FhirServer) -> bool:
@@ -215,7 +219,7 @@ def _read(server: Server, reference: str) -> Found:
 
 def _ask(server: Server, need: Requirement, own: Query | None, request: HookRequest, scopes: Scopes) -> Found:
     """What is found for a key by its template, or by the client's `own` search in its place."""
-    prefetched = request.prefetch.get(need.key)
+    prefetched = whole(request.prefetch.get(need.key))
     query = (replace(need, template=own.search) if own else need).query(request)
     if not scopes.permits(need.resource_type, need.interaction):
         return Found.nothing("scope")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cds.apply.activity import draft_resource
 from cds.apply.scope import Scope, Session
 from cds.apply.tree import AppliedAction, ConditionResult, Outcome
-from cds.errors import CdsError, EvaluationError, ExpressionError
+from cds.errors import CdsError, EvaluationError, ExpressionError, RequestError
 from cds.expr.elm.values import Tuple
 from cds.fhir import Resource, is_id
 
@@ -89,6 +89,8 @@ class Walk:
         if action.is_filled:
             try:
                 self._fill(action, applied, bindings)
+            except RequestError:  # data that is read now, and is none: no fault of the rule
+                raise
             except CdsError as error:
                 self._failed(applied, str(error))
                 if not self.is_whole:

@@ -26,6 +26,10 @@ class Record:
         """As the protocol Data of cds.expr.evaluation has it."""
         return Partial() if self._retrieves is None else self._retrieves.retrieve(resource_type, path, codes, value_set)
 
+    def uncoded(self, resource_type: str, name: str, systems: frozenset[str]) -> list[Resource] | None:
+        """As the protocol has it."""
+        return None if self._retrieves is None else self._retrieves.uncoded(resource_type, name, systems)
+
     def resolve(self, reference: str, base: dict[str, Any] | None) -> Resource | None:
         """What a reference names, as `Resolve` of cds.expr.evaluation has it."""
         return None if self._chart is None else self._chart.resolve(reference, base)

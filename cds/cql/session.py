@@ -112,6 +112,9 @@ class _Watch:
         self.open: list[_Steps] = []
         self.results = _Results(self)
 
+    def uncoded(self, _resource_type: str, _name: str, _systems: frozenset[str]) -> None:
+        """Every resource is looked at, and told of."""
+
     def retrieve(
         self, resource_type: str, path: str | None, codes: frozenset[tuple[str, str]] | None, value_set: str | None
     ) -> list[dict[str, Any]]:

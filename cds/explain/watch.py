@@ -133,6 +133,9 @@ class _Data:
         self._seen: set[tuple[str, str | None]] = set()
         self.lookups: list[Lookup] = []
 
+    def uncoded(self, _resource_type: str, _name: str, _systems: frozenset[str]) -> None:
+        """Every resource is looked at, and told of."""
+
     def retrieve(
         self, resource_type: str, path: str | None, codes: frozenset[tuple[str, str]] | None, value_set: str | None
     ) -> list[dict[str, Any]]:

@@ -48,6 +48,10 @@ class Data(Protocol):
         `value_set` is the canonical url the codes come from, if they do. A list that is not known to be complete comes
         as a `Partial`. The list is not changed by the caller."""
 
+    def uncoded(self, resource_type: str, name: str, systems: frozenset[str]) -> list[dict[str, Any]] | None:
+        """Resources of a type, as retrieve() gives them, without those whose element `name` has a code of the systems.
+        None where retrieve() is to be asked, and the caller to look for itself."""
+
 
 class Terminology(Protocol):
     """Value set membership and the hierarchies of code systems."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+import orjson
 import re2
 
 from cds import fhir
@@ -15,12 +17,32 @@ from cds.body import decode
 from cds.chart import ORDER_TYPES
 from cds.errors import Issue, RequestError
 from cds.hooks.envelope import pointer, request_problems
+from cds.searchset import Searchset, searchset
 
 _MOST_ENTRIES = 10_000
 #: The Bundles of the context that rules read, and the types of resources they are about.
 _BUNDLED = {"draftOrders": ORDER_TYPES, "appointments": frozenset({"Appointment"})}
 #: The characters of a bearer token (RFC 6750, 2.1).
 _TOKEN = re2.compile(r"[A-Za-z0-9\-._~+/]+=*")
+
+
+_ABSENT = msgspec.Raw()
+
+
+class _Members(msgspec.Struct, forbid_unknown_fields=True):
+    """The members of a call, and those of its prefetch, as texts."""
+
+    hook: msgspec.Raw = _ABSENT
+    hookInstance: msgspec.Raw = _ABSENT  # noqa: N815
+    fhirServer: msgspec.Raw = _ABSENT  # noqa: N815
+    fhirAuthorization: msgspec.Raw = _ABSENT  # noqa: N815
+    context: msgspec.Raw = _ABSENT
+    extension: msgspec.Raw = _ABSENT
+    prefetch: dict[str, msgspec.Raw] | None = None
+
+
+_members = msgspec.json.Decoder(_Members).decode
+_NAMES = tuple(name for name in _Members.__struct_fields__ if name != "prefetch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +61,8 @@ class HookRequest:
     """One call. `patient_id` and `encounter_id` are bare ids; `user_id` is `Type/id`, or bare if the client sent it so.
 
     `context` holds its members that are not null or empty, untouched except for bare ids. `prefetch` holds, per key, a
-    resource or None (the client looked and there is nothing); a key that is not in it was not obtained."""
+    resource, a searchset that is not yet read, or None (the client looked and there is nothing); a key that is not in
+    it was not obtained."""
 
     hook: str
     hook_instance: str
@@ -47,7 +70,7 @@ class HookRequest:
     patient_id: str
     encounter_id: str | None
     user_id: str | None
-    prefetch: Mapping[str, fhir.Resource | None]
+    prefetch: Mapping[str, fhir.Resource | Searchset | None]
     fhir_server: str | None
     extension: Mapping[str, Any]
     authorization: Authorization | None = None
@@ -58,7 +81,7 @@ def parse(body: bytes, *, max_depth: int = 64) -> HookRequest:
 
     Raises RequestError 400 for what is no JSON, no hook call or lacks the patient, 413 for a prefetched Bundle of more
     than 10,000 entries."""
-    call = decode(body, max_depth=max_depth)
+    call, searchsets = _read(body, max_depth)
     problems = request_problems(call)
     if problems:
         raise RequestError(400, problems)
@@ -76,11 +99,30 @@ def parse(body: bytes, *, max_depth: int = 64) -> HookRequest:
         patient_id=patient_id,
         encounter_id=_bare_id(context, "encounterId", "Encounter/"),
         user_id=_user(context),
-        prefetch=_prefetch(call.get("prefetch") or {}),
+        prefetch={**_prefetch(call.get("prefetch") or {}), **searchsets},
         fhir_server=call.get("fhirServer") or None,
         extension=call.get("extension") or {},
         authorization=_authorization(call.get("fhirAuthorization")),
     )
+
+
+def _read(body: bytes, max_depth: int) -> tuple[Any, dict[str, Searchset]]:
+    """The call, with null in the places of prefetched searchsets, and these by their keys. What is not of the usual
+    form is read whole, which also says best what is wrong with it. Raises RequestError."""
+    try:
+        if not body.isascii():
+            body.decode()  # the bytes of strings that it passes over mean nothing to the decoder
+        members = _members(body)
+        sent = members.prefetch or {}
+        searchsets = {key: found for key, text in sent.items() if (found := searchset(text, max_depth)) is not None}
+        rest = {name: orjson.Fragment(text) for name in _NAMES if (text := bytes(getattr(members, name)))}
+        others = {key: None if key in searchsets else orjson.Fragment(bytes(text)) for key, text in sent.items()}
+        call = decode(orjson.dumps({**rest, "prefetch": others}), max_depth=max_depth)
+    except (ValueError, RecursionError, RequestError):
+        return decode(body, max_depth=max_depth), {}
+    for key, one in searchsets.items():
+        _limit_entries(key, len(one.ids))
+    return call, searchsets
 
 
 def _authorization(sent: Any) -> Authorization | None:
@@ -148,7 +190,8 @@ def _prefetch(sent: Mapping[str, Any]) -> dict[str, fhir.Resource | None]:
             prefetch[key] = None
         elif isinstance(resource.get("resourceType"), str):
             prefetch[key] = resource
-            _limit_entries(key, resource)
+            entry = resource.get("entry")
+            _limit_entries(key, len(entry) if isinstance(entry, list) else 0)
     return prefetch
 
 
@@ -159,8 +202,7 @@ def _unwrapped(value: fhir.Resource) -> fhir.Resource:
     return value
 
 
-def _limit_entries(key: str, resource: fhir.Resource) -> None:
-    entry = resource.get("entry")
-    if isinstance(entry, list) and len(entry) > _MOST_ENTRIES:
+def _limit_entries(key: str, count: int) -> None:
+    if count > _MOST_ENTRIES:
         text = f"A prefetched Bundle holds more than {_MOST_ENTRIES} entries"
         raise RequestError(413, Issue("too-long", text, pointer(["prefetch", key])))

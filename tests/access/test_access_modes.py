@@ -13,6 +13,7 @@ import orjson
 import pytest
 from fhir_server_support import Hit, Record, Reply, ScriptedServer, fhir, outcome, serving
 
+from cds import searchset
 from cds.access.medications import references
 from cds.cases import Case, find, load
 from cds.cases.request import request_body
@@ -75,7 +76,8 @@ def answer(engine: Engine, case: Case, body: dict[str, Any], base: str | None = 
 @pytest.mark.slow
 @pytest.mark.parametrize("file", find(CONTENT), ids=lambda file: f"{file.parent.parent.name}/{file.stem}")
 def test_prefetch_server_both_and_pages_give_the_same_cards(engine: Engine, server: ScriptedServer, file: Path) -> None:
-    """P15, P9, P5, AP17: prefetch only, server only, every other key prefetched, and a server with pages of one."""
+    """P15, P9, P5, AP17: prefetch only, server only, every other key prefetched, and a server with pages of one; also
+    when of the prefetch only that is read which is asked for."""
     base = f"{server.url}/fhir"
     for case in load(engine, file):
         needs = engine.service(case.service).requirements
@@ -89,4 +91,8 @@ def test_prefetch_server_both_and_pages_give_the_same_cards(engine: Engine, serv
             server.script = record_of(case, page)
             found = answer(engine, case, {**body, "prefetch": prefetch}, base)
             assert found == expected, f"{case.name}: {list(prefetch)} prefetched, pages of {page}"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(searchset, "_SHORT", 0)
+            assert answer(engine, case, body) == expected, f"{case.name}: prefetched, read as it is asked for"
+            assert answer(engine, case, body, base) == expected, f"{case.name}: the same, with a server to ask"
     assert server.hits

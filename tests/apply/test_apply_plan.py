@@ -21,10 +21,11 @@ from apply_support import (
 )
 
 from cds import expr, fhir
+from cds.apply.scope import Session
 from cds.apply.tree import Outcome
 from cds.chart import Completeness
 from cds.definitions.scope import library_name
-from cds.errors import EvaluationError
+from cds.errors import EvaluationError, Issue, RequestError
 
 SNOMED = "http://snomed.info/sct"
 DRAFT = {"resourceType": "ServiceRequest", "id": "d1", "status": "draft", "intent": "order", "note": [{"text": "keep"}]}
@@ -93,6 +94,20 @@ def test_a_failing_dynamic_value_fails_the_action(load: Load) -> None:
     (found,) = applied(load(plan(action("a", dynamicValue=[dynamic("action.title", "('a' | 'b').single()")]))))
     assert found.outcome is Outcome.FAILED
     assert found.error
+
+
+def test_data_that_is_refused_is_no_fault_of_the_rule(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data may be read only when a dynamic value asks for it: the call is refused then as it is at its start."""
+
+    def refuse(*_: object) -> None:
+        raise RequestError(400, Issue("structure", "too deep"))
+
+    monkeypatch.setattr(Session, "value", refuse)
+    snapshot = load(
+        plan(action("a", dynamicValue=[dynamic("action.title", "%x")]), extension=[variable("x", "%patient.id")])
+    )
+    with pytest.raises(RequestError, match="too deep"):
+        applied(snapshot)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,14 @@ Node = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A truth that hangs on one member of the dict in a slot: whether it `holds`, or, not `wanted`, whether it does
-    not. One that is not `exact` is false without it, and may be with it."""
+    """A truth that hangs on one member of the dict in a slot, a FHIR.CodeableConcept: whether it `holds`, which is that
+    it has a code of one of the `systems`, or, not `wanted`, whether it does not. One that is not `exact` is false
+    without it, and may be with it."""
 
     slot: int
     name: str
     holds: Callable[[Any], bool]
+    systems: frozenset[str]
     wanted: bool = True
     exact: bool = True
 
@@ -36,7 +38,7 @@ class Test:
 class Piece:
     """A compiled node: how to run it, its static type (None: not known), and whether its value is always `value`.
     `slot` is set when running it only reads that slot, `member` when it reads that member of the dict in a slot, and
-    `test` when that decides its truth."""
+    `test` when that decides its truth; `retrieved` is the FHIR type when it retrieves all resources of that."""
 
     run: Run
     type: Type | None = None
@@ -45,6 +47,7 @@ class Piece:
     slot: int | None = None
     member: tuple[int, str] | None = None
     test: Test | None = None
+    retrieved: str | None = None
 
 
 def constant(value: Any, kind: Type | None = None) -> Piece:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from cds.expr.elm.code import UNSET, Node, Piece, Run, Scope
+from cds.expr.elm.code import UNSET, Node, Piece, Run, Scope, Test
 from cds.expr.elm.facts import hangs_on_data, mentions_names
 from cds.expr.elm.lists import exists as has_items
 from cds.expr.elm.operators import OPERATORS
@@ -85,11 +85,11 @@ def _all_of(keeps: list[Keep]) -> Keep:
 def read_rows(compiler: Compiler, node: Node, scope: Scope) -> tuple[Rows, Scope, list[Type | None], bool]:
     """What makes the rows of a query, the scope of a row, the types of the items in it, and whether there may be
     several rows."""
-    rows, kinds, plural = Rows(), list[Type | None](), False
+    rows, kinds, plural, retrieved = Rows(), list[Type | None](), False, None
     for source in node["source"]:
         piece = compiler.piece(source["expression"], scope)
         run = rows.hold(piece.run, source["expression"], scope) if rows.sources else piece.run
-        kind = _item_type(piece.type)
+        kind, retrieved = _item_type(piece.type), piece.retrieved
         plural = plural or piece.type is None or kind is not piece.type or piece.type == ANY
         scope, slot = scope.bind(source["alias"], kind)
         scope, walk = compiler.walk(source, kind, scope)
@@ -111,7 +111,24 @@ def read_rows(compiler: Compiler, node: Node, scope: Scope) -> tuple[Rows, Scope
         rows.where(piece.run, hangs_on_data(where, scope))
         if piece.test is not None and rows.slots == [piece.test.slot]:
             rows.sieve = piece.test.sieve
+            if retrieved is not None and not piece.test.wanted:
+                rows.sources = [_uncoded(retrieved, piece.test, rows.sources[0])]
     return rows, scope, kinds, plural
+
+
+def _uncoded(resource_type: str, test: Test, run: Run) -> Run:
+    """A retrieve of all resources of a type, without those that the data can leave out for a code they have."""
+    name, systems = test.name, test.systems
+
+    def uncoded(ev: Any, frame: list[Any]) -> Any:
+        found = None if ev.data is None else ev.data.uncoded(resource_type, name, systems)
+        if found is None:
+            return run(ev, frame)
+        if type(found) is Partial:
+            ev.incomplete = True
+        return found
+
+    return uncoded
 
 
 def compile_query(compiler: Compiler, node: Node, scope: Scope) -> Piece:

@@ -219,7 +219,8 @@ def _external_call(name: str, offered: Callable[..., Any], operands: list[Piece]
         second = operands[1].value
         if name in PREPARED and type(second) is list:
             prepared = PREPARED[name](second)
-            test = Test(*operands[0].member, prepared) if operands[0].member is not None else None
+            systems = frozenset(item for item in second if type(item) is str)
+            test = Test(*operands[0].member, prepared, systems) if operands[0].member is not None else None
             return Piece(lambda ev, frame: prepared(first(ev, frame)), test=test)
         return Piece(lambda ev, frame: offered(ev, first(ev, frame), second))
     return Piece(lambda ev, frame: offered(ev, first(ev, frame), *[run(ev, frame) for run in rest]))

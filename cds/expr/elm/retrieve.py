@@ -25,11 +25,12 @@ def compile_retrieve(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     if name is None or name not in compiler.model:
         raise compiler.unknown("resource type", str(kind), (f"FHIR.{known}" for known in compiler.model.resources))
     run = _look_up(compiler, node, scope, name)
+    every = node.get("codes") is None and node.get("dateRange") is None
     if node.get("dateRange") is not None and node.get("dateProperty"):
         item = Piece(lambda _ev, frame: frame[0], kind)
         date = step(compiler, item, node["dateProperty"]).run
         run = _within(run, compiler.piece(node["dateRange"], scope).run, date)
-    return Piece(run, ListOf(kind))
+    return Piece(run, ListOf(kind), retrieved=name if every else None)
 
 
 def _look_up(compiler: Compiler, node: Node, scope: Scope, name: str) -> Run:

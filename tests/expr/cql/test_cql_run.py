@@ -37,6 +37,9 @@ def test_selectors_of_codes_and_concepts() -> None:
 class Data:
     """One patient."""
 
+    def uncoded(self, *_: object) -> None:
+        return None
+
     def retrieve(self, resource_type: str, *_: object) -> list[dict[str, str]]:
         return [{"resourceType": "Patient", "gender": "male", "birthDate": "1980-02-03"}] * (resource_type == "Patient")
 

@@ -60,6 +60,9 @@ class Resources:
         ]
         return Partial(found) if resource_type in self.partial else found
 
+    def uncoded(self, *_asked: object) -> None:
+        return None
+
 
 def compiled(text: str, **included: str) -> Library:
     """The library of some definitions behind HEADER, with others that it may include, by name."""

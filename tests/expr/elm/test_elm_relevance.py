@@ -125,7 +125,7 @@ def test_unclear(condition: str) -> None:
         ),
         ('exists (drafts D where "A" in "VS")', signs(present=True)),
         (
-            "exists (drafts D where FHIR.CodeableConcept { coding: (First([Condition])).code.coding } in \"VS\")",
+            'exists (drafts D where FHIR.CodeableConcept { coding: (First([Condition])).code.coding } in "VS")',
             signs(present=True),
         ),
         ('exists (Orders O with [Condition] C such that C.code in "VS" where O.item in "VS")', signs(codes=True)),
