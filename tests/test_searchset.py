@@ -306,7 +306,7 @@ def test_another_key_with_the_same_type_is_not_lost() -> None:
     ],
 )
 def test_a_value_that_is_refused_is_so_when_it_is_read(inside: bytes, diagnostics: str) -> None:
-    """What no rule asks for harms nobody; who asks for it, or all of its kind, is refused (security B3, security B5)."""
+    """What no rule asks for harms nobody; who asks for it, or all of it, is refused (security B3, security B5)."""
     text = body({"conditions": bundle([*MANY, condition(40, note="HERE")])}).replace(b'"HERE"', inside)
     assert chart(text).retrieve("Condition", "code", frozenset({(SNOMED, "3")}))
     for ask in (
