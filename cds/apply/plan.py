@@ -60,6 +60,11 @@ class Condition:
     location: Location
     defined: Location | None = None
     description: str = ""
+    #: what it comes to by its value, where there is no more to say of it: the same objects in every call
+    results: Mapping[bool | None, ConditionResult] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "results", {value: self.result(value) for value in (True, False, None)})
 
     def result(self, value: bool | None, error: str | None = None) -> ConditionResult:
         """What it came to."""

@@ -162,7 +162,7 @@ class Relevance:
             raise UnclearError
         if action.conditions:
             condition = action.conditions[0]  # those after a false one are not evaluated
-            refuted = (condition.result(False),)
+            refuted = (condition.results[False],)
             applied = AppliedAction(
                 identity, action.element, Outcome.NOT_APPLICABLE, refuted, plan=plan.url, source=action
             )

@@ -109,6 +109,7 @@ class Walk:
         """All conditions in order, up to the first that is not true: what follows a false one is not evaluated."""
         results: list[ConditionResult] = []
         outcome, session = Outcome.FIRED, self.session
+        watch = session.watch
         for condition in action.conditions:
             expression = condition.expression
             try:
@@ -119,12 +120,14 @@ class Walk:
                 value = expression.truth(evaluation)
             except ExpressionError as error:
                 results.append(condition.result(None, str(error)))
-                if session.watch is not None:
-                    results[-1].why = session.watch(action, condition, evaluation)
+                if watch is not None:
+                    results[-1].why = watch(action, condition, evaluation)
                 return Outcome.FAILED, tuple(results)
-            results.append(condition.result(value))
-            if session.watch is not None:
-                results[-1].why = session.watch(action, condition, evaluation)
+            if watch is None:
+                results.append(condition.results[value])
+            else:
+                results.append(condition.result(value))
+                results[-1].why = watch(action, condition, evaluation)
             if value is False:
                 return Outcome.NOT_APPLICABLE, tuple(results)
             if value is None:

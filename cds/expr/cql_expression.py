@@ -217,9 +217,11 @@ class CqlScope:
 
         def value(ev: Evaluation) -> Any:
             root = ev.root or ev
-            here, needed = (run, size) if root.trace is None else reporting()
-            frame: list[Any] = [None] * needed
             try:
+                if not slots and root.trace is None:
+                    return run(root, [None] * size)
+                here, needed = (run, size) if root.trace is None else reporting()
+                frame: list[Any] = [None] * needed
                 for slot, name in slots:
                     frame[slot] = _constant(ev, name)
                 return here(root, frame)

@@ -32,7 +32,7 @@ class Computed:
         self.node = node
         self.place = Place(library.name).of(node)
         self.type: Type | None = None
-        self.run: Run | None = None
+        self.run: Any = None  # a Run, once it is compiled
         self.slots = 0
 
     def compute(self, ev: Evaluation) -> Any:
@@ -40,12 +40,13 @@ class Computed:
         asks gets the same error; where a guard stopped it is for each of them to find out."""
         if ev.failures is not None and self in ev.failures:
             raise ev.failures[self].again()
-        run, slots = self.run, self.slots
-        assert run is not None  # noqa: S101 - a Library with an uncompiled expression is not handed out
         try:
-            if ev.trace is not None:
+            if ev.trace is None:
+                value = self.run(ev, [None] * self.slots)
+            else:
                 run, slots = self.library.reporting[self]
-            value = ev.results[self] = run(ev, [None] * slots)
+                value = run(ev, [None] * slots)
+            ev.results[self] = value
         except Exception as error:
             failure = located(error, self.place)
             if isinstance(failure, EvaluationError) and not isinstance(failure, LimitError):

@@ -149,7 +149,7 @@ def _of_tuple(slot: int, name: str, otherwise: Get) -> Run:
         if type(value) is not Tuple:
             return otherwise(value)
         held = value.held
-        return held[name] if name in held else value.get(name)
+        return held[name] if name in held else value.computed(name)
 
     return run
 

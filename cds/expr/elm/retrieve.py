@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cds.errors import EvaluationError
@@ -35,19 +36,19 @@ def compile_retrieve(compiler: Compiler, node: Node, scope: Scope) -> Piece:
 
 def _look_up(compiler: Compiler, node: Node, scope: Scope, name: str) -> Run:
     path, place = node.get("codeProperty"), compiler.place
-    codes = _codes(compiler, node, scope)
+    wanted = _wanted(compiler, node, scope)
 
     def run(ev: Any, frame: list[Any]) -> Any:
         if ev.data is None:
             raise located(EvaluationError("there is no data to retrieve from"), place)
         try:
-            if codes is None:
+            if wanted is None:
                 found = ev.data.retrieve(name, None, None, None)
             else:
-                wanted = codes(ev, frame)
-                if wanted is None:
+                codes, value_set = wanted(ev, frame)
+                if codes is None:
                     return []
-                found = ev.data.retrieve(name, path, *_wanted(ev, wanted))
+                found = ev.data.retrieve(name, path, codes, value_set)
         except Exception as error:
             raise located(error, place) from error
         if type(found) is Partial:
@@ -57,7 +58,11 @@ def _look_up(compiler: Compiler, node: Node, scope: Scope, name: str) -> Run:
     return run
 
 
-def _codes(compiler: Compiler, node: Node, scope: Scope) -> Run | None:
+#: The codes to look up, None for the null that gives nothing, and the value set they come from.
+_Wanted = tuple[frozenset[tuple[str, str]] | None, str | None]
+
+
+def _wanted(compiler: Compiler, node: Node, scope: Scope) -> Callable[[Any, list[Any]], _Wanted] | None:
     written = node.get("codes")
     if written is None:
         return None
@@ -65,12 +70,14 @@ def _codes(compiler: Compiler, node: Node, scope: Scope) -> Run | None:
         written = written["operand"]
     if written.get("type") == "ValueSetRef":
         reference = compiler.value_set(written)
-        return lambda _ev, _frame: reference
-    return compiler.piece(written, scope).run
+        return lambda ev, _frame: (members(ev, reference), reference.canonical)
+    codes = compiler.piece(written, scope).run
+    return lambda ev, frame: _codes(ev, codes(ev, frame))
 
 
-def _wanted(ev: Any, wanted: Any) -> tuple[frozenset[tuple[str, str]], str | None]:
-    """The codes to look up and the value set they come from."""
+def _codes(ev: Any, wanted: Any) -> _Wanted:
+    if wanted is None:
+        return None, None
     if type(wanted) is ValueSet:
         return members(ev, wanted), wanted.canonical
     items = wanted if isinstance(wanted, list) else [wanted]

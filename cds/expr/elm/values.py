@@ -146,8 +146,10 @@ class Tuple:
     def get(self, name: str) -> Any:
         """One element; null when there is none of that name."""
         value = self.held.get(name, _MISSING)
-        if value is not _MISSING:
-            return value
+        return self.computed(name) if value is _MISSING else value
+
+    def computed(self, name: str) -> Any:
+        """One element that `held` lacks."""
         runs, evaluation = self._runs, self._evaluation
         if runs is None or evaluation is None or name not in runs:
             return None
@@ -167,14 +169,15 @@ class Tuple:
 
 
 class CodeSystem:
-    """A reference to a code system: canonical url and version."""
+    """A reference to a code system: canonical url and version; `canonical` has both the way a canonical writes them."""
 
-    __slots__ = ("id", "name", "version")
+    __slots__ = ("canonical", "id", "name", "version")
 
     def __init__(self, id: str, version: str | None = None, name: str | None = None) -> None:  # noqa: A002 - CQL's name
         self.id = id
         self.version = version
         self.name = name
+        self.canonical = id if version is None else f"{id}|{version}"
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.id == other.id and self.version == other.version
@@ -184,11 +187,6 @@ class CodeSystem:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.id!r}, {self.version!r})"
-
-    @property
-    def canonical(self) -> str:
-        """Url and version the way a canonical writes them."""
-        return self.id if self.version is None else f"{self.id}|{self.version}"
 
 
 class ValueSet(CodeSystem):
