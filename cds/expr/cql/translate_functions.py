@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cds.expr.cql import ast
 from cds.expr.cql.interface import Function
@@ -56,11 +56,10 @@ def call(t: Translator, written: str, arguments: list[Elm]) -> Elm:
     """A call by an unqualified name: of this library first, then of System."""
     written = _KEYWORDS.get(written, written)
     own = t.own_functions(written)
-    if found := t.resolved_among((function.overload for function in own), arguments):
-        function = next(function for function in own if function.overload == found.overload)
-        if function.fluent:
+    if found := _meant(t, own, arguments):
+        if found[0].fluent:
             raise t.error(f"{written} is a fluent function", f"write value.{written}(...)")
-        return _reference(t, function, found, arguments)
+        return _reference(t, *found, arguments)
     made = system_call(t, written, arguments)
     if made is not None:
         return made
@@ -85,12 +84,11 @@ def _library_call(t: Translator, alias: str, written: str, arguments: list[Elm])
         raise t.error(f"the function '{written}' of the library {alias} is private")
     if not overloads:
         raise t.unknown(f"in the library {alias}, the function", written, included.functions)
-    found = t.resolved_among((function.overload for function in overloads), arguments)
+    found = _meant(t, overloads, arguments)
     if found is None:
         kinds = [argument.result for argument in arguments]
         raise t.no_overload(written, kinds, [function.overload for function in overloads])
-    function = next(function for function in overloads if function.overload == found.overload)
-    return _reference(t, function, found, arguments)
+    return _reference(t, *found, arguments)
 
 
 def _fluent(t: Translator, written: str, arguments: list[Elm]) -> Elm | None:
@@ -102,15 +100,26 @@ def _fluent(t: Translator, written: str, arguments: list[Elm]) -> Elm | None:
     for functions in candidates:
         fluent = [function for function in functions if function.fluent]
         tried += fluent
-        if found := t.resolved_among((function.overload for function in fluent), arguments):
-            function = next(function for function in fluent if function.overload == found.overload)
-            return _reference(t, function, found, arguments)
+        if found := _meant(t, fluent, arguments):
+            return _reference(t, *found, arguments)
     if None in t.includes.values():
         raise NotTranslatedError
     if tried:
         kinds = [argument.result for argument in arguments]
         raise t.no_overload(written, kinds, [function.overload for function in tried])
     return None
+
+
+def _meant(t: Translator, functions: Sequence[Function], arguments: list[Elm]) -> tuple[Function, Resolution] | None:
+    """The one of some functions that fits. One that takes just these types is compared with no other."""
+    kinds = tuple(argument.result for argument in arguments)
+    for function in functions:
+        if function.overload.operands == kinds:
+            return function, Resolution(function.overload, (None,) * len(kinds), 0)
+    found = t.resolved_among((function.overload for function in functions), arguments)
+    if found is None:
+        return None
+    return next(function for function in functions if function.overload is found.overload), found
 
 
 def _reference(t: Translator, function: Function, found: Resolution, arguments: list[Elm]) -> Elm:

@@ -92,15 +92,16 @@ class Parameter(Computed):
 
 
 class Function:
-    """One overload: operands with their types, and the body once it is compiled."""
+    """One overload: operands with their types (`signature` spells these), and the body once it is compiled."""
 
-    __slots__ = ("fluent", "library", "name", "node", "operands", "place", "run", "slots", "type")
+    __slots__ = ("fluent", "library", "name", "node", "operands", "place", "run", "signature", "slots", "type")
 
     def __init__(self, library: Library, node: Node, operands: tuple[tuple[str, Type], ...]) -> None:
         self.library = library
         self.name: str = node["name"]
         self.node = node
         self.operands = operands
+        self.signature = [str(kind) for _, kind in operands]
         self.fluent = bool(node.get("fluent"))
         self.place = Place(library.name).of(node)
         self.type: Type | None = None

@@ -154,8 +154,9 @@ def _overload(compiler: Compiler, overloads: Sequence[Function], kinds: Sequence
     fitting = [overload for overload in overloads if len(overload.operands) == len(kinds)]
     if len(fitting) < 2:
         return fitting[0] if fitting else None
+    signature = [str(kind) for kind in kinds]
     for overload in fitting:
-        if all(str(wanted) == str(kind) for (_, wanted), kind in zip(overload.operands, kinds, strict=True)):
+        if overload.signature == signature:
             return overload
     for overload in fitting:
         pairs = zip(overload.operands, kinds, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from cProfile import Profile
 from datetime import UTC, datetime
 from typing import Any
 
@@ -96,6 +97,22 @@ BOMBS = [
         )
     ),
 ]
+
+
+def test_overloads_do_not_multiply_with_their_calls() -> None:
+    """A caller's library with many overloads of one function, each called, takes work in proportion to its length
+    (security E2)."""
+
+    def work(count: int) -> int:
+        lines = [
+            f"define function F(p Tuple{{a{i} Integer}}): {i} define D{i}: F(Tuple{{a{i}: 1}})" for i in range(count)
+        ]
+        with Profile() as profile:
+            Libraries().compile("library T " + "\n".join(lines))
+        return sum(entry.callcount for entry in profile.getstats())
+
+    one, two = work(100), work(200)
+    assert two < 2.8 * one
 
 
 @pytest.mark.parametrize("text", BOMBS)
