@@ -43,12 +43,11 @@ def code_of(systems: Collection[Any]) -> Callable[[Any], bool]:
 
     def has_code(concept: Any) -> bool:
         codings = concept.get("coding") if concept.__class__ is dict else None
-        if codings.__class__ is list:
-            for coding in codings:
-                if coding.__class__ is dict:
-                    system = coding.get("system")
-                    if system.__class__ is str and system in known and coding.get("code").__class__ is str:
-                        return True
+        for coding in codings if codings.__class__ is list else (codings,):
+            if coding.__class__ is dict:
+                system = coding.get("system")
+                if system.__class__ is str and system in known and coding.get("code").__class__ is str:
+                    return True
         return False
 
     return has_code

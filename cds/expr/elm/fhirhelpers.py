@@ -89,7 +89,7 @@ def to_concept(ev: Evaluation, value: Any) -> Concept | None:
     if type(value) is not dict:
         return None
     codings = value.get("coding")
-    codes = [to_code(ev, coding) for coding in codings] if type(codings) is list else ()
+    codes = [to_code(ev, coding) for coding in (codings if type(codings) is list else [codings])]
     return Concept([code for code in codes if code is not None], value.get("text"))
 
 

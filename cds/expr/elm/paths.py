@@ -107,6 +107,8 @@ def step(compiler: Compiler, base: Piece, name: str) -> Piece:
     if slot is not None and isinstance(base.type, TupleOf):
         return Piece(_of_tuple(slot, name, get), kind)
     if _is_plain(compiler.model, base.type, name):
+        if isinstance(kind, ListOf):
+            return Piece(_items_of(run, name, get), kind)
         if slot is not None:
             return Piece(_of_slot(slot, name, get), kind, member=(slot, name))
         return Piece(_of_dict(run, name, get), kind)
@@ -137,6 +139,19 @@ def _of_dict(inner: Run, name: str, otherwise: Get) -> Run:
     def run(ev: Any, frame: list[Any]) -> Any:
         value = inner(ev, frame)
         return value.get(name) if value.__class__ is dict else None if value is None else otherwise(value)
+
+    return run
+
+
+def _items_of(inner: Run, name: str, otherwise: Get) -> Run:
+    """A member of a dict that repeats. One that came alone is a list of one: clients send both forms."""
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        value = inner(ev, frame)
+        if value.__class__ is not dict:
+            return None if value is None else otherwise(value)
+        found = value.get(name)
+        return found if found is None or found.__class__ is list else [found]
 
     return run
 
@@ -190,7 +205,10 @@ def getter(model: Model, kind: Type | None, name: str) -> tuple[Get, Type | None
     if isinstance(kind, ChoiceOf):
         parts = [getter(model, part, name)[1] for part in kind.choices]
         known = [part for part in parts if part is not None]
-        return member_getter(model, name), joined(known) if known else None
+        get = member_getter(model, name)
+        if known and all(isinstance(part, ListOf) for part in known):
+            get = _listing(get)
+        return get, joined(known) if known else None
     fhir = fhir_name(kind)
     if fhir is not None and fhir in model:
         return fhir_getter(model, fhir, name)
@@ -208,7 +226,8 @@ def fhir_getter(model: Model, kind: str, name: str) -> tuple[Get, Type | None]:
         result = ChoiceOf(tuple(Named(f"FHIR.{found}") for found in keys.values()))
         return _choice_getter(tuple(keys), name), result
     element: Type = Named(f"FHIR.{own[0]}")
-    return _plain_getter(name, member_getter(model, name)), ListOf(element) if own[1] else element
+    get = _plain_getter(name, member_getter(model, name))
+    return (_listing(get), ListOf(element)) if own[1] else (get, element)
 
 
 def choice_keys(types: frozenset[str], name: str) -> dict[str, str]:
@@ -219,6 +238,16 @@ def choice_keys(types: frozenset[str], name: str) -> dict[str, str]:
 def _plain_getter(name: str, otherwise: Get) -> Get:
     def get(value: Any) -> Any:
         return value.get(name) if value.__class__ is dict else otherwise(value)
+
+    return get
+
+
+def _listing(inner: Get) -> Get:
+    """The getter of an element that repeats, as `_items_of`."""
+
+    def get(value: Any) -> Any:
+        found = inner(value)
+        return found if found is None or isinstance(found, list) else [found]
 
     return get
 

@@ -142,7 +142,7 @@ def is_member(terminology: Terminology, value_set: str, item: Any) -> bool | Non
         return None
     codings = item.get("coding", [] if "text" in item and "code" not in item else [item])
     answer: bool | None = False if codings else _known(terminology, value_set)
-    for coding in codings if type(codings) is list else []:
+    for coding in codings if type(codings) is list else [codings]:
         if type(coding) is dict and type(coding.get("code")) is str:
             system = coding.get("system")
             found = terminology.member(value_set, system if type(system) is str else None, coding["code"])

@@ -72,6 +72,46 @@ def test_paths(text: str, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "Count(Patient.name)",
+        "First(Patient.name).family.value",
+        "Last(Patient.name).family.value",
+        "Patient.name[0].given[0].value",
+        "(singleton from Patient.name).family.value",
+        "exists Patient.name",
+        "Count(Take(Patient.name, 1))",
+        "Count(Patient.name union Patient.name)",
+        "AnyTrue(Patient.name N return N.family = 'Cole')",
+        "Patient.name N where N.family = 'Cole' return all N.family.value",
+        "Patient.name includes First(Patient.name)",
+        "Patient.name.given",
+        "[Observation] O return all Count(O.code.coding)",
+        "Count([Observation] O where O.code ~ Code { code: 'a', system: 'sys' })",
+        "[Observation] O let c: O.code.coding return all First(c).code.value",
+        "([Observation] union [Condition]) O return all Count(O.category)",
+        "define function HasCodeOf(concept FHIR.CodeableConcept, systems List<String>) returns Boolean: external "
+        "define X: [Observation] O return all HasCodeOf(O.code, { 'sys' })",
+    ],
+)
+def test_an_element_that_came_alone_is_a_list_of_one(text: str) -> None:
+    """A client that sends an object where FHIR has a list means the same, wherever the element is asked for; counting
+    members of the object, or failing on it, would make cards of nothing."""
+    coding = {"system": "sys", "code": "a"}
+    alone = [
+        {"resourceType": "Patient", "id": "p", "name": {"family": "Cole", "given": "Ann"}},
+        {"resourceType": "Observation", "id": "o", "code": {"coding": coding}, "category": {"coding": coding}},
+    ]
+    listed = [
+        {"resourceType": "Patient", "id": "p", "name": [{"family": "Cole", "given": ["Ann"]}]},
+        {"resourceType": "Observation", "id": "o", "code": {"coding": [coding]}, "category": [{"coding": [coding]}]},
+    ]
+    expected = run(text, *listed)
+    assert expected not in (None, [], 0, False)
+    assert run(text, *alone) == expected
+
+
+@pytest.mark.parametrize(
     ("test", "expected"),
     [
         ("v is FHIR.string", [True, False, False]),
