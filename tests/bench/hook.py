@@ -199,9 +199,8 @@ def main() -> None:
         print(f"\n{name}, with a token (RS384) for each call and the decision log on SQLite")
         print("resources     floor       call   with all  ratio")
         for size, payload in payloads.items():
-            served.measure(
-                size, f"/cds-services/back-pain-{hook}", partial(caller, hook=hook, payload=payload), (app, floor)
-            )
+            call = partial(caller, hook=hook, payload=payload)
+            served.measure(size, f"/cds-services/back-pain-{hook}", call, (app, floor), engine)
         print(f"\n{name}, {served.CONNECTIONS} connections, `cds serve` with {served.WORKERS} workers and all of that")
         print("what                      calls  a second     median         99%     slowest  CPU each")
         served.measure_load(f"/cds-services/back-pain-{hook}", payloads[50])

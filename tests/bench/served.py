@@ -19,6 +19,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,9 +60,11 @@ class Caller(Protocol):
     def __call__(self, app: Flask, *, tokens: Iterator[str] | None = None) -> Callable[[], bytes]: ...
 
 
-def measure(size: int, path: str, call: Caller, apps: tuple[Flask, Flask]) -> None:
+def measure(size: int, path: str, call: Caller, apps: tuple[Flask, Flask], engine: Engine) -> None:
     """Print the CPU time of a call with all, beside those of `apps`: without a token and database, and the floor. The
     decision log writes in this process too; tokens are signed beforehand."""
+    # No second engine: a process has one, and what the interpreter learns from calls of one slows down those of others.
+    logging_engine = copy(engine)
     with TemporaryDirectory() as name:
         folder, signer = Path(name), Signer()
         settings = Settings(
@@ -70,7 +73,8 @@ def measure(size: int, path: str, call: Caller, apps: tuple[Flask, Flask]) -> No
         storage, clients = Storage(settings), load_clients(folder / "clients.yaml")
         storage.prepare()
         known = Authenticator(clients, BASE, KeySets(clients, Outbound()), storage)
-        app = create_app(Engine(settings, storage=storage), settings, known)
+        logging_engine.storage = storage
+        app = create_app(logging_engine, settings, known)
         tokens = iter(signer.tokens(BASE + path, (ROUNDS + 1) * EACH))
         real, least = (call(one) for one in apps)
         calls = (least, real, call(app, tokens=tokens))
