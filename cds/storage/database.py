@@ -36,6 +36,8 @@ ALL_WAIT = 1
 #: Seconds between two looks whether SQLite's lock is free. Its own waiting sleeps longer each time, up to 100 ms: who
 #: has waited longest is the last to notice.
 _LOOK = 0.001
+#: Seconds between two looks of `run` whether SQLite's file is still there.
+_TRUST = 1
 #: Steps of SQLite's machine, about a millisecond, between two looks whether a reader has taken too long.
 _STEPS = 100_000
 
@@ -80,6 +82,9 @@ class Database:
         self._lock = Lock()
         self._engine: Engine | None = None
         self._opened_inode: int | None = None
+        #: Connections of `run` to SQLite that no thread uses at this moment, and when to look at the file again.
+        self._kept: list[sqlite3.Connection] = []
+        self._look_at = 0.0
         #: Whether the last thing that was asked of it failed, or the last write where only reads followed.
         self.failed = False
         _DATABASES.add(self)
@@ -114,33 +119,28 @@ class Database:
         return str(statement.compile(dialect=self._url.get_dialect()(**style)))
 
     def run(self, statement: str, values: tuple[Any, ...]) -> int:
-        """The number of rows that one statement changed, in a transaction of its own. It takes a third of the time that
-        `writing` takes, for it goes past SQLAlchemy's connection."""
-
-        count = 0
-
-        def execute(cursor: Any) -> None:
-            nonlocal count
-            if self.file:
-                _when_free(cursor.execute, statement, values)
-            else:
-                cursor.execute(statement, values)
-            count = cursor.rowcount
-
-        self._run(execute)
+        """The number of rows that one statement changed, in a transaction of its own. It goes past SQLAlchemy's
+        connection, and in SQLite past its pool, which take longer than the statement. A file that was replaced is
+        noticed within a second, so this is not for what must be on disk."""
+        if self.file:
+            return self._run_kept(statement, values)
+        engine = self._ready()
+        with self._told(engine), _cursor(engine) as cursor:
+            cursor.execute(statement, values)
+            count: int = cursor.rowcount
+        self.failed = False
         return count
 
     def run_many(self, statements: Sequence[tuple[str, Rows]]) -> None:
         """Run each statement for each of its rows, all in one transaction."""
-
-        def execute(cursor: Any) -> None:
+        engine = self._ready()
+        with self._told(engine), _cursor(engine) as cursor:
             if self.file:
                 _when_free(cursor.execute, "BEGIN IMMEDIATE")
             for statement, rows in statements:
                 if rows:
                     cursor.executemany(statement, rows)
-
-        self._run(execute)
+        self.failed = False
 
     def is_waited_for(self) -> bool:
         """Whether a thread of this process has been waiting for the lock of SQLite for a while."""
@@ -149,15 +149,21 @@ class Database:
     def close(self) -> None:
         """Close every connection of this process. What comes after opens anew."""
         with self._lock:
-            if self._engine is not None:
-                self._engine.dispose()
-                self._engine = None
+            self._dispose()
 
     def forget(self) -> None:
         """Leave the connections to the process that this one was forked from."""
-        self._lock = Lock()
+        self._lock, self._kept = Lock(), []
         if self._engine is not None:
             self._engine.dispose(close=False)
+            self._engine = None
+
+    def _dispose(self) -> None:
+        kept, self._kept = self._kept, []
+        while kept:
+            kept.pop().close()
+        if self._engine is not None:
+            self._engine.dispose()
             self._engine = None
 
     @contextmanager
@@ -177,16 +183,28 @@ class Database:
                 driver.set_progress_handler(None, 0)
                 _wait(driver, 0)
 
-    def _run(self, execute: Callable[[Any], None]) -> None:
-        engine = self._ready()
-        with self._told(engine):
-            connection = engine.raw_connection()
+    def _run_kept(self, statement: str, values: tuple[Any, ...]) -> int:
+        engine = self._engine
+        if engine is None or time.monotonic() >= self._look_at:
+            engine = self._ready()
+            self._look_at = time.monotonic() + _TRUST
+        kept = self._kept
+        try:
             try:
-                execute(connection.cursor())
-                connection.commit()
+                connection = kept.pop()
+            except IndexError:
+                connection = _detached(engine)
+            try:
+                count: int = _when_free(connection.execute, statement, values).rowcount
             finally:
-                connection.close()  # to the pool, which rolls back what was not committed
+                if kept is self._kept:
+                    kept.append(connection)
+                else:  # closed meanwhile
+                    connection.close()
+        except (SQLAlchemyError, sqlite3.Error, UnicodeEncodeError) as error:
+            raise self._failure(engine, error) from None
         self.failed = False
+        return count
 
     @contextmanager
     def _told(self, engine: Engine) -> Iterator[None]:
@@ -194,16 +212,19 @@ class Database:
         try:
             yield
         except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error, OSError, UnicodeEncodeError) as error:
-            self.failed = True
-            if isinstance(error, PoolTimeoutError):
-                raise StorageError("every connection is in use") from None
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
-            lost = isinstance(error, DBAPIError) and error.connection_invalidated
-            driver = engine.dialect.loaded_dbapi
-            refused = isinstance(cause, (driver.DataError, driver.IntegrityError, UnicodeEncodeError))
-            refused |= code is None and isinstance(cause, driver.ProgrammingError)
-            raise StorageError(str(code or type(cause).__name__), lost=lost, refused=refused) from None
+            raise self._failure(engine, error) from None
+
+    def _failure(self, engine: Engine, error: Exception) -> StorageError:
+        self.failed, self._look_at = True, 0.0
+        if isinstance(error, PoolTimeoutError):
+            return StorageError("every connection is in use")
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+        lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        driver = engine.dialect.loaded_dbapi
+        refused = isinstance(cause, (driver.DataError, driver.IntegrityError, UnicodeEncodeError))
+        refused |= code is None and isinstance(cause, driver.ProgrammingError)
+        return StorageError(str(code or type(cause).__name__), lost=lost, refused=refused)
 
     def _ready(self) -> Engine:
         """The engine, with the newest schema behind it."""
@@ -211,9 +232,7 @@ class Database:
         if engine is None or self._inode() != self._opened_inode:
             with self._lock:
                 if self._engine is None or self._inode() != self._opened_inode:
-                    if self._engine is not None:
-                        self._engine.dispose()
-                    self._engine = None
+                    self._dispose()
                     self._engine = self._opened()
                     self._opened_inode = self._inode()
                 engine = self._engine
@@ -301,6 +320,25 @@ def _limit(connection: Any, _record: Any) -> None:
     connection.commit()
 
 
+@contextmanager
+def _cursor(engine: Engine) -> Iterator[Any]:
+    """A cursor of the driver; what it did is committed when the block ends."""
+    connection = engine.raw_connection()
+    try:
+        yield connection.cursor()
+        connection.commit()
+    finally:
+        connection.close()  # to the pool, which rolls back what was not committed
+
+
+def _detached(engine: Engine) -> Any:
+    """A new connection of the driver, of which the pool knows nothing."""
+    pooled = engine.raw_connection()
+    connection = pooled.driver_connection
+    pooled.detach()
+    return connection
+
+
 def _begin(connection: Connection) -> None:
     # A transaction that first reads and then writes would fail at once, not wait, if another wrote in between.
     driver: Any = connection.connection.driver_connection
@@ -310,14 +348,13 @@ def _begin(connection: Connection) -> None:
         _when_free(driver.execute, "BEGIN IMMEDIATE")
 
 
-def _when_free(execute: Callable[..., Any], *arguments: Any) -> None:
-    """Execute what takes SQLite's write lock, when nobody else holds it."""
+def _when_free(execute: Callable[..., Any], *arguments: Any) -> Any:
+    """What comes of executing what takes SQLite's write lock, when nobody else holds it."""
     began, alone = 0.0, False
     try:
         while True:
             try:
-                execute(*arguments)
-                return
+                return execute(*arguments)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     raise

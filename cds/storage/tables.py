@@ -12,7 +12,7 @@ tokens = Table(
     "tokens",
     metadata,
     Column("token", LargeBinary, primary_key=True),
-    Column("expires", BigInteger, nullable=False, index=True),
+    Column("expires", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -388,6 +388,49 @@ def test_a_file_that_is_gone_is_made_anew(sqlite_storage: Storage, file: Path) -
     connection = sqlite3.connect(file)
     assert connection.execute("SELECT count(*) FROM feedback").fetchone() == (1,)
     connection.close()
+
+
+def test_tokens_go_to_a_file_that_was_made_anew(
+    sqlite_storage: Storage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing but tokens is stored, that the file was deleted is noticed too, after a moment (security P4)."""
+    monkeypatch.setattr(database, "_TRUST", 0.1)
+    soon = time.time() + 60
+    assert sqlite_storage.first_use("issuer", "before", soon)
+    for path in file.parent.glob("cds.sqlite3*"):
+        path.unlink()
+    deadline = time.monotonic() + 5
+    while not file.exists():
+        assert time.monotonic() < deadline
+        sqlite_storage.first_use("issuer", "before", soon)
+        time.sleep(0.01)
+    assert sqlite_storage.first_use("issuer", "after", soon)
+    assert not sqlite_storage.first_use("issuer", "after", soon)
+    connection = sqlite3.connect(file)
+    assert connection.execute("SELECT count(*) FROM tokens").fetchone() == (2,)
+    connection.close()
+
+
+def _open_files(file: Path) -> list[str]:
+    names = []
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the one that lists them
+            names.append(os.readlink(f"/proc/self/fd/{number}"))
+    return [name for name in names if name.startswith(str(file))]
+
+
+def test_what_is_closed_leaves_no_file_open(sqlite_storage: Storage, file: Path) -> None:
+    """Connections that are kept for tokens are closed with the rest, also one that is in use at that moment."""
+    with ThreadPoolExecutor(2) as pool:
+        assert pool.submit(sqlite_storage.first_use, "issuer", "a", 0).result()
+        with locked(file, 60):
+            waiting = [pool.submit(sqlite_storage.first_use, "issuer", jti, 0) for jti in "bc"]
+            time.sleep(0.1)
+            assert _open_files(file)
+            sqlite_storage.close()
+        assert all(each.result() for each in waiting)
+    sqlite_storage.close()
+    assert _open_files(file) == []
 
 
 @pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"\xff" * 4080])

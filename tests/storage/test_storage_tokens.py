@@ -81,7 +81,8 @@ def test_one_of_many_processes_is_first(database_url: str) -> None:
 def test_expired_tokens_are_deleted(storage: Storage, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store does not grow for ever: what has expired goes, however much it is, and the rest stays (security J9,
     security P8)."""
-    monkeypatch.setattr(prune, "_MOST", 4)
+    monkeypatch.setattr(prune, "_MOST", 2)
+    monkeypatch.setattr(prune, "_MOST_TOKENS", 5)
     monkeypatch.setattr(prune, "_SET_BACK", 60)
     with time_machine.travel(0, tick=False) as clock:
         for number in range(10):

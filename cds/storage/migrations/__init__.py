@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, inspect, text
 
 #: The revision of the newest migration in `versions`.
-HEAD = "0002"
+HEAD = "0003"
 
 #: Names the lock that PostgreSQL holds for the one process that migrates.
 _LOCK = 0x7061746877617921
