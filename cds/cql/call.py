@@ -12,8 +12,7 @@ from cds.errors import Issue, RequestError, did_you_mean
 
 #: Inputs of the guide that this service does not take, with the reason.
 _REFUSED = {
-    "prefetchData": "prefetchData is not supported: send the data as one Bundle in 'data'",
-    "dataEndpoint": "No data is fetched: send it as one Bundle in 'data'",
+    "dataEndpoint": "No data is fetched: send it in 'data' or 'prefetchData'",
     "contentEndpoint": "No library is fetched: those of the loaded content are used",
     "terminologyEndpoint": "No terminology is fetched: that of the loaded content is used",
     "artifactEndpointConfiguration": "No artifact is fetched: those of the loaded content are used",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,8 @@ from cds.cql.call import Call, Sent, parts, refused, sent_in, text_of
 from cds.cql.content import Content
 from cds.cql.kinds import quoted, type_text
 from cds.cql.parameters import closure, key_of, named_define, named_parameters, parameters_of
-from cds.cql.record import record_of
+from cds.cql.prefetch import answers_of, read_prefetched
+from cds.cql.record import Record, record_of, record_of_answers
 from cds.cql.results import ABSENT, Part, Renderer
 from cds.cql.session import Outcome, Session
 from cds.cql.sources import source_of
@@ -35,8 +36,9 @@ from cds.expr.evaluation import Message
 from cds.expr.libraries import Libraries
 from cds.fhirpath.question import Surroundings
 
-_COMMON = ("subject", "expression", "parameters", "library", "useServerData", "data", "timestamp")
-_EVALUATE = (*_COMMON, "url", "includePrivate")
+#: What `$cql` takes, and what `Library/$evaluate` does.
+CQL = ("subject", "expression", "parameters", "library", "useServerData", "data", "prefetchData", "timestamp")
+EVALUATE = (*CQL, "url", "includePrivate")
 #: Characters of an expression, and of a library, that a caller sends: what is longer takes long to compile.
 MAX_EXPRESSION = 10_000
 MAX_LIBRARY = 200_000
@@ -54,7 +56,7 @@ def run_expression(
 
     Raises RequestError: 400 for a call that cannot be understood and an expression that does not compile, 404 for a
     library that is not there, 422 for an expression that fails."""
-    call = Call(sent, _COMMON, repeated=("library",))
+    call = Call(sent, CQL, repeated=("library", "prefetchData"))
     expression = call.text("expression", required=True) or ""
     pointer = f"{call.pointer('expression')}/valueString"
     if len(expression) > MAX_EXPRESSION:
@@ -67,12 +69,12 @@ def run_expression(
     # CQL alone comes first: there, Quantity is that of CQL, which FHIR's would hide.
     plain = None if call.all("library") else _compiled(expression, header[len(_FHIR) :], content.libraries)
     library = plain or _compiled_expression(expression, header, content.libraries, pointer)
-    unknown = evaluation.bind(library, content, site)
-    outcome = evaluation.session.outcome(library, define)
+    session, unknown = evaluation.begin(library, [library.define(define)], content, site)
+    outcome = session.outcome(library, define)
     if outcome.error is not None:
         raise RequestError(422, _issue(_moved(outcome.error, len(header)), pointer))
     values = Renderer().parameters(_RESULT, outcome.value, outcome.define.type)
-    return _answer(values, [*unknown, *_notes([outcome], evaluation.session.messages)])
+    return _answer(values, [*unknown, *_notes([outcome], session.messages)])
 
 
 def run_library(
@@ -87,41 +89,51 @@ def run_library(
     the call brings has none of it, whatever it is called.
 
     Raises NotFoundError for an unknown id, RequestError as run_expression(); 422 only when nothing has a value."""
-    call = Call(sent, _EVALUATE, repeated=("expression",))
+    call = Call(sent, EVALUATE, repeated=("expression", "prefetchData"))
     library = _chosen(call, content, identifier)
     wanted = list(_wanted(call, library))
     evaluation = _Evaluation(call, surroundings)
-    unknown = evaluation.bind(library, content, site, brought=bool(call.all("library")))
-    outcomes = [(name, evaluation.session.outcome(define.library, define.name)) for name, define in wanted]
+    defines = [define for _, define in wanted]
+    session, unknown = evaluation.begin(library, defines, content, site, brought=bool(call.all("library")))
+    outcomes = [(name, session.outcome(define.library, define.name)) for name, define in wanted]
     failures = [_issue(outcome.error, f"'{name}'") for name, outcome in outcomes if outcome.error is not None]
     if failures and len(failures) == len(outcomes):
         raise RequestError(422, failures)
     renderer = Renderer()
     values = [part for name, outcome in outcomes for part in _value(renderer, name, outcome)]
-    notes = _notes([outcome for _, outcome in outcomes], evaluation.session.messages)
+    notes = _notes([outcome for _, outcome in outcomes], session.messages)
     return _answer(values, [*failures, *unknown, *notes])
 
 
 class _Evaluation:
-    """The session of a call and the parameters it gives."""
+    """What a call says of its evaluation: the moment, the data, the parameters."""
 
     def __init__(self, call: Call, surroundings: Surroundings) -> None:
         now = call.moment("timestamp")
         call.truth("useServerData", otherwise=True)  # this service has no data of its own
-        record = record_of(call.resource("data", "Bundle"), call.text("subject"))
-        self.session = Session(surroundings if now is None else replace(surroundings, now=now), record)
+        self._surroundings = surroundings if now is None else replace(surroundings, now=now)
+        self._subject, self._data = call.text("subject"), call.resource("data", "Bundle")
+        self._prefetched = read_prefetched(call)
         self.given: dict[str, list[Sent]] = {}
         resource = call.resource("parameters", "Parameters")
         for sent in sent_in(resource, f"{call.pointer('parameters')}/resource") if resource is not None else ():
             self.given.setdefault(sent.parameter["name"], []).append(sent)
 
-    def bind(
-        self, library: Library, content: Content, site: Mapping[str, Any], *, brought: bool = False
-    ) -> list[Issue]:
-        """Give the parameters of a library, and of those it includes, the values of the call, and where it has none
-        those of the site; a note for each value that none of them takes. The content and the site say nothing of a
-        library that the call itself has `brought`, whatever it is called. Raises RequestError 400 for a value of
-        another type, or outside the bounds that the content says."""
+    def begin(
+        self,
+        library: Library,
+        defines: Iterable[Define],
+        content: Content,
+        site: Mapping[str, Any],
+        *,
+        brought: bool = False,
+    ) -> tuple[Session, list[Issue]]:
+        """The session in which `defines` are evaluated, with a note for each value that no parameter takes. Parameters
+        of the library, and of those it includes, have the values of the call, and where it has none those of the site.
+        The content and the site say nothing of a library that the call itself has `brought`, whatever it is called.
+        Raises RequestError 400 for a value of another type, or outside the bounds that the content says, and where it
+        is not clear whose data it is."""
+        session = Session(self._surroundings, self._record(defines))
         own = library.name if brought else None
         values, notes = {key: value for key, value in site.items() if key.rpartition(".")[0] != own}, []
         for name, sent in self.given.items():
@@ -132,11 +144,18 @@ class _Evaluation:
             for parameter in found:
                 kind = parameter.type or inputs.natural(_raw(sent))
                 key = key_of(parameter)
-                values[key] = inputs.read(_raw(sent), kind, self.session.evaluation, sent[0].pointer)
+                values[key] = inputs.read(_raw(sent), kind, session.evaluation, sent[0].pointer)
                 if key in content.declared.all and parameter.library.name != own:
                     content.declared.all[key].require(values[key], sent[0].pointer)
-        self.session.bind(values)
-        return notes
+        session.bind(values)
+        return session, notes
+
+    def _record(self, defines: Iterable[Define]) -> Record:
+        """The data, of which prefetched answers are complete where they cover what the defines retrieve."""
+        if not self._prefetched:
+            return record_of(self._data, self._subject)
+        needs = (need.requirement for define in defines for need in define.library.retrieves(define.name))
+        return record_of_answers(*answers_of(self._prefetched, needs), self._subject)
 
 
 def _raw(sent: Sequence[Sent]) -> list[dict[str, Any]]:

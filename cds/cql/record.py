@@ -1,8 +1,8 @@
-"""What CQL retrieves from: one patient's resources out of a Bundle, or nothing at all."""
+"""What CQL retrieves from: one patient's resources out of a Bundle or of answers to searches, or nothing at all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cds import fhir
@@ -41,12 +41,19 @@ def record_of(bundle: Mapping[str, Any] | None, subject: str | None = None) -> R
     Drafts and proposals are resources as others. Raises RequestError 400 when it is not clear whose data it is."""
     if bundle is None:
         return Record(None)
-    urls, resources = fhir.full_urls(bundle), fhir.bundle_resources(bundle)
-    patients = [resource for resource in resources if resource["resourceType"] == "Patient"]
+    answer = Answer("bundle", "Bundle", Completeness.COMPLETE, tuple(fhir.bundle_resources(bundle)))
+    return record_of_answers([answer], fhir.full_urls(bundle), subject, complete=True)
+
+
+def record_of_answers(
+    answers: Sequence[Answer], urls: Mapping[str, Resource], subject: str | None, *, complete: bool = False
+) -> Record:
+    """The data of `subject` in some answers, with their resources by full url; `complete` says that they hold all there
+    is. Raises RequestError as record_of()."""
+    patients = [found for answer in answers for found in answer.resources if found["resourceType"] == "Patient"]
     patient_id = _patient_id(patients, subject)
     aliases = [url for url, resource in urls.items() if _is_patient(resource, patient_id)]
-    answer = Answer("bundle", "Bundle", Completeness.COMPLETE, tuple(resources))
-    chart = build(Patient(patient_id, aliases), [answer], complete=True, urls=urls)
+    chart = build(Patient(patient_id, aliases), answers, complete=complete, urls=urls)
     if chart.dropped and not patients and subject is None:
         raise RequestError(400, Issue("required", "The data holds no Patient: name the one whose it is as 'subject'"))
     return Record(chart)

@@ -14,12 +14,12 @@ from cds.apply.plan import CompiledPlan
 from cds.apply.render import MESSAGES, OUTPUTS, Output, Setting, not_fhir, render, told
 from cds.apply.scope import Session
 from cds.cql.call import Call, Sent, refused
+from cds.cql.prefetch import Prefetched, answers_of, read_prefetched
 from cds.errors import Issue, RequestError, operation_outcome
 from cds.fhir import Resource, derived_id
 from cds.operations import needs
 from cds.operations.content import CallContent, Contents
 from cds.operations.definitions import find_by_id
-from cds.operations.prefetch import Prefetched, read_prefetched, record_of
 from cds.operations.subject import (
     Record,
     chart_of,
@@ -88,7 +88,8 @@ class _Request:
             return record_of_bundle(self.data)
         registry = self.content.snapshot.registry
         libraries = needs.libraries_of(needs.owners_of(plan), registry)
-        return record_of(self.prefetched, [*needs.of_plan(plan), *needs.of_libraries(libraries, registry.logic)])
+        asked = [*needs.of_plan(plan), *needs.of_libraries(libraries, registry.logic)]
+        return Record(*answers_of(self.prefetched, asked))
 
 
 def apply_plan(sent: Sequence[Sent], service: Service, identifier: str | None = None) -> Resource:
@@ -206,9 +207,7 @@ def _request(call: Call, service: Service, kind: str, identifier: str | None) ->
     call.truth("useServerData", otherwise=True)  # this service has no data of its own
     now = service.clock(call.text("now"))
     content, definition = definition_of(call, service, kind, identifier)
-    data, prefetched = call.resource("data", "Bundle"), read_prefetched(call, content.declared.names())
-    if data is not None and prefetched:
-        raise refused("structure", "Send the data as 'data' or as 'prefetchData', not as both", call.pointer("data"))
+    prefetched = read_prefetched(call, content.declared.names())
     sent = parameters_of(call)
     for one in prefetched:
         if one.key not in sent and content.declared.named(one.key) and (resources := one.sent()):
@@ -221,7 +220,7 @@ def _request(call: Call, service: Service, kind: str, identifier: str | None) ->
         now,
         {name: [item for one in several for item in value_of(one)] for name, several in sent.items()},
         content.declared.sent(sent),
-        data,
+        call.resource("data", "Bundle"),
         prefetched,
     )
 

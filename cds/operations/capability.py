@@ -17,11 +17,11 @@ _OPERATIONS = {
     "ValueSet": ("expand", "validate-code"),
 }
 _URLS = {
-    "evaluate": "http://hl7.org/fhir/uv/cpg/OperationDefinition/cpg-library-evaluate",
+    "evaluate": "http://hl7.org/fhir/uv/cql/OperationDefinition/cql-library-evaluate",
     "package": "http://hl7.org/fhir/uv/crmi/OperationDefinition/crmi-package",
 }
 _SYSTEM = {
-    "cql": "http://hl7.org/fhir/uv/cpg/OperationDefinition/cpg-cql",
+    "cql": "http://hl7.org/fhir/uv/cql/OperationDefinition/cql-cql",
     "fhirpath": "http://fhirpath-lab.com/OperationDefinition/fhirpath",
 }
 _SEARCH_TYPES = {"_id": "token", "url": "uri", "version": "token", "status": "token"}

@@ -37,7 +37,7 @@ def of_libraries(libraries: Sequence[Resource], logic: Logic) -> Iterator[dict[s
         for requirement in fhir.as_list(library.get("dataRequirement")):
             yield {name: value for name, value in requirement.items() if name not in ("id", "extension")}
         for expression in logic.names(library).values():
-            yield from (_need(need) for need in expression.needs)
+            yield from (need.requirement for need in expression.needs)
 
 
 def distinct(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -65,26 +65,13 @@ def _asked(plan: CompiledPlan) -> Iterator[dict[str, Any]]:
     while pending:
         meaning, scope = pending.pop(0)
         if isinstance(meaning, Retrieve):
-            yield _requirement(meaning.resource_type, meaning.path, meaning.value_set)
+            yield Need(meaning.resource_type, meaning.path, meaning.value_set).requirement
         elif isinstance(meaning, CqlExpression):
-            yield from (_need(need) for need in meaning.needs)
+            yield from (need.requirement for need in meaning.needs)
         elif not isinstance(meaning, Parameter):
             names = [scope.names[name] for name in sorted(meaning.variables) if name in scope.names]
             pending += [(name.meaning, name.scope) for name in names if id(name) not in seen]
             seen |= {id(name) for name in names}
-
-
-def _requirement(kind: str, path: str | None, value_set: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": kind}
-    return {**found, "codeFilter": [{"path": path, "valueSet": value_set}]} if path and value_set else found
-
-
-def _need(need: Need) -> dict[str, Any]:
-    found = _requirement(need.resource_type, need.code_path, need.value_set)
-    if need.codes and need.code_path:
-        codes = [{**({"system": system} if system else {}), "code": code} for system, code in need.codes]
-        found["codeFilter"] = [{"path": need.code_path, "code": codes}]
-    return found
 
 
 def _inputs(plan: CompiledPlan) -> Iterator[dict[str, Any]]:

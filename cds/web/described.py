@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cds.cql.operation import CQL, EVALUATE
 from cds.hooks.envelope import schema
 from cds.operations.apply import ACTIVITY, PLAN
 from cds.operations.search import SEARCHES
@@ -52,12 +53,16 @@ DESCRIBED: Mapping[str, Described] = {
         "Evaluate a FHIRPath expression on a resource, R4 unless fhirVersion says otherwise", "Parameters"
     ),
     "/fhir/$fhirpath-r5": Described("Evaluate a FHIRPath expression on an R5 resource", "Parameters"),
-    "/fhir/$cql": Described("Evaluate a CQL expression", "Parameters", errors=(422,)),
+    "/fhir/$cql": Described("Evaluate a CQL expression", "Parameters", "CqlParameters", errors=(422,)),
     "/fhir/Library/$evaluate": Described(
-        "Evaluate the CQL library that the call names or carries", "Parameters", query=("url",), errors=(404, 422)
+        "Evaluate the CQL library that the call names or carries",
+        "Parameters",
+        "EvaluateParameters",
+        query=("url",),
+        errors=(404, 422),
     ),
     "/fhir/Library/{library_id}/$evaluate": Described(
-        "Evaluate a CQL library of the content", "Parameters", errors=(404, 422)
+        "Evaluate a CQL library of the content", "Parameters", "EvaluateParameters", errors=(404, 422)
     ),
     "/fhir/metadata": Described("The CapabilityStatement", "CapabilityStatement"),
     "/fhir/{kind}/$apply": Described(
@@ -142,6 +147,8 @@ def schemas() -> dict[str, Any]:
         "OperationOutcome": _resource("OperationOutcome"),
         "Parameters": _resource("Parameters"),
         "ApplyParameters": _parameters({*PLAN, *ACTIVITY}),
+        "CqlParameters": _parameters(CQL),
+        "EvaluateParameters": _parameters(EVALUATE),
         "Bundle": _resource("Bundle"),
         "Library": _resource("Library"),
         "CapabilityStatement": _resource("CapabilityStatement"),

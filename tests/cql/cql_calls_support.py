@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
+import pytest
 
 from cds.cql import operation
 from cds.cql.call import read_body, read_query
@@ -144,3 +145,11 @@ def value(parameter: dict[str, Any]) -> Any:
 def issues(error: RequestError) -> list[tuple[str, str, str | None]]:
     """Code, text and place of each issue."""
     return [(issue.code, issue.text, issue.expression) for issue in error.issues]
+
+
+def refused(*sent: dict[str, Any], expression: str = "1") -> list[tuple[str, str, str | None]]:
+    """The issues of a call of $cql that is refused with 400."""
+    with pytest.raises(RequestError) as caught:
+        ask(expression, *sent)
+    assert caught.value.status == 400
+    return issues(caught.value)

@@ -16,6 +16,7 @@ from cql_calls_support import (
     nested,
     pain,
     patient,
+    refused,
     sent_library,
     text,
     value,
@@ -26,14 +27,6 @@ from cds.expr.cql.parser import parse_library
 from cds.expr.cql.translate import translate
 
 LIMIT = {"name": "Limit", "valueInteger": 0}
-
-
-def refused(*sent: dict[str, Any], expression: str = "1") -> list[tuple[str, str, str | None]]:
-    """The issues of a call of $cql that is refused with 400."""
-    with pytest.raises(RequestError) as caught:
-        ask(expression, *sent)
-    assert caught.value.status == 400
-    return issues(caught.value)
 
 
 # --- $cql ------------------------------------------------------------------------------------------------------------
@@ -147,7 +140,7 @@ def test_an_expression_that_fails_is_422(expression: str, code: str, told: str) 
     ("sent", "code", "place"),
     [
         ({"name": "dataEndpoint", "resource": {"resourceType": "Endpoint"}}, "not-supported", "/parameter/1"),
-        ({"name": "prefetchData", "part": []}, "not-supported", "/parameter/1"),
+        ({"name": "prefetchData", "part": []}, "required", "/parameter/1"),
         (text("terminologyEndpoint", "x"), "not-supported", "/parameter/1"),
         (text("expresion", "x"), "not-supported", "/parameter/1"),
         (text("expression", "2"), "structure", "/parameter/1"),

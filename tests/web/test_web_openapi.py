@@ -94,6 +94,20 @@ def test_the_parameters_of_apply_are_named(client: FlaskClient) -> None:
         assert judge.is_valid({"resourceType": "Parameters", "parameter": [{"name": name}]}) is allowed
 
 
+@pytest.mark.parametrize(
+    ("schema", "allowed"),
+    [("CqlParameters", {"prefetchData"}), ("EvaluateParameters", {"prefetchData", "includePrivate"})],
+)
+def test_the_parameters_of_cql_are_named(client: FlaskClient, schema: str, allowed: set[str]) -> None:
+    """Each operation with its own."""
+    judge = jsonschema_rs.validator_for(schemas()[schema])
+    for name in ("prefetchData", "includePrivate", "subjet"):
+        sent = {"resourceType": "Parameters", "parameter": [{"name": name}]}
+        assert judge.is_valid(sent) is (name in allowed), name
+    paths = client.get("/openapi.json").get_json()["paths"]
+    assert f"#/components/schemas/{schema}" in str(paths)
+
+
 def test_the_schema_of_a_hook_call_is_the_one_it_is_judged_by(client: FlaskClient) -> None:
     """A body that the document allows is answered with what it says."""
     body = {"hook": "patient-view", "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"}

@@ -70,6 +70,17 @@ class Need:
     date_path: str | None = None
     absence: bool = False
 
+    @property
+    def requirement(self) -> dict[str, Any]:
+        """It as FHIR's DataRequirement, of any date."""
+        found: dict[str, Any] = {"type": self.resource_type}
+        if self.code_path and self.codes:
+            codes = [{**({"system": system} if system else {}), "code": code} for system, code in self.codes]
+            return {**found, "codeFilter": [{"path": self.code_path, "code": codes}]}
+        if self.code_path and self.value_set:
+            return {**found, "codeFilter": [{"path": self.code_path, "valueSet": self.value_set}]}
+        return found
+
 
 #: Which way a list bears on the result: items in it do, its lack of items does, or both.
 _Bearing = Literal["presence", "absence", "both"]

@@ -1,5 +1,5 @@
-"""Data that a call of `$apply` brings as the answers to searches (CPG, `prefetchData`): known complete where they cover
-what is asked."""
+"""Data that a call brings as the answers to searches (`prefetchData` of CPG and of Using CQL with FHIR): known complete
+where they cover what is asked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from cds.errors import did_you_mean
 from cds.expr.types import model
 from cds.fhir import Resource
 from cds.hooks.prefetch import PATIENT, key_of
-from cds.operations.subject import Record
 
 #: Elements of a DataRequirement that leave out resources of its type.
 _FILTERS = ("codeFilter", "dateFilter", "limit")
@@ -43,11 +42,14 @@ class Prefetched:
         return [Sent({"name": self.key, "resource": resource}, self.pointer) for resource in found]
 
 
-def read_prefetched(call: Call, parameters: Iterable[str]) -> tuple[Prefetched, ...]:
+def read_prefetched(call: Call, parameters: Iterable[str] = ()) -> tuple[Prefetched, ...]:
     """Each `prefetchData` of a call. A key is one of a service's prefetch, or names one of the `parameters` of
-    Libraries. Raises RequestError 400 for what is not understood."""
+    Libraries. Raises RequestError 400 for what is not understood, and where there is `data` beside it."""
     names = frozenset(parameters)
-    return tuple(_read(sent, names) for sent in call.all("prefetchData"))
+    found = tuple(_read(sent, names) for sent in call.all("prefetchData"))
+    if found and call.resource("data", "Bundle") is not None:
+        raise refused("structure", "Send the data as 'data' or as 'prefetchData', not as both", call.pointer("data"))
+    return found
 
 
 def _read(sent: Sent, parameters: frozenset[str]) -> Prefetched:
@@ -65,7 +67,8 @@ def _read(sent: Sent, parameters: frozenset[str]) -> Prefetched:
     found = _types().get(key)
     if found is None and key not in parameters:
         place = next(one for one in own.all("key"))
-        text = "The key is none of a prefetch and no parameter of a Library: say what it is by a 'descriptor'"
+        neither = " and no parameter of a Library" if parameters else ""
+        text = f"The key is none of a prefetch{neither}: say what it is by a 'descriptor'"
         raise refused("not-found", text, f"{place.pointer}/valueString", did_you_mean(key, [*_types(), *parameters]))
     return Prefetched(key, found, frozenset(), bundle, sent.pointer)
 
@@ -88,10 +91,12 @@ def _bare(value: Any) -> Any:
     return sorted(map(_bare, value), key=str) if isinstance(value, list) else value
 
 
-def record_of(prefetched: Sequence[Prefetched], needs: Iterable[Mapping[str, Any]]) -> Record:
-    """What the answers say. A type is known complete where they have all of it, or all that the `needs` (the data
-    requirements of what is applied) ask for; of other types nothing is known, and what a page or filter may have left
-    out is open."""
+def answers_of(
+    prefetched: Sequence[Prefetched], needs: Iterable[Mapping[str, Any]]
+) -> tuple[tuple[Answer, ...], dict[str, Resource]]:
+    """What the answers say, and their resources by full url. A type is known complete where they have all of it, or all
+    that the `needs` (the data requirements of what is evaluated) ask for; of other types nothing is known, and what a
+    page or filter may have left out is open."""
     given: dict[str, set[frozenset[str]]] = {}
     for one in prefetched:
         if one.resource_type is not None:
@@ -102,7 +107,7 @@ def record_of(prefetched: Sequence[Prefetched], needs: Iterable[Mapping[str, Any
     covered = {kind for kind, sets in given.items() if frozenset() in sets or (kind in asked and asked[kind] <= sets)}
     answers = [*(_answer(index, one, covered) for index, one in enumerate(prefetched)), _THE_REST]
     urls = {url: found for one in prefetched for url, found in fhir.full_urls(one.bundle).items()}
-    return Record(tuple(answers), urls)
+    return tuple(answers), urls
 
 
 def _answer(index: int, one: Prefetched, covered: set[str]) -> Answer:
