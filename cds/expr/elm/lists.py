@@ -19,7 +19,7 @@ List = list[Any]
 def alike(items: List, *sources: Any) -> List:
     """`items` marked as partial when one of the lists they come from is."""
     capped(items)
-    return Partial(items) if any(type(source) is Partial for source in sources) else items
+    return Partial(items) if Partial in map(type, sources) else items
 
 
 def whole(items: List) -> bool:

@@ -44,15 +44,15 @@ def _element_in_value_set(compiler: Compiler, element: Run, value_set: ValueSet)
             codes = None if ev.terminology is None else ev.terminology.codes(canonical)
             if codes is None:
                 raise _unknown(value_set)
-            codings = value.get("coding") if type(value) is dict else None
-            if type(codings) is not list:
-                if codings is None and type(value) is dict and "code" not in value:
+            codings = value.get("coding") if value.__class__ is dict else None
+            if codings.__class__ is not list:
+                if codings is None and value.__class__ is dict and "code" not in value:
                     return False  # a concept in words
                 return is_member(ev.terminology, canonical, value) is True
             for coding in codings:
-                if type(coding) is dict:
+                if coding.__class__ is dict:
                     system, code = coding.get("system"), coding.get("code")
-                    if type(system) is str and type(code) is str:
+                    if system.__class__ is str and code.__class__ is str:
                         if (system, code) in codes:
                             return True
                     elif is_member(ev.terminology, canonical, coding):
