@@ -86,6 +86,14 @@ A criterion of `iif()` that cannot be a boolean, as in `iif('x', 1, 2)`, is an e
 the published suites ask of strict engines; FHIRPath 3.0 takes any single item for true, which in content is a slip of
 the author.
 
+A format of `toDate()` and `toDateTime()` is made of `yyyy` `yy` `MM` `M` `dd` `d` `HH` `H` `hh` `h` `mm` `m` `ss` `s`
+`S...` `a` `Z`; what else stands in it has to stand in the text, and two digits of a year are 1950 to 2049. Names of
+months and of time zones (`MMM`, `MMMM`, `z`) have no one language, and are refused.
+
+Of FHIRPath 3.0, which is in ballot, two things are not built: `pathname()`, for values know their path only where a
+trace is asked for, and to know it always would cost each condition of each call; and the instance selector
+(`Coding {{ code: 'x' }}`), for CQL has one, and dynamic values set the elements of a resource one by one.
+
 {_functions()}
 ## Operators
 

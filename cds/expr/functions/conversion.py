@@ -6,12 +6,14 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from cds.errors import EvaluationError
 from cds.expr import temporal
 from cds.expr.code import BOOLEAN, DATE, DATETIME, DECIMAL, INTEGER, LONG, QUANTITY, STRING, TIME, Function
+from cds.expr.functions.date_formats import reader
 from cds.expr.quantity import CALENDAR, Quantity, calendar_quantity, convert_explicitly, repr_unit
 from cds.expr.temporal import Date, DateTime, Time
 from cds.expr.types import Types
-from cds.expr.values import LONGEST, MAX_DIGITS, Long, as_quantity, decimal, is_number, text_of
+from cds.expr.values import LONGEST, MAX_DIGITS, Long, as_quantity, decimal, describe, is_number, text_of
 
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 _FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
@@ -110,6 +112,23 @@ def to_datetime(value: Any) -> DateTime | None:
     return value if type(value) is DateTime else None
 
 
+def _to_date(value: Any, form: Any = None) -> Date | None:
+    return to_date(_in_form(value, form))
+
+
+def _to_datetime(value: Any, form: Any = None) -> DateTime | None:
+    return to_datetime(_in_form(value, form))
+
+
+def _in_form(value: Any, form: Any) -> Any:
+    """A text in a format as FHIR writes the same; other values as they are."""
+    if form is None or type(value) is not str:
+        return value
+    if type(form) is not str:
+        raise EvaluationError(f"a format is a string such as 'dd.MM.yyyy', not {describe(form)}")
+    return reader(form)(value)
+
+
 def to_time(value: Any) -> Time | None:
     """Time of a time or its text."""
     if type(value) is str:
@@ -126,8 +145,8 @@ def to_string(value: Any) -> str | None:
 
 
 def _converts(read: Callable[[Any], Any]) -> Callable[..., bool]:
-    def check(value: Any, *_: Any) -> bool:
-        return read(value) is not None
+    def check(value: Any, *arguments: Any) -> bool:
+        return read(value, *arguments) is not None
 
     return check
 
@@ -153,8 +172,8 @@ FUNCTIONS = (
     *_pair("Integer", to_integer, INTEGER),
     *_pair("Long", to_long, LONG),
     *_pair("Decimal", to_decimal, DECIMAL),
-    *_pair("Date", to_date, DATE),
-    *_pair("DateTime", to_datetime, DATETIME),
+    *_pair("Date", _to_date, DATE, "format?"),
+    *_pair("DateTime", _to_datetime, DATETIME, "format?"),
     *_pair("Time", to_time, TIME),
     *_pair("Quantity", _to_quantity, QUANTITY, "unit?"),
     *_pair("String", to_string, STRING),
