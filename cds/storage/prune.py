@@ -46,7 +46,7 @@ def prune_tokens(database: Database) -> None:
 
 
 def _delete_tokens(database: Database, found: Sequence[bytes]) -> None:
-    # Other processes do the same at the same time, and need not wait.
+    # Another process may still do the same, and need not wait.
     free = select(tokens.c.token).where(tokens.c.token.in_(found)).with_for_update(skip_locked=True)
     with database.writing() as connection:
         connection.execute(delete(tokens).where(tokens.c.token.in_(free)))

@@ -28,7 +28,7 @@ from cds.storage.prune import prune, prune_tokens
 from cds.storage.stats import Statistics, statistics
 from cds.storage.tables import tokens
 
-#: Seconds between two prunings: of used tokens, by each process, and of all that is older than the site keeps.
+#: Seconds between two prunings: of used tokens, and of all that is older than the site keeps.
 _TOKENS_EVERY = 60
 _ALL_EVERY = 3600
 #: Seconds that feedback waits while other feedback of this process is being stored.
@@ -167,14 +167,18 @@ class Storage:
         elapsed = time.monotonic()
         if elapsed >= self._tokens_at:
             self._tokens_at = elapsed + _TOKENS_EVERY
-            prune_tokens(self._fast)
-        if elapsed < self._all_at:
-            return
-        self._all_at = elapsed + _ALL_EVERY
+            if self._is_first("prune tokens", _TOKENS_EVERY):
+                prune_tokens(self._fast)
+        if elapsed >= self._all_at:
+            self._all_at = elapsed + _ALL_EVERY
+            if self._is_first("prune", _ALL_EVERY):
+                prune(self._fast, self._keep_days)
+
+    def _is_first(self, task: str, seconds: float) -> bool:
+        """Whether this is the process, of all on all nodes, that does something this time: as with tokens the database
+        decides."""
         now = time.time()
-        # As with tokens the database decides which of all processes, on all nodes, does it this time.
-        if self._claim("", f"prune {now // _ALL_EVERY}", now + _ALL_EVERY):
-            prune(self._fast, self._keep_days)
+        return self._claim("", f"{task} {now // seconds}", now + seconds)
 
     def _failed(self, operation: str, error: StorageError) -> None:
         self._metrics.storage_failed(operation)

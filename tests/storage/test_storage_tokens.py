@@ -111,6 +111,24 @@ def test_the_service_deletes_tokens_by_itself(
         time.sleep(0.02)
 
 
+def test_one_process_of_all_deletes_tokens(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole table is read for it, so only who comes first in a minute does it (security P8)."""
+    pruned: list[object] = []
+    monkeypatch.setattr(storage_module, "prune_tokens", pruned.append)
+    workers = [Storage(Settings(database_url=database_url)) for _ in range(3)]
+    with time_machine.travel(0, tick=False) as clock:
+        for worker in workers:
+            worker._tidy()
+        assert pruned == [workers[0]._fast]
+        clock.shift(60)
+        for worker in reversed(workers):
+            worker._tokens_at = 0
+            worker._tidy()
+    assert pruned == [workers[0]._fast, workers[2]._fast]
+    for worker in workers:
+        worker.close()
+
+
 @pytest.mark.slow
 def test_verbs_that_need_no_database_do_not_load_it() -> None:
     """SQLAlchemy takes a tenth of a second to import, which `cds check` need not wait for."""
