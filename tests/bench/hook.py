@@ -86,9 +86,9 @@ CALLS = (
 )
 
 
-def body(size: int, hook: str, drafts: tuple[dict[str, Any], ...], keys: Iterable[str] = ()) -> bytes:
+def body(size: int, hook: str, drafts: tuple[dict[str, Any], ...], asked: Iterable[str] = ()) -> bytes:
     """A call for a patient with low back pain and `size` prefetched resources. The client ran every template of the
-    service (`keys`): what there is nothing of is null."""
+    service (`asked`): what there is nothing of is null."""
     low_back_pain = {**resource("Condition", 0), "code": coded("http://snomed.info/sct", "279039007", "Low back pain")}
     conditions = [low_back_pain, *(resource("Condition", n) for n in range(1, size * 2 // 3))]
     requests = [resource("ServiceRequest", n) for n in range(size - 1 - len(conditions))]
@@ -98,7 +98,7 @@ def body(size: int, hook: str, drafts: tuple[dict[str, Any], ...], keys: Iterabl
             "hookInstance": "7f1d2c1e-9a51-4d43-8a5f-3c2b6f0e9d10",
             "context": {"userId": "Practitioner/1", "patientId": "p1", "draftOrders": bundle(list(drafts))},
             "prefetch": {
-                **dict.fromkeys(keys),
+                **dict.fromkeys(asked),
                 "patient": {"resourceType": "Patient", "id": "p1", "gender": "male", "birthDate": "1980-01-01"},
                 "conditions": bundle(conditions),
                 "serviceRequests": bundle(requests),
@@ -167,11 +167,24 @@ def cost(call: Callable[[], bytes]) -> float:
     return spent / calls
 
 
+def keys(engine: Engine, hook: str) -> list[str]:
+    """The prefetch keys of the pathway's service for a hook."""
+    return [need.key for need in engine.service(f"back-pain-{hook}").requirements]
+
+
+def secured(engine: Engine) -> Iterator[tuple[str, str, served.Caller]]:
+    """The rows of `served.measure`."""
+    for size in (50, 1000):
+        for name, hook, drafts in CALLS:
+            payload = body(size, hook, drafts, keys(engine, hook))
+            label, path = f"{size:>9}  {name:<29}", f"/cds-services/back-pain-{hook}"
+            yield label, path, partial(caller, hook=hook, payload=payload)
+
+
 def measure(size: int, engine: Engine, app: Flask, floor: Flask) -> None:
     """Print a row per call: medians over rounds in which floor and call take turns, of the costs and of their ratio."""
     for name, hook, drafts in CALLS:
-        keys = (need.key for need in engine.service(f"back-pain-{hook}").requirements)
-        payload = body(size, hook, drafts, keys)
+        payload = body(size, hook, drafts, keys(engine, hook))
         real, least = caller(app, hook, payload), caller(floor, hook, payload)
         cards = len(orjson.loads(real())["cards"])
         costs = [(cost(least), cost(real)) for _ in range(ROUNDS)]
@@ -193,17 +206,15 @@ def main() -> None:
     for size in (50, 1000):
         measure(size, engine, app, floor)
     if "--served" in sys.argv:
+        print(
+            "\nwith a token (RS384) for each call and the decision log on SQLite; the second floor looks at tokens too"
+        )
+        print("resources  call                              floor  floor, token    call  ratio  ratio")
+        served.measure(list(secured(engine)), engine, Floor(engine.snapshot, three), floor)
         name, hook, drafts = CALLS[2]
-        keys = [need.key for need in engine.service(f"back-pain-{hook}").requirements]
-        payloads = {size: body(size, hook, drafts, keys) for size in (50, 1000)}
-        print(f"\n{name}, with a token (RS384) for each call and the decision log on SQLite")
-        print("resources     floor       call   with all  ratio")
-        for size, payload in payloads.items():
-            call = partial(caller, hook=hook, payload=payload)
-            served.measure(size, f"/cds-services/back-pain-{hook}", call, (app, floor), engine)
         print(f"\n{name}, {served.CONNECTIONS} connections, `cds serve` with {served.WORKERS} workers and all of that")
         print("what                      calls  a second     median         99%     slowest  CPU each")
-        served.measure_load(f"/cds-services/back-pain-{hook}", payloads[50])
+        served.measure_load(f"/cds-services/back-pain-{hook}", body(50, hook, drafts, keys(engine, hook)))
 
 
 if __name__ == "__main__":

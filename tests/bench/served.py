@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -41,6 +41,7 @@ from cds.outbound import Outbound
 from cds.service import Engine
 from cds.storage import Storage
 from cds.web import create_app
+from cds.web.seam import HookEngine
 
 CONNECTIONS = 8
 WORKERS = 2
@@ -60,9 +61,10 @@ class Caller(Protocol):
     def __call__(self, app: Flask, *, tokens: Iterator[str] | None = None) -> Callable[[], bytes]: ...
 
 
-def measure(size: int, path: str, call: Caller, apps: tuple[Flask, Flask], engine: Engine) -> None:
-    """Print the CPU time of a call with all, beside those of `apps`: without a token and database, and the floor. The
-    decision log writes in this process too; tokens are signed beforehand."""
+def measure(rows: Iterable[tuple[str, str, Caller]], engine: Engine, floor: HookEngine, bare: Flask) -> None:
+    """Print for each row (a label, the path of a service, and what calls it) the CPU time of a call with a token and
+    the decision log, and its ratio to that of the floor: `bare`, and as the same application, which looks at the token
+    too. The decision log writes in this process; tokens are signed beforehand."""
     # No second engine: a process has one, and what the interpreter learns from calls of one slows down those of others.
     logging_engine = copy(engine)
     with TemporaryDirectory() as name:
@@ -74,15 +76,15 @@ def measure(size: int, path: str, call: Caller, apps: tuple[Flask, Flask], engin
         storage.prepare()
         known = Authenticator(clients, BASE, KeySets(clients, Outbound()), storage)
         logging_engine.storage = storage
-        app = create_app(logging_engine, settings, known)
-        tokens = iter(signer.tokens(BASE + path, (ROUNDS + 1) * EACH))
-        real, least = (call(one) for one in apps)
-        calls = (least, real, call(app, tokens=tokens))
-        rounds = [[_cost(once) for once in calls] for _ in range(ROUNDS + 1)][1:]
+        app, least = (create_app(one, settings, known) for one in (logging_engine, floor))
+        for label, path, call in rows:
+            tokens = iter(signer.tokens(BASE + path, 2 * (ROUNDS + 1) * EACH))
+            calls = (call(bare), call(least, tokens=tokens), call(app, tokens=tokens))
+            rounds = [[_cost(once) for once in calls] for _ in range(ROUNDS + 1)][1:]
+            costs = [statistics.median(column) * 1e6 for column in zip(*rounds, strict=True)]
+            ratios = [statistics.median(each[2] / each[below] for each in rounds) for below in (0, 1)]
+            print(label, *(f"{cost:>7.0f} us" for cost in costs), *(f"{ratio:>6.2f}" for ratio in ratios))
         storage.close()
-    low, middle, high = (statistics.median(column) for column in zip(*rounds, strict=True))
-    ratio = statistics.median(above / below for below, _, above in rounds)
-    print(f"{size:>9} {low * 1e6:>6.0f} us {middle * 1e6:>7.0f} us {high * 1e6:>7.0f} us {ratio:>6.2f}")
 
 
 def _cost(once: Callable[[], bytes]) -> float:
