@@ -6,7 +6,7 @@ Each name of a library is computed at most once per call, when first asked for, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import Any, final
@@ -109,11 +109,17 @@ class Scope:
 @dataclass(frozen=True, slots=True, eq=False)
 class Name:
     """One defined name and the scope its own expression is evaluated in. Compared by identity: it is the key under
-    which a session remembers the value."""
+    which a session remembers the value. `rooted` is its meaning where that names a define of CQL, whose value the root
+    of evaluations remembers."""
 
     name: str
     meaning: Retrieve | Parameter | Expression
     scope: Scope
+    rooted: CqlExpression | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        rooted = self.meaning if isinstance(self.meaning, CqlExpression) and self.meaning.place is not None else None
+        object.__setattr__(self, "rooted", rooted)
 
 
 class Session:
@@ -332,9 +338,14 @@ class _View(dict[str, list[Any]]):
 
     def __missing__(self, name: str) -> list[Any]:
         defined = self._names.get(name)
-        value = self._session.call_values.get(name) if defined is None else self._session.value(defined)
-        if value is None:
-            raise EvaluationError(f"unknown variable %{name}")
+        if defined is None:
+            value = self._session.call_values.get(name)
+            if value is None:
+                raise EvaluationError(f"unknown variable %{name}")
+        elif defined.rooted is not None:  # most often
+            value = defined.rooted.items(self._session.root)
+        else:
+            value = self._session.value(defined)
         self[name] = value
         return value
 

@@ -172,21 +172,21 @@ class Walk:
         evaluation = self.session.bound(scope, {**bindings, "action": [applied.element]}, applied.resource)
         for value in values:
             resource = applied.resource
-            # a value before this one may have changed either
-            evaluation.known["action"] = [applied.element]
-            evaluation.resource = patient if resource is None else resource
             if value.context is not None:
                 evaluation.context = value.context
             try:
                 items = value.expression.items(evaluation)
                 if not items:
                     continue
+                # what it sets is there for the values after it
                 if not value.on_action and resource is not None:
-                    applied.resource = value.place[resource["resourceType"]](resource, items)
+                    resource = value.place[resource["resourceType"]](resource, items)
+                    applied.resource = evaluation.resource = resource
                 elif value.place.path[0].name == "action":
                     raise EvaluationError("a dynamic value sets elements of its own action, not of those below it")
                 else:
                     applied.element = value.place["PlanDefinitionAction"](applied.element, items)
+                    evaluation.known["action"] = [applied.element]
             except CdsError as error:
                 if not self.is_whole:
                     raise
