@@ -138,7 +138,10 @@ def compile_query(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         return _aggregate(compiler, node["aggregate"], scope, rows)
     select, kind, distinct = _return(compiler, node, scope, kinds)
     sort = compile_sort(compiler, node["sort"]["by"], scope, kind) if node.get("sort") else None
-    run = _single(rows, select) if len(rows.sources) == 1 else _several(rows, select)
+    if len(rows.sources) > 1:
+        run = _several(rows, select)
+    else:
+        run = _known(rows, select) if not compiler.trace and _gives_what_is_known(node) else _single(rows, select)
     if distinct or sort is not None:
         run = _finished(run, sort, distinct=distinct)
     return Piece(run, ListOf(kind or ANY) if plural else kind)
@@ -196,6 +199,49 @@ def _single(rows: Rows, select: Run | None) -> Run:
                     partial = partial or (kept is None and in_doubt and ev.incomplete)
                     continue
             found.append(item if select is None else select(ev, frame))
+        if plural:
+            return Partial(found) if partial else found
+        return found[0] if found else None
+
+    return run
+
+
+def _gives_what_is_known(node: Node) -> bool:
+    """Whether a query over one source only leaves out what is null of what it gives: `X where X is not null`, and
+    `list.name` as it is translated."""
+    if node.get("let") or node.get("relationship") or (node.get("where") or {}).get("type") != "Not":
+        return False
+    test, returned = node["where"]["operand"], node.get("return")
+    if test.get("type") != "IsNull":
+        return False
+    tested: Node = test["operand"]
+    if returned is not None:
+        return bool(tested == returned["expression"])
+    return (tested.get("type"), tested.get("name")) == ("AliasRef", node["source"][0]["alias"])
+
+
+def _known(rows: Rows, select: Run | None) -> Run:
+    """Such a query: what a row gives is computed once."""
+    source, slot = rows.sources[0], rows.slots[0]
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        items = source(ev, frame)
+        if not items and (items is None or isinstance(items, list)):
+            return items
+        plural, partial = isinstance(items, list), type(items) is Partial
+        if not plural:
+            items = [items]
+        if len(items) > FEW:
+            ev.spend(len(items))
+        if select is None:
+            found = [item for item in items if item is not None]
+        else:
+            found = []
+            for item in items:
+                frame[slot] = item
+                value = select(ev, frame)
+                if value is not None:
+                    found.append(value)
         if plural:
             return Partial(found) if partial else found
         return found[0] if found else None

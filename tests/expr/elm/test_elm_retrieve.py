@@ -176,6 +176,8 @@ def test_the_mark_goes_through_queries() -> None:
     assert type(found) is Partial
     assert found == ["c"]
     assert type(run("[Condition] C where C.id = 'c'", PAIN)) is list
+    for known in ("([Condition]).id", "[Condition] C where C is not null", "([Condition]).recordedDate"):
+        assert type(run(known, PAIN, partial=("Condition",))) is Partial
 
 
 # --- known beforehand ---
