@@ -251,3 +251,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint sentence naming the closest known name, or None."""
     match = nearest(name, known)
     return f"did you mean '{match}'?" if match else None
+
+
+def closest_or_all(name: str, known: Iterable[str]) -> str:
+    """A hint sentence naming the closest known name, or else each."""
+    names = list(known)
+    return did_you_mean(name, names) or f"there {'is' if len(names) == 1 else 'are'} {', '.join(names) or 'none'}"

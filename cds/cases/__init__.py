@@ -6,6 +6,6 @@ A case goes through the same service layer as a live call.
 """
 
 from cds.cases.model import Case, Difference, Result
-from cds.cases.run import engine_for, find, load, run, run_case
+from cds.cases.run import content_for, engine_for, find, load, run, run_case
 
-__all__ = ["Case", "Difference", "Result", "engine_for", "find", "load", "run", "run_case"]
+__all__ = ["Case", "Difference", "Result", "content_for", "engine_for", "find", "load", "run", "run_case"]

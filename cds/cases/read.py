@@ -57,6 +57,10 @@ def read_cases(path: Path, known: Known) -> tuple[list[Case], list[Problem]]:
     return _File(node, known).cases(), node.source.problems
 
 
+#: In the place of a day that cannot be read.
+_NO_DAY = date(2000, 1, 1)
+
+
 class _File:
     """One case file while it is read."""
 
@@ -93,13 +97,14 @@ class _File:
 
     def _read_today(self) -> date:
         node = self._members.get("today")
+        if node is None:
+            self._node.report("case-missing", "the file names no date", "add `today: 2026-03-02` at the top")
+            return _NO_DAY
         try:
-            if node is not None:
-                return date.fromisoformat(str(node.value))
+            return date.fromisoformat(str(node.value))
         except ValueError:
-            node = self._members["today"]
-        (node or self._node).report("case-missing", "the file names no date", "add `today: 2026-03-02` at the top")
-        return date.min.replace(year=2000)
+            node.report("case-value", f"'{node.value}' is no date", "write one such as 2026-03-02")
+            return _NO_DAY
 
     def _read_resources(self) -> dict[str, Resource]:
         found: dict[str, Resource] = {}

@@ -21,12 +21,14 @@ from cds.cases.request import request_body, unasked
 from cds.cases.rows import labels, near_misses
 from cds.config import Settings
 from cds.definitions.files import CASES_FOLDER
-from cds.errors import DefinitionError, Location, Problem, RequestError
+from cds.errors import ConfigurationError, DefinitionError, Location, Problem, RequestError
 from cds.explain import Watcher, decision_lines, decisions
 from cds.hooks.discovery import Service
 from cds.hooks.envelope import response_problem
 from cds.service import Answer, Engine
 
+#: What comes of cases that cannot be read.
+_NONE_RUN = "no case was run"
 #: Of the lines that say why a case failed: with what is put before them, a terminal is this wide at least.
 _WIDTH = 76
 
@@ -41,10 +43,22 @@ def run(path: Path, settings: Settings) -> list[Result]:
 def engine_for(path: Path, settings: Settings, *, site: bool = False) -> Engine:
     """The content that cases at or below `path` run with, see `run`. Cases are about what is shipped: the site's own
     values of parameters count only with `site`. Raises DefinitionError."""
-    inside = path.resolve().is_relative_to(settings.content.resolve())
-    changed = {} if inside else {"content": path}
     shipped = {} if site else {name: Settings.model_fields[name].default for name in ("parameters", "guideline")}
-    return Engine(settings.model_copy(update={**changed, **shipped}))
+    return Engine(settings.model_copy(update={"content": content_for(path, settings), **shipped}))
+
+
+def content_for(path: Path, settings: Settings) -> Path:
+    """The definitions that cases at or below `path` are about: those of the settings where it lies in them, else those
+    at `path`, or beside the folder of cases that it is or lies in. Raises ConfigurationError for another file."""
+    whole = path.resolve()
+    if whole.is_relative_to(settings.content.resolve()):
+        return settings.content
+    folder = next((above for above in (path, *path.parents) if above.name == CASES_FOLDER), None)
+    if folder is not None:
+        return folder.parent
+    if path.is_file():
+        raise ConfigurationError(f"{path} is in no folder of cases: name that, or the folder of definitions")
+    return path
 
 
 def load(engine: Engine, path: Path) -> list[Case]:
@@ -52,7 +66,7 @@ def load(engine: Engine, path: Path) -> list[Case]:
     files = find(path)
     if not files:
         hint = f"cases stand in files like <decision>/{CASES_FOLDER}/<name>.yaml"
-        raise DefinitionError([Problem("case-file", "no case files here", Location(str(path)), hint)])
+        raise DefinitionError([Problem("case-file", "no case files here", Location(str(path)), hint)], _NONE_RUN)
     known = _known(engine)
     cases, problems = [], []
     for file in files:
@@ -60,7 +74,7 @@ def load(engine: Engine, path: Path) -> list[Case]:
         cases += found
         problems += wrong
     if problems:
-        raise DefinitionError(problems)
+        raise DefinitionError(problems, _NONE_RUN)
     return cases
 
 

@@ -13,6 +13,7 @@ from cds.expr.cql.lexer import tokens
 from cds.expr.elm.code import text_of
 from cds.expr.elm.library import Library
 from cds.fhir import Resource
+from cds.formatting.cql_text import format_cql
 
 #: What is said of a definition itself and changes no answer.
 _ABOUT = frozenset({"resourceType", "id", "meta", "text", "date", "publisher", "contact", "experimental", "extension"})
@@ -133,7 +134,7 @@ def _written(node: dict[str, Any], source: Source) -> str:
     written = text_of(node, source.text.text) if isinstance(source.code, str) else None
     if written is None:
         return str({name: part for name, part in node.items() if name not in ("locator", "annotation")})
-    return " ".join(written[token.at : token.end] for token in tokens(written)[0][:-1])
+    return format_cql(" ".join(written[token.at : token.end] for token in tokens(written)[0][:-1])).rstrip()
 
 
 def _oneline(text: str) -> str:

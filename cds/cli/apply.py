@@ -15,7 +15,7 @@ from cds.cli.inputs import as_bundle, read_resource
 from cds.cli.options import INPUT, author_settings, content_folder, output_format
 from cds.cli.output import write_json
 from cds.cli.verb import verb
-from cds.errors import ConfigurationError, RequestError, did_you_mean
+from cds.errors import ConfigurationError, RequestError, closest_or_all
 from cds.fhir import Resource, bundle_resources, written
 from cds.service import Engine
 
@@ -84,12 +84,12 @@ def _check(engine: Engine, plan: str, data: Resource | None, subjects: tuple[str
     nothing would apply, which would only look like an answer."""
     plans = [str(found.resource.get("id")) for found in engine.snapshot.documents if found.kind == "PlanDefinition"]
     if ":" not in plan and plan not in plans:
-        hint = did_you_mean(plan, plans) or f"there are {', '.join(sorted(plans))}"
+        hint = closest_or_all(plan, sorted(plans))
         raise ConfigurationError(f"no plan '{plan}': {hint}")
     known = _patients(data)
     for subject in subjects:
         if known and subject.removeprefix("Patient/") not in known:
-            hint = did_you_mean(subject, known) or f"there are {', '.join(known)}"
+            hint = closest_or_all(subject, known)
             raise ConfigurationError(f"the input holds no patient '{subject}': {hint}")
 
 

@@ -15,7 +15,7 @@ from cds.chart import ORDER_TYPES
 from cds.cli.inputs import as_bundle, read_json, shown
 from cds.cli.options import INPUT, content_folder
 from cds.data import chart_of_bundle
-from cds.errors import ConfigurationError, RequestError, did_you_mean
+from cds.errors import ConfigurationError, RequestError, closest_or_all
 from cds.fhir import Resource, bundle_resources
 from cds.hooks.discovery import Service
 from cds.service import Answer, Engine
@@ -82,7 +82,7 @@ def _service(engine: Engine, hook: str, service_id: str | None) -> Service:
             raise ConfigurationError("the content has no service: no action of a plan has a hook as its trigger")
         if not hook:
             raise ConfigurationError(f"the request names no hook; write it there, or with --hook: {', '.join(hooks)}")
-        hint = did_you_mean(hook, hooks) or f"there are {', '.join(hooks)}"
+        hint = closest_or_all(hook, hooks)
         raise ConfigurationError(f"no service answers the hook '{hook}': {hint}")
     if service_id is None and len(candidates) == 1:
         return next(iter(candidates.values()))

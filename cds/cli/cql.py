@@ -26,7 +26,7 @@ from cds.cql.kinds import type_name
 from cds.cql.parameters import key_of, named_define, named_parameters, parameters_of
 from cds.cql.record import Record, record_of
 from cds.cql.session import Lookup, Outcome, Session
-from cds.errors import ConfigurationError, DefinitionError, EvaluationError, Problem, RequestError, did_you_mean
+from cds.errors import ConfigurationError, DefinitionError, EvaluationError, Problem, RequestError, closest_or_all
 from cds.expr import Item, Step
 from cds.expr.elm.library import Define, Library
 from cds.fhirpath.question import Surroundings
@@ -136,7 +136,7 @@ def _tell(problems: Iterable[Problem]) -> None:
 def _define(library: Library, name: str) -> Define:
     found = named_define(library, name)
     if found is None:
-        hint = did_you_mean(name, library.defines) or f"there are {', '.join(library.defines) or 'none'}"
+        hint = closest_or_all(name, library.defines)
         raise ConfigurationError(f"{library.name or 'the library'} has no expression '{name}': {hint}")
     return found
 
@@ -168,7 +168,7 @@ def _bindings(
     found = named_parameters(library, name)
     if not found:
         known = parameters_of(library)
-        hint = did_you_mean(name, known) or (f"there are {', '.join(known)}" if known else "it has none")
+        hint = closest_or_all(name, known)
         raise ConfigurationError(f"{library.name or 'the library'} has no parameter '{name}': {hint}")
     for parameter in found:
         key, value = key_of(parameter), written_value(parameter, text, session.evaluation)

@@ -12,7 +12,7 @@ from cds.cli.options import author_settings, output_format
 from cds.cli.output import write_json
 from cds.cli.reasons import render_decisions
 from cds.cli.verb import verb
-from cds.errors import ConfigurationError, did_you_mean
+from cds.errors import ConfigurationError, closest_or_all
 from cds.explain import Decision, Watcher, decisions
 
 
@@ -49,6 +49,6 @@ def _chosen(found: list[Decision], code: str | None) -> list[Decision]:
         return found
     codes = [decision.code for decision in found]
     if code not in codes:
-        hint = did_you_mean(code, codes) or f"there are {', '.join(sorted(codes))}"
+        hint = closest_or_all(code, sorted(codes))
         raise ConfigurationError(f"the service has no decision '{code}': {hint}")
     return [decision for decision in found if decision.code == code]

@@ -11,7 +11,7 @@ from cds.cli.engine import load_engine
 from cds.cli.options import author_settings, content_folder, output_file, output_format
 from cds.cli.output import write_out
 from cds.cli.verb import verb
-from cds.errors import ConfigurationError, did_you_mean
+from cds.errors import ConfigurationError, closest_or_all
 from cds.graph import mermaid, svg, tree
 from cds.service import Engine
 
@@ -36,7 +36,7 @@ def command(*, plan: str | None, decision: str | None, content: str | None, form
     root = tree(drawn, decision)
     if not root.below:
         known = sorted(node.text for node in tree(drawn).below)
-        hint = did_you_mean(decision or "", known) or f"there are {', '.join(known)}"
+        hint = closest_or_all(decision or "", known)
         raise ConfigurationError(
             f"the plan has no decision '{decision}': {hint}" if known else "the plan has no decisions"
         )
@@ -51,7 +51,7 @@ def _plan(engine: Engine, name: str | None) -> CompiledPlan:
     if name is None and len(plans) == 1:
         return next(iter(plans.values()))
     if name is None or name not in plans:
-        known = ", ".join(sorted(plans))
-        hint = (did_you_mean(name, plans) if name else None) or f"there are {known}"
-        raise ConfigurationError(f"no plan '{name}': {hint}" if name else f"name one of the plans: {known}")
+        if not name:
+            raise ConfigurationError(f"name one of the plans: {', '.join(sorted(plans))}")
+        raise ConfigurationError(f"no plan '{name}': {closest_or_all(name, sorted(plans))}")
     return plans[name]

@@ -54,7 +54,9 @@ def decision(*, name: str, content: Path, title: str | None, base: str) -> None:
     try:
         written = new_decision(content, name, title=words, base=base)
     except FileExistsError:
-        raise ConfigurationError(f"there is {content / name} already") from None
+        raise ConfigurationError(
+            f"there is {content / name} already; choose another name, for nothing is overwritten"
+        ) from None
     except OSError as error:
         raise ConfigurationError(f"{content / name} cannot be written: {error.strerror}") from None
     for file in written:

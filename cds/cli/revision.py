@@ -11,12 +11,19 @@ from tempfile import mkdtemp
 from cds.errors import ConfigurationError
 
 
+class _GitError(ConfigurationError):
+    """What git refuses."""
+
+
 def content_at(name: str, content: Path, scratch: Path) -> Path:
     """The folder that `name` is, or the folder `content` as it was at the git revision of that name, written below
     `scratch`. Raises ConfigurationError when it is neither."""
     if Path(name).is_dir():
         return Path(name)
-    inside = _git(content, "rev-parse", "--show-prefix").decode().strip()
+    try:
+        inside = _git(content, "rev-parse", "--show-prefix").decode().strip()
+    except _GitError as error:
+        raise ConfigurationError(f"'{name}' is no folder, and {content} is in no git repository ({error})") from None
     if not inside and not (content / ".git").exists():
         raise ConfigurationError(f"'{name}' is no folder, and {content} is in no git repository")
     packed = _git(content, "archive", "--format=tar", _revision(name, content), ".")
@@ -34,7 +41,7 @@ def content_at(name: str, content: Path, scratch: Path) -> Path:
 def _revision(name: str, content: Path) -> str:
     try:
         return _git(content, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}").decode().strip()
-    except ConfigurationError:
+    except _GitError:
         raise ConfigurationError(f"'{name}' is neither a folder nor a revision of git") from None
 
 
@@ -46,5 +53,5 @@ def _git(folder: Path, *arguments: str) -> bytes:
         raise ConfigurationError(f"git cannot be run: {error.strerror}") from None
     if ended.returncode:
         said = ended.stderr.decode(errors="replace").strip().splitlines()
-        raise ConfigurationError(f"git says: {said[0] if said else 'nothing'}")
+        raise _GitError(f"git says: {said[0] if said else 'nothing'}")
     return ended.stdout

@@ -84,7 +84,8 @@ def _pattern(_: click.Context, __: click.Parameter, text: str | None) -> re.Patt
 )
 @output_format("text", "json", "junit")
 def command(*, path: Path | None, watch: bool, **options: Any) -> None:
-    """Run every case file at or below PATH (default: the content of the settings).
+    """Run every case file at or below PATH (default: the content of the settings), with the definitions of that content
+    where PATH lies in it, else with those at PATH or beside its folder of cases.
 
     For each case that fails: what was expected, what came, why its decision came to that, and the command that runs it
     again. docs/cases.md explains --coverage."""
@@ -99,7 +100,8 @@ def command(*, path: Path | None, watch: bool, **options: Any) -> None:
 
 def _watch(asked: _Asked, settings: Settings) -> None:
     """Run, and again whenever a file changes. Content that does not load is told, and waited for."""
-    roots = {asked.path, settings.content, *(root for root in (settings.overlay, settings.parameters) if root)}
+    content = cases.content_for(asked.path, settings)
+    roots = {asked.path, content, *(root for root in (settings.overlay, settings.parameters) if root)}
     while True:
         seen = fingerprint(roots)
         try:
@@ -124,7 +126,7 @@ def _run(asked: _Asked, settings: Settings) -> bool:
     inside = asked.path.resolve().is_relative_to(settings.content.resolve())
     _write(results, decisions, asked.form, None if inside else asked.path)
     failed = sum(not result.passed for result in results)
-    click.echo(f"{len(results) - failed} passed, {failed} failed", err=True)
+    click.echo(f"{asked.path}: {len(results) - failed} passed, {failed} failed", err=True)
     short = decisions is not None and asked.fail_under is not None and percent(decisions) < asked.fail_under
     if short:
         click.echo(f"{percent(decisions or ())} % covered, {asked.fail_under} % asked for", err=True)

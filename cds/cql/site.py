@@ -13,7 +13,7 @@ from cds.cql.words import said
 from cds.definitions.files import MAX_FILE_BYTES
 from cds.definitions.read_yaml import read_yaml
 from cds.definitions.source import Place, ReadError, SourceText
-from cds.errors import DefinitionError, EvaluationError, Location, Problem, did_you_mean
+from cds.errors import DefinitionError, EvaluationError, Location, Problem, closest_or_all, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class _File:
         libraries = {found.library for found in declared.all.values()}
         if library.name not in libraries:
             message = f"there is no Library '{library.name}' with parameters"
-            remedy = did_you_mean(library.name, libraries) or f"there are {', '.join(sorted(libraries))}"
+            remedy = closest_or_all(library.name, sorted(libraries))
             self._report("parameters-unknown", message, library.place.key, remedy)
             return
         own = {found.name: found for found in declared.all.values() if found.library == library.name}

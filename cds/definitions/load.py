@@ -210,6 +210,10 @@ def _resources(unit: _Unit) -> Iterator[Document | Problem]:
 
 def _without_type(unit: _Unit, value: dict[str, Any]) -> Problem:
     """An error when it looks like a definition, else only a warning: other files may lie beside the content."""
+    if isinstance(value.get(CASES_FOLDER), list):
+        hint = f"put it into a folder named {CASES_FOLDER}"
+        message = "a file of cases that lies elsewhere is not run"
+        return unit.problem("resource-type-missing", message, None, hint, "warning")
     similar = [key for key in value if did_you_mean(key, ("resourceType",))]
     if similar:
         hint = "did you mean 'resourceType'?"

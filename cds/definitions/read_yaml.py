@@ -9,6 +9,7 @@ import yaml
 
 from cds.definitions.source import MAX_DEPTH, Place, ReadError, Style, checked_text, duplicate_key, scalar, too_deep
 
+_QUOTES = ('"', "'")
 _STYLES: dict[str | None, Style] = {"'": "single", '"': "double", "|": "block", ">": "block"}
 
 
@@ -21,10 +22,7 @@ def read_yaml(text: str) -> Iterator[tuple[Any, Place]]:
         offset = len(text.encode("utf-8")[: error.position].decode("utf-8", "ignore"))
         raise ReadError("yaml-syntax", f"{error.reason} (U+{error.character:04X})", offset) from error
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        message = ", ".join(part for part in (error.problem, error.context) if part)
-        offset = mark.index if mark else 0
-        raise ReadError("yaml-syntax", message, offset, _syntax_hint(message, text[offset : offset + 1])) from error
+        raise _syntax_error(error, text) from error
 
 
 class _Composer:
@@ -96,9 +94,31 @@ def _start(event: Any) -> int:
     return int(event.start_mark.index)
 
 
+def _syntax_error(error: yaml.MarkedYAMLError, text: str) -> ReadError:
+    """The fault in the parser's words, with the line where what it was in begins; a name without its colon is told
+    where it stands, not where the next line shows that it lacks one."""
+    begins = error.context_mark
+    if error.problem == "could not find expected ':'" and begins is not None:
+        hint = "write `name: value`, or indent a text that goes on from the line above"
+        return ReadError("yaml-syntax", "this name has no colon behind it", begins.index, hint)
+    mark = error.problem_mark or begins
+    message = ", ".join(part for part in (error.problem, error.context) if part)
+    if mark is not None and begins is not None and begins.line != mark.line and "parsing" in message:
+        message += f" that begins at line {begins.line + 1}"
+    offset = mark.index if mark else 0
+    if text[max(offset - 1, 0) : offset] in _QUOTES:
+        return ReadError(
+            "yaml-syntax",
+            message,
+            offset,
+            "close the quote that is open above; right behind a closed one nothing may stand",
+        )
+    return ReadError("yaml-syntax", message, offset, _syntax_hint(message, text[offset : offset + 1]))
+
+
 def _syntax_hint(message: str, character: str) -> str | None:
     if "mapping values are not allowed" in message:
-        return "put text that holds ': ' in quotes, or check the indentation"
+        return "put text that holds ': ' in quotes, or check the indentation, and the colons above"
     if "tab character" in message or character == "\t":
         return "indent with spaces, not tabs"
     if "cannot start any token" in message:

@@ -243,8 +243,8 @@ class Compiler:
     def _outer(self, node: ast.Variable, scope: Scope, typed: bool) -> Code:
         name = node.name
         if self.known is not None and name not in self.known:
-            names = [*self.known, *scope.names, *focus.CONSTANTS, *focus.SURROUNDINGS]
-            raise self.semantic(node, f"unknown variable %{name}", did_you_mean(name, names))
+            names = [f"%{one}" for one in (*self.known, *scope.names, *focus.CONSTANTS, *focus.SURROUNDINGS)]
+            raise self.semantic(node, f"unknown variable %{name}", did_you_mean(f"%{name}", names))
         self.mentioned.add(name)
 
         kinds = str(self.known.get(name)).split("|") if isinstance(self.known, Mapping) else [""]

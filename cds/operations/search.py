@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from cds import fhir
 from cds.definitions.load import Document
 from cds.definitions.snapshot import Snapshot
-from cds.errors import Issue, RequestError, did_you_mean
+from cds.errors import Issue, RequestError, closest_or_all
 from cds.fhir import Resource
 from cds.operations.definitions import id_of
 from cds.operations.parts import Part, part_of
@@ -80,7 +80,7 @@ def _read(query: Sequence[Pair], *, lenient: bool) -> _Query:
         if not _is_known(own, modifier, text):
             if lenient:
                 continue
-            hint = did_you_mean(own, SEARCHES) or f"there are {', '.join(SEARCHES)}"
+            hint = closest_or_all(own, SEARCHES)
             raise RequestError(400, Issue("not-supported", "There is no such search parameter", None, hint))
         asked.used.append((name, text))
         if own in SEARCHES:

@@ -179,7 +179,7 @@ CASE = HEAD + "cases:\n  - name: a\n    hook: order-sign\n    silent: [bed-rest]
         ("decision: bed-rest\ntoday: 2026-03-02\n", 1, "case-missing", "no 'cases'"),
         ("today: 2026-03-02\ncases: []\n", 1, "case-missing", "names no decision"),
         ("decision: bed-rest\ncases: []\n", 1, "case-missing", "names no date"),
-        ("decision: bed-rest\ntoday: tomorrow\ncases: []\n", 2, "case-missing", "names no date"),
+        ("decision: bed-rest\ntoday: tomorrow\ncases: []\n", 2, "case-value", "'tomorrow' is no date"),
         ("decision: bedrest\ntoday: 2026-03-02\ncases: []\n", 1, "case-unknown", "no decision 'bedrest'"),
         ("- a\n", 1, "case-type", "names with values are expected"),
         ("decision: bed-rest\ntoday: 2026-03-02\ncase: []\ncases: []\n", 3, "case-unknown", "'case' is not known"),

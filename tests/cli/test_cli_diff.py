@@ -52,7 +52,10 @@ def test_every_kind_of_change_is_told_by_meaning(cds: Run, content: Path, tmp_pa
     plan = "PlanDefinition wrist-splint"
     assert told[plan, "priority of wrist-splint"] == ("urgent", "stat")
     assert told[plan, "condition 1 of wrist-splint"] == ("exists Orders", "exists Orders and true")
-    assert "is not null" in told["Library wrist-splint", "define Orders"][1]
+    assert told["Library wrist-splint", "define Orders"][1] == (
+        "define Orders: draftOrders O where (O as FHIR.ServiceRequest).code "
+        'in "Orders it is about" and O.id is not null'
+    )
     assert told["ValueSet wrist-splint-orders", "members added: 1"][1].endswith("|advice")
     assert len(told) == 4
     (case,) = record["cases"]
@@ -73,3 +76,10 @@ def test_a_revision_of_git_is_compared_with_what_is_there(cds: Run, content: Pat
     assert cds("diff", "HEAD", "HEAD", CDS_CONTENT=str(content)).returncode == 0
     wrong = cds("diff", "no-such-thing", CDS_CONTENT=str(content))
     assert (wrong.returncode, "neither a folder nor a revision" in wrong.stderr) == (2, True)
+
+
+def test_a_revision_of_what_is_in_no_repository_is_told(cds: Run, content: Path) -> None:
+    """With the folder that is meant, and what git says of it."""
+    ended = cds("diff", "HEAD", "--content", content)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"cds: 'HEAD' is no folder, and {content} is in no git repository (git says: ")

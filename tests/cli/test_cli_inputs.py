@@ -135,9 +135,9 @@ def test_a_request_without_a_hook_is_told_how_to_name_one(here: Here, monkeypatc
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        ("rest --subject x", "cds: the input holds no patient 'x': there are p\n"),
+        ("rest --subject x", "cds: the input holds no patient 'x': there is p\n"),
         ("rst", "cds: no plan 'rst': did you mean 'rest'?\n"),
-        ("other", "cds: no plan 'other': there are rest\n"),
+        ("other", "cds: no plan 'other': there is rest\n"),
     ],
 )
 def test_what_would_only_look_like_an_answer_is_refused(here: Here, call: str, told: str) -> None:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from cli_process import ROOT, Run, environment
+from cli_process import ROOT, Here, Run, environment
 
 CASES = ROOT / "plandefinitions" / "back-pain" / "bed-rest" / "cases"
 
@@ -55,7 +55,7 @@ def test_a_failure_names_every_part_of_the_condition_and_runs_again(cds: Run, tm
     assert "back-pain/logic.cql:" in ended.stdout
     again = next(line for line in ended.stdout.splitlines() if line.startswith("  again: cds test "))
     alone = cds(*shlex.split(again)[2:])
-    assert (alone.returncode, alone.stderr) == (1, "0 passed, 1 failed\n")
+    assert (alone.returncode, alone.stderr) == (1, f"{content}: 0 passed, 1 failed\n")
 
 
 def test_cases_are_chosen_by_a_regular_expression(cds: Run) -> None:
@@ -146,10 +146,32 @@ def test_coverage_below_the_mark_is_status_1(cds: Run, tmp_path: Path) -> None:
     ended = cds("test", tmp_path, "--fail-under", "21")
     assert ended.returncode == 1
     assert "row N01 on a card" in ended.stdout
-    assert ended.stderr == "1 passed, 0 failed\n20 % covered, 21 % asked for\n"
+    assert ended.stderr == f"{tmp_path}: 1 passed, 0 failed\n20 % covered, 21 % asked for\n"
     met = cds("test", tmp_path, "--fail-under", "20", "--format", "json")
     assert met.returncode == 0
     found = json.loads(met.stdout)
     assert [record["name"] for record in found["cases"]] == ["None"]
     assert found["coverage"]["percent"] == 20
     assert found["coverage"]["decisions"][0]["conditions"][0]["missing"] == ["true"]
+
+
+def test_cases_elsewhere_run_with_what_stands_beside_them(here: Here, tmp_path: Path) -> None:
+    """A folder of cases, or a file in one, is about the definitions beside it; another file is about nothing."""
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "a.yaml").write_text(SILENT)
+    for path in (tmp_path, tmp_path / "cases", tmp_path / "cases" / "a.yaml"):
+        ended = here("test", path)
+        assert (ended.status, ended.err) == (0, f"{path}: 1 passed, 0 failed\n")
+    ended = here("test", tmp_path / "plan.yaml")
+    told = f"cds: {tmp_path / 'plan.yaml'} is in no folder of cases: name that, or the folder of definitions\n"
+    assert (ended.status, ended.err) == (2, told)
+
+
+def test_a_case_that_cannot_be_read_is_no_fault_of_the_content(here: Here, tmp_path: Path) -> None:
+    """The last line says what comes of it."""
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "a.yaml").write_text(SILENT.replace("2026-03-02", "tomorrow"))
+    ended = here("test", tmp_path)
+    assert (ended.status, ended.err.splitlines()[-1]) == (2, "1 problem; no case was run")

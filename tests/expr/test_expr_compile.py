@@ -30,7 +30,7 @@ def test_unknown_variables_are_found_with_the_nearest_name() -> None:
     with pytest.raises(ExpressionSemanticError, match="unknown variable %conditons") as caught:
         expr.compile("1 +\n %conditons.count()", variables=["conditions"])
     assert (caught.value.line, caught.value.column) == (2, 2)
-    assert caught.value.hint == "did you mean 'conditions'?"
+    assert caught.value.hint == "did you mean '%conditions'?"
     expr.compile("%context | %resource | %rootResource | %ucum | %sct | %loinc | %`vs-x` | %`ext-y`", variables=[])
 
 

@@ -43,6 +43,9 @@ _REFERENCES = {
 _TERMINOLOGY = {"valueset": VALUE_SET, "codesystem": CODE_SYSTEM, "code": CODE, "concept": CONCEPT}
 
 
+#: Words of CQL that a slip makes a name of.
+_WORDS = ("exists", "not", "distinct", "flatten", "singleton", "true", "false", "null")
+
 # --- names that stand alone ---
 
 
@@ -54,7 +57,7 @@ def name(t: Translator, written: str) -> Elm:
     """What an unqualified name means. A LibraryRef when it is an include."""
     found = find_name(t, written)
     if found is None:
-        raise t.unknown("the name", written, _known_names(t))
+        raise t.unknown("the name", written, [*_known_names(t), *_WORDS])
     return found
 
 

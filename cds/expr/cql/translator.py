@@ -151,7 +151,12 @@ class Translator:
     def no_element(
         self, owner: Type, name: str, known: Iterable[str], at: ast.Node | None = None
     ) -> NotTranslatedError:
-        """Record that a type has no element of a name."""
+        """Record that a type has no element of a name, at the name where that stands behind a dot."""
+        place = self.place
+        if at is None and isinstance(place, ast.QualifiedMemberInvocation):
+            dot = self.library.text.index(".", place.source.end)  # a parenthesis may stand before it
+            behind = self.library.text[dot + 1 : place.end]
+            at = ast.Node(place.end - len(behind.lstrip()), place.end)
         names = sorted(known) if len(self.problems) < _MOST_HINTS else []
         hint = did_you_mean(name, names) or (f"its elements are {', '.join(names[:20])}" if names else None)
         return self.error(f"{owner} has no element '{name}'", hint, at)
