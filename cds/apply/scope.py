@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, final
 
 from cds import expr, fhir
@@ -50,6 +51,9 @@ class Parameter:
     key: str
     default: tuple[Any, ...] = ()
 
+
+#: Whether an absence in an answer is a fact.
+_IS_KNOWN = attrgetter("completeness.known")
 
 #: What is drafted in a call, as FHIRPath and CQL name it.
 DRAFTED = ("draftOrders", "selectedOrders", "appointments")
@@ -149,7 +153,7 @@ class Session:
         drafted = {name: self.call_values[name] for name in DRAFTED}
         self.cql_parameters: dict[str, Any] = {**self.parameters, **drafted, "hook": hook}
         #: True when everything asked for was fully obtained, so that no absence is in doubt
-        self.certain = chart.complete or all(answer.completeness.known for answer in chart.answers.values())
+        self.certain = chart.complete or all(map(_IS_KNOWN, chart.answers.values()))
         #: asked why each condition came to its value
         self.watch: Watch | None = None
         #: the actions that failed while plans were applied

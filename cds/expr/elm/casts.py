@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cds.errors import EvaluationError
 from cds.expr import temporal
 from cds.expr.elm.calls import compile_call
-from cds.expr.elm.code import Node, Piece, Scope, located
+from cds.expr.elm.code import Node, Piece, Run, Scope, located
 from cds.expr.elm.operators import OPERATORS
 from cds.expr.elm.paths import choice_keys
 from cds.expr.elm.specifiers import (
@@ -64,6 +64,8 @@ def is_type(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     if member is not None:
         return Piece(lambda ev, frame: member.run(ev, frame) is not None, BOOLEAN)
     operand = compiler.piece(node["operand"], scope)
+    if (found := _resource_in(operand, compiler.model, target)) is not None:
+        return Piece(lambda ev, frame: found(ev, frame) is not None, BOOLEAN)
     inner, test = operand.run, type_test(compiler.model, target, operand.type)
     return compiler.folded(lambda ev, frame: test(inner(ev, frame)), [operand], BOOLEAN)
 
@@ -79,6 +81,8 @@ def as_type(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     if operand.type is not None and assured(compiler.model, operand.type, target):
         kind = operand.type if isinstance(target, ChoiceOf) or target == ANY else target  # the narrower one is kept
         return Piece(operand.run, kind, operand.constant, operand.value, operand.slot)
+    if not strict and (found := _resource_in(operand, compiler.model, target)) is not None:
+        return Piece(found, target)
     inner, test, place = operand.run, type_test(compiler.model, target, operand.type), compiler.place
 
     def run(ev: Any, frame: list[Any]) -> Any:
@@ -90,6 +94,23 @@ def as_type(compiler: Compiler, node: Node, scope: Scope) -> Piece:
         return None
 
     return compiler.folded(run, [operand], target)
+
+
+#: Types of resources that others are subtypes of.
+_ABSTRACT = frozenset({"Resource", "DomainResource"})
+
+
+def _resource_in(operand: Piece, model: Model, target: Type) -> Run | None:
+    """For what stands in a slot, asked for as a resource of one type: that, or null."""
+    slot, name = operand.slot, fhir_name(target)
+    if slot is None or name not in model.resources or name in _ABSTRACT:
+        return None
+
+    def run(_ev: Any, frame: list[Any]) -> Any:
+        value = frame[slot]
+        return value if value.__class__ is dict and value.get("resourceType") == name else None
+
+    return run
 
 
 def _choice_member(compiler: Compiler, node: Node, scope: Scope, target: Type) -> Piece | None:
