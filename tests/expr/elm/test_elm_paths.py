@@ -126,6 +126,30 @@ def test_the_type_of_a_choice_is_its_json_member(test: str, expected: list[bool]
     assert run(text, OBSERVATION) == expected
 
 
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ("R is FHIR.Patient", [True, False, False, False]),
+        ("(R as FHIR.Patient).id", ["p", None, None, None]),
+        ("R is FHIR.Observation", [False, True, False, False]),
+        ("R is FHIR.DomainResource", [True, True, False, False]),
+        ("(R as FHIR.Resource).id", ["p", "o", None, None]),
+    ],
+)
+def test_the_type_of_a_resource_in_a_query(test: str, expected: list[Any]) -> None:
+    """What a row holds is told by its resourceType; what has none, or another form, is no resource."""
+    found = Libraries().compile(f"""
+library T
+using FHIR version '4.0.1'
+parameter given List<Choice<FHIR.Patient, FHIR.Observation, FHIR.Identifier>>
+context Patient
+define X: given R return all {test}
+""")
+    odd = [{"id": "i", "resourceType": ["Patient"]}, None]
+    evaluation = Evaluation(now=NOW, parameters={"given": [PATIENT, coded("Observation", "o"), *odd]})
+    assert found.evaluate(evaluation, "X") == expected
+
+
 def test_a_choice_in_a_let_is_told_by_its_shape() -> None:
     """Where the member is out of sight, the JSON value tells among the types of the choice."""
     quantity = "case when v is FHIR.Quantity then 'q' when v is FHIR.CodeableConcept then 'c' else 'other' end"
