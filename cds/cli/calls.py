@@ -63,7 +63,8 @@ def answer_for(
         return engine.answer(service.id, body, watch=watch)
     except RequestError as error:
         for issue in error.issues:
-            click.echo(f"cds: {shown(file)}: {issue.expression or '/'}: {issue.text}", err=True)
+            place = f"{issue.expression}: " if issue.expression else ""
+            click.echo(f"cds: {shown(file)}: {place}{issue.text.replace('The body', 'the file')}", err=True)
         sys.exit(2)
 
 

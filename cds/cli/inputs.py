@@ -36,16 +36,16 @@ def read_bytes(file: Path) -> bytes:
 
 
 def read_json(file: Path) -> bytes:
-    """What is in a file as JSON text, which YAML is made into. Raises ConfigurationError for what is no YAML."""
+    """What is in a file as JSON text, which YAML is made into. Raises ConfigurationError for what is neither."""
     body = read_bytes(file)
-    return body if _is_json(body) else orjson.dumps(_yaml(body, file))
+    return body if _is_json(body, file) else orjson.dumps(_yaml(body, file))
 
 
 def read_resource(file: Path) -> Resource:
     """The resource in a file; decimals of JSON keep their digits. Raises ConfigurationError."""
     body = read_bytes(file)
     try:
-        value = decode(body, exact=True) if _is_json(body) else _yaml(body, file)
+        value = decode(body, exact=True) if _is_json(body, file) else _yaml(body, file)
     except RequestError as error:
         raise ConfigurationError(f"{shown(file)}: {error.issues[0].text.replace('The body', 'the file')}") from None
     if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
@@ -60,8 +60,16 @@ def as_bundle(resource: Resource) -> Resource:
     return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource}]}
 
 
-def _is_json(body: bytes) -> bool:
-    return body.lstrip()[:1] in (b"{", b"[")
+def _is_json(body: bytes, file: Path) -> bool:
+    """Whether it begins as JSON does. Raises ConfigurationError where it does not go on so."""
+    if body.lstrip()[:1] not in (b"{", b"["):
+        return False
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        place = f"{shown(file)}:{error.lineno}:{error.colno}"
+        raise ConfigurationError(f"{place}: the file is not JSON: {error.msg}") from None
+    return True
 
 
 def _yaml(body: bytes, file: Path) -> Any:

@@ -19,6 +19,14 @@ class _Ending(click.Command):
         self.statuses = {**statuses, 2: "usage, settings or content is wrong, or a file cannot be used"}
         self.examples = examples
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click has it, which does not say whose an option is that lacks its value."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """The statuses, then the examples as they are typed."""
         with formatter.section("Exit status"):

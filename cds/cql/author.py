@@ -45,9 +45,12 @@ class Author:
         when the file holds no library."""
         try:
             source = self._read()
-        except (RequestError, UnicodeDecodeError) as error:
-            fault = error.issues[0].text if isinstance(error, RequestError) else "the file is not UTF-8"
-            raise ConfigurationError(f"{self._file}: {fault}") from None
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"{self._file}: the file is not UTF-8; save it as UTF-8") from None
+        except RequestError as error:
+            issue = error.issues[0]  # at a line and column, or an element
+            blank = "" if issue.expression and issue.expression[0].isdigit() else " "
+            raise ConfigurationError(f"{self._file}:{blank}{issue.expression}: {issue.text}") from None
         if source is None:
             raise ConfigurationError(f"{self._file}: this is neither ELM nor a Library that carries CQL")
         self._files[named(source).name] = self._file

@@ -125,7 +125,8 @@ def read_source(content: bytes, *, is_json: bool) -> Source | None:
     try:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise RequestError(400, Issue("structure", f"the file is not JSON: {error.msg}")) from None
+        place = f"{error.lineno}:{error.colno}"
+        raise RequestError(400, Issue("structure", f"the file is not JSON: {error.msg}", place)) from None
     if isinstance(value, dict) and value.get("resourceType") == "Library":
         return source_of(value)
     return value if is_elm(value) else None

@@ -419,6 +419,7 @@ def test_a_library_may_come_on_standard_input(here: Here, tmp_path: Path, monkey
     )
     elm = json.dumps(dict(translate(parse_library("define X: 3"), resolve=lambda _name, _version: None)))
     assert here("cql", "-", stdin=elm.encode()).out == "X  3\n"
+    assert here("cql", "-", stdin=b'{"a": 1,\n}').err.startswith("cds: standard input:1:8: the file is not JSON: ")
     assert here("cql", "-", stdin=b" ").err == "cds: standard input is empty\n"
     assert here("cql", "-", "--input", "-").err.startswith("cds cql: FILE and --input cannot both be standard input.")
 

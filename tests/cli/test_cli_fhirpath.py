@@ -188,7 +188,7 @@ def test_yaml_is_read_as_json(ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("{", "the file is not JSON: line 1, column 2"),
+        ("{", ":1:2: the file is not JSON: "),
         ("[]", "this is no FHIR resource: it has no resourceType"),
         ('{"a": 1}', "this is no FHIR resource: it has no resourceType"),
         ("a: [", ":1:5: "),

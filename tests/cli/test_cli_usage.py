@@ -51,6 +51,7 @@ SAMPLE = Path(__file__).parents[2] / "docs" / "samples" / "order-sign.json"
         ("fmt nope", "cds: there is no file or folder nope"),
         ("fmt notes.txt", "cds: notes.txt is none of .yaml, .yml, .json, .cql"),
         ("test nope", "cds: there is no file or folder nope"),
+        ("test --run", "cds test: Option '--run' requires an argument. Try 'cds test --help'."),
         ("key nope/key.json", "cds: nope/key.json cannot be made: No such file or directory"),
     ],
 )

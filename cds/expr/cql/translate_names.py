@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from cds.expr.cql import ast
 from cds.expr.cql.interface import Symbol
-from cds.expr.cql.model import elements
+from cds.expr.cql.model import elements, fhir_model
 from cds.expr.cql.nodes import Elm, item_type, make
 from cds.expr.cql.translate_conversions import is_null, negation
 from cds.expr.cql.translator import UNFILTERED, Handlers, Translator
@@ -56,9 +56,18 @@ def _member(t: Translator, node: ast.MemberInvocation) -> Elm:
 def name(t: Translator, written: str) -> Elm:
     """What an unqualified name means. A LibraryRef when it is an include."""
     found = find_name(t, written)
-    if found is None:
-        raise t.unknown("the name", written, [*_known_names(t), *_WORDS])
-    return found
+    if found is not None:
+        return found
+    raise t.unknown("the name", written, [*_known_names(t), *_WORDS], otherwise=_remedy(t, written))
+
+
+def _remedy(t: Translator, written: str) -> str | None:
+    """What to do about a name that is like no other."""
+    if written in fhir_model().contexts:
+        using = " and `using FHIR version '4.0.1'`" if len(t.models) == 1 else ""
+        return f"write `context {written}`{using} above"
+    is_quoted = t.library.text[t.place.at : t.place.at + 1] == '"'
+    return f"a text stands in single quotes: '{written}'" if is_quoted else None
 
 
 def find_name(t: Translator, written: str) -> Elm | None:

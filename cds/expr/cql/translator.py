@@ -20,7 +20,7 @@ from cds.expr.cql.nodes import Elm, item_type, make, signature
 from cds.expr.cql.overloads import AmbiguousError, Resolution, resolve, resolve_system
 from cds.expr.cql.signatures import Overload, system_overloads
 from cds.expr.cql.translate_conversions import convert
-from cds.expr.cql.types import BOOLEAN, Type, is_subtype
+from cds.expr.cql.types import ANY, BOOLEAN, Type, is_subtype
 
 UNFILTERED = "Unfiltered"
 
@@ -142,11 +142,13 @@ class Translator:
         self.problems.append(Problem("expression-semantic", message, place, hint, source=source))
         return NotTranslatedError()
 
-    def unknown(self, what: str, name: str, known: Iterable[str], at: ast.Node | None = None) -> NotTranslatedError:
+    def unknown(
+        self, what: str, name: str, known: Iterable[str], at: ast.Node | None = None, *, otherwise: str | None = None
+    ) -> NotTranslatedError:
         """Record that nothing of a name exists, with the nearest known name; behind many problems without it, for all
-        names are looked at to find it."""
+        names are looked at to find it. `otherwise` is the hint where no name is near."""
         hint = did_you_mean(name, known) if len(self.problems) < _MOST_HINTS else None
-        return self.error(f"{what} '{name}' does not exist", hint, at)
+        return self.error(f"{what} '{name}' does not exist", hint or otherwise, at)
 
     def no_element(
         self, owner: Type, name: str, known: Iterable[str], at: ast.Node | None = None
@@ -159,6 +161,8 @@ class Translator:
             at = ast.Node(place.end - len(behind.lstrip()), place.end)
         names = sorted(known) if len(self.problems) < _MOST_HINTS else []
         hint = did_you_mean(name, names) or (f"its elements are {', '.join(names[:20])}" if names else None)
+        if owner == ANY and len(self.models) == 1:
+            hint = "write `using FHIR version '4.0.1'` at the top: without it nothing is of FHIR"
         return self.error(f"{owner} has no element '{name}'", hint, at)
 
     # --- nodes ---

@@ -11,6 +11,10 @@ from elm_support import FHIR, problem, problems
     [
         ("Conut({1})", "the function 'Conut' does not exist (did you mean 'Count'?)"),
         ("Abc", "the name 'Abc' does not exist"),
+        ("True", "the name 'True' does not exist (did you mean 'true'?)"),
+        ('"low back"', "the name 'low back' does not exist (a text stands in single quotes: 'low back')"),
+        ("Patient.name", "the name 'Patient' does not exist (write `context Patient` and `using FHIR version '4.0.1'` "
+         "above)"),
         ("1 + 'a'", "Add cannot be called with (System.Integer, System.String) (Add takes (System.Integer, "
          "System.Integer) or (System.Long, System.Long) or (System.Decimal, System.Decimal) or (System.Quantity, "
          "System.Quantity) or (System.String, System.String) or (System.Date, System.Quantity) or others)"),
@@ -141,3 +145,10 @@ def test_a_library_is_no_value() -> None:
     assert problems("library T include Base define X: Base", Base="library Base define A: 1") == [
         "1:34: 'Base' is a library, not a value (name one of its definitions)"
     ]
+
+
+def test_without_a_model_nothing_is_of_fhir() -> None:
+    """A context has no type then, so that its element is not the mistake; the place is that of the element."""
+    (told,) = problems("library T\ncontext Patient\ndefine X: Patient.name")
+    assert told.startswith("3:19: System.Any has no element 'name'")
+    assert "using FHIR" in told
