@@ -96,7 +96,7 @@ def _missing(decision: DecisionCoverage) -> Iterator[str]:
             yield f"  row {row} on a card"
         if row not in decision.missed:
             yield f"{location.file}:{location.line}"
-            yield f"  a near miss of row {row}; try a case with near_miss_of: [{row}]"
+            yield f'  a near miss of row {row}; try a case with near_miss_of: ["{row}"]'
 
 
 def _remedy(condition: ConditionCoverage) -> str:

@@ -109,6 +109,8 @@ def _watch(asked: _Asked, settings: Settings) -> None:
         except DefinitionError as error:
             for problem in error.problems:
                 click.echo(problem.render(), err=True)
+        except ConfigurationError as error:  # no case of that name any more, or not yet
+            click.echo(f"cds: {error}", err=True)
         click.echo("waiting for a change", err=True)
         while fingerprint(roots) == seen:
             time.sleep(_PAUSE)

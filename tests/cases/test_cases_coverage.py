@@ -151,7 +151,7 @@ def test_what_is_missing_is_told_as_the_case_to_write(content: Path) -> None:
     assert "  %plans.empty()\n    false\n    unknown; try a case with missing: [CarePlan]\n" in missing
     assert "plan.yaml:25\n  action move: fired\n" in missing
     assert "  row N02 on a card\n" in missing
-    assert "  a near miss of row N02; try a case with near_miss_of: [N02]\n" in missing
+    assert '  a near miss of row N02; try a case with near_miss_of: ["N02"]\n' in missing
 
 
 def test_records_say_the_same(content: Path) -> None:

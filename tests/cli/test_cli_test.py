@@ -89,10 +89,10 @@ def test_results_for_build_servers(cds: Run, tmp_path: Path) -> None:
 
 
 def test_watching_runs_again_when_a_file_changes(tmp_path: Path) -> None:
-    """`--watch` tells of content that does not load, and goes on."""
+    """`--watch` tells of content that does not load, and of a name that no case has any more, and goes on."""
     content = shutil.copytree(ROOT / "plandefinitions", tmp_path / "content")
     cases = content / "back-pain" / "bed-rest" / "cases" / "length.yaml"
-    command = [sys.executable, "-m", "cds", "test", str(cases), "--watch"]
+    command = [sys.executable, "-m", "cds", "test", str(cases), "--watch", "--run", "bed-rest: [^O]"]
     watching = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(CDS_CONTENT=str(content)))
     assert watching.stderr is not None
     try:
@@ -106,6 +106,10 @@ def test_watching_runs_again_when_a_file_changes(tmp_path: Path) -> None:
             pass
         cases.write_text(good)
         assert next(told).endswith(" passed, 0 failed\n")
+        assert next(told) == "waiting for a change\n"
+        cases.write_text(good.replace("- name: ", "- name: Other "))
+        assert next(told) == "cds: no case fits --run bed-rest: [^O]\n"
+        assert next(told) == "waiting for a change\n"
     finally:
         watching.kill()
         watching.communicate()
