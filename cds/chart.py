@@ -344,6 +344,13 @@ class Chart:
         found = None if unread is None else unread.uncoded(name, systems)
         return None if found is None else _in_order(found)
 
+    def having(self, resource_type: str, name: str) -> list[Resource] | None:
+        """The resources of a type that have the element `name`, as it is called in JSON, in order of id. None as for
+        uncoded()."""
+        unread = self._unread.get(resource_type)
+        found = None if unread is None else unread.having(name)
+        return None if found is None else _in_order(found)
+
     def _index(self, resource_type: str, path: str) -> dict[str, list[Resource]]:
         """Resources by bare code: their system is looked at only where the code is wanted."""
         index: dict[str, list[Resource]] = {}
@@ -434,7 +441,13 @@ class Retrieves:
 
     def uncoded(self, resource_type: str, name: str, systems: frozenset[str]) -> list[Resource] | None:
         """As Chart.uncoded()."""
-        found = self._chart.uncoded(resource_type, name, systems)
+        return self._told(resource_type, self._chart.uncoded(resource_type, name, systems))
+
+    def having(self, resource_type: str, name: str) -> list[Resource] | None:
+        """As Chart.having()."""
+        return self._told(resource_type, self._chart.having(resource_type, name))
+
+    def _told(self, resource_type: str, found: list[Resource] | None) -> list[Resource] | None:
         return found if found is None or self._chart.is_complete(resource_type) else Partial(found)
 
 

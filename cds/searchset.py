@@ -38,6 +38,15 @@ class _Concept(msgspec.Struct, gc=False):
     code: None = None
 
 
+class _Component(msgspec.Struct, gc=False, rename="camel"):
+    """Of an Observation."""
+
+    code: _Concept | None = None
+    value: Any = None
+    value_codeable_concept: _Concept | None = None
+    value_coding: Any = None
+
+
 class _Outline(msgspec.Struct, gc=False, rename="camel"):
     """What is read of a resource at first. An element of another form makes the decoder refuse the searchset."""
 
@@ -50,6 +59,8 @@ class _Outline(msgspec.Struct, gc=False, rename="camel"):
     value: Any = None
     value_codeable_concept: _Concept | None = None
     value_coding: Any = None
+    value_string: Any = None
+    component: list[_Component] = []
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -75,11 +86,24 @@ class _TextBundle(msgspec.Struct, gc=False):
 _outlined = msgspec.json.Decoder(_Bundle).decode
 _cut = msgspec.json.Decoder(_TextBundle).decode
 
-#: By the path of a retrieve: the concept whose codes it is about, and what says them in another way.
-_PATHS: dict[str, tuple[Callable[[_Outline], _Concept | None], tuple[Callable[[_Outline], Any], ...]]] = {
-    "code": (attrgetter("code"), ()),
-    "medication": (attrgetter("medication_codeable_concept"), (attrgetter("medication_reference"),)),
-    "value": (attrgetter("value_codeable_concept"), (attrgetter("value"), attrgetter("value_coding"))),
+_CODE = attrgetter("code"), ()
+_MEDICATION = attrgetter("medication_codeable_concept"), (attrgetter("medication_reference"),)
+_VALUE = attrgetter("value_codeable_concept"), (attrgetter("value"), attrgetter("value_coding"))
+#: By the path of a retrieve: the concept whose codes it is about, and what says them in another way; of a resource, and
+#: of its components.
+_PATHS: dict[str, tuple[Callable[[Any], _Concept | None], tuple[Callable[[Any], Any], ...]]] = {
+    "code": _CODE,
+    "medication": _MEDICATION,
+    "value": _VALUE,
+    "component.code": _CODE,
+    "component.value": _VALUE,
+}
+
+
+#: Elements of which it is known whether a resource has them.
+_ELEMENTS: dict[str, Callable[[_Outline], Any]] = {
+    "valueCodeableConcept": attrgetter("value_codeable_concept"),
+    "valueString": attrgetter("value_string"),
 }
 
 
@@ -172,6 +196,14 @@ class Searchset:
         coded = {owner for _, system, owner in codings.written if system in systems}
         return [self._resource(index) for index in range(len(self.ids)) if index not in coded]
 
+    def having(self, name: str) -> list[Resource] | None:
+        """The resources that have the element `name`, as it is called in JSON. None as for coded(). Raises
+        RequestError."""
+        element = _ELEMENTS.get(name)
+        if element is None:
+            return None
+        return [self._resource(index) for index, outline in enumerate(self._outlines) if element(outline) is not None]
+
     def _codings_of(self, path: str) -> _Codings | None:
         if path not in self._codings:
             self._codings[path] = self._codings_at(path)
@@ -181,12 +213,15 @@ class Searchset:
         if path not in _PATHS:
             return None
         concept, others = _PATHS[path]
-        if any(other(outline) is not None for other in others for outline in self._outlines):
+        holders: list[tuple[int, Any]] = list(enumerate(self._outlines))
+        if path.startswith("component."):
+            holders = [(index, component) for index, outline in holders for component in outline.component]
+        if any(other(holder) is not None for other in others for _, holder in holders):
             return None
         written = [
             (coding.code, coding.system, index)
-            for index, said in enumerate(map(concept, self._outlines))
-            if said is not None
+            for index, holder in holders
+            if (said := concept(holder)) is not None
             for coding in said.coding
             if coding.code is not None
         ]

@@ -30,6 +30,10 @@ class Record:
         """As the protocol has it."""
         return None if self._retrieves is None else self._retrieves.uncoded(resource_type, name, systems)
 
+    def having(self, resource_type: str, name: str) -> list[Resource] | None:
+        """As the protocol has it."""
+        return None if self._retrieves is None else self._retrieves.having(resource_type, name)
+
     def resolve(self, reference: str, base: dict[str, Any] | None) -> Resource | None:
         """What a reference names, as `Resolve` of cds.expr.evaluation has it."""
         return None if self._chart is None else self._chart.resolve(reference, base)

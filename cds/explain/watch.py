@@ -136,6 +136,9 @@ class _Data:
     def uncoded(self, _resource_type: str, _name: str, _systems: frozenset[str]) -> None:
         """Every resource is looked at, and told of."""
 
+    def having(self, _resource_type: str, _name: str) -> None:
+        """As uncoded()."""
+
     def retrieve(
         self, resource_type: str, path: str | None, codes: frozenset[tuple[str, str]] | None, value_set: str | None
     ) -> list[dict[str, Any]]:

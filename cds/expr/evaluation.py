@@ -52,6 +52,9 @@ class Data(Protocol):
         """Resources of a type, as retrieve() gives them, without those whose element `name` has a code of the systems.
         None where retrieve() is to be asked, and the caller to look for itself."""
 
+    def having(self, resource_type: str, name: str) -> list[dict[str, Any]] | None:
+        """Likewise those that have the element `name`, as it is called in JSON."""
+
 
 class Terminology(Protocol):
     """Value set membership and the hierarchies of code systems."""

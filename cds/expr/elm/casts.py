@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cds.errors import EvaluationError
 from cds.expr import temporal
+from cds.expr.elm import code
 from cds.expr.elm.calls import compile_call
 from cds.expr.elm.code import Node, Piece, Run, Scope, located
 from cds.expr.elm.operators import OPERATORS
@@ -62,7 +63,9 @@ def is_type(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     target = asked(node, "is")
     member = _choice_member(compiler, node["operand"], scope, target)
     if member is not None:
-        return Piece(lambda ev, frame: member.run(ev, frame) is not None, BOOLEAN)
+        found, place = member.run, member.member
+        presence = code.Test(*place, lambda value: value is not None, None) if place is not None else None
+        return Piece(lambda ev, frame: found(ev, frame) is not None, BOOLEAN, test=presence)
     operand = compiler.piece(node["operand"], scope)
     if (found := _resource_in(operand, compiler.model, target)) is not None:
         return Piece(lambda ev, frame: found(ev, frame) is not None, BOOLEAN)
@@ -133,7 +136,7 @@ def _choice_member(compiler: Compiler, node: Node, scope: Scope, target: Type) -
         for key in keys
     ]
     if len(parts) == 1:
-        return Piece(parts[0].run, target)
+        return Piece(parts[0].run, target, member=parts[0].member)
     runs = [part.run for part in parts]
 
     def run(ev: Any, frame: list[Any]) -> Any:

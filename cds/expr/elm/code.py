@@ -17,14 +17,14 @@ Node = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A truth that hangs on one member of the dict in a slot, a FHIR.CodeableConcept: whether it `holds`, which is that
-    it has a code of one of the `systems`, or, not `wanted`, whether it does not. One that is not `exact` is false
-    without it, and may be with it."""
+    """A truth that hangs on one member of the dict in a slot: whether it `holds`, or, not `wanted`, whether it does
+    not. It holds when the member, a FHIR.CodeableConcept, has a code of one of the `systems`; where they are None, when
+    the member is there. One that is not `exact` is false without it, and may be with it."""
 
     slot: int
     name: str
     holds: Callable[[Any], bool]
-    systems: frozenset[str]
+    systems: frozenset[str] | None
     wanted: bool = True
     exact: bool = True
 

@@ -111,24 +111,31 @@ def read_rows(compiler: Compiler, node: Node, scope: Scope) -> tuple[Rows, Scope
         rows.where(piece.run, hangs_on_data(where, scope))
         if piece.test is not None and rows.slots == [piece.test.slot]:
             rows.sieve = piece.test.sieve
-            if retrieved is not None and not piece.test.wanted:
-                rows.sources = [_uncoded(retrieved, piece.test, rows.sources[0])]
+            if retrieved is not None and piece.test.wanted is (piece.test.systems is None):
+                rows.sources = [_narrowed(retrieved, piece.test, rows.sources[0])]
     return rows, scope, kinds, plural
 
 
-def _uncoded(resource_type: str, test: Test, run: Run) -> Run:
-    """A retrieve of all resources of a type, without those that the data can leave out for a code they have."""
+def _narrowed(resource_type: str, test: Test, run: Run) -> Run:
+    """A retrieve of all resources of a type, without those that the data can leave out for a code they have, or for an
+    element they have not."""
     name, systems = test.name, test.systems
 
-    def uncoded(ev: Any, frame: list[Any]) -> Any:
-        found = None if ev.data is None else ev.data.uncoded(resource_type, name, systems)
+    def narrowed(ev: Any, frame: list[Any]) -> Any:
+        found = None
+        if ev.data is not None:
+            found = (
+                ev.data.having(resource_type, name)
+                if systems is None
+                else ev.data.uncoded(resource_type, name, systems)
+            )
         if found is None:
             return run(ev, frame)
         if type(found) is Partial:
             ev.incomplete = True
         return found
 
-    return uncoded
+    return narrowed
 
 
 def compile_query(compiler: Compiler, node: Node, scope: Scope) -> Piece:

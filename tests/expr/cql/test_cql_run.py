@@ -40,6 +40,9 @@ class Data:
     def uncoded(self, *_: object) -> None:
         return None
 
+    def having(self, *_: object) -> None:
+        return None
+
     def retrieve(self, resource_type: str, *_: object) -> list[dict[str, str]]:
         return [{"resourceType": "Patient", "gender": "male", "birthDate": "1980-02-03"}] * (resource_type == "Patient")
 

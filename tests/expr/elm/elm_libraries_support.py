@@ -63,6 +63,9 @@ class Resources:
     def uncoded(self, *_asked: object) -> None:
         return None
 
+    def having(self, *_asked: object) -> None:
+        return None
+
 
 def compiled(text: str, **included: str) -> Library:
     """The library of some definitions behind HEADER, with others that it may include, by name."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from elm_libraries_support import MEMBERS, NOW, Codes, coded, compiled, evaluation, problems, run
+from elm_libraries_support import MEMBERS, NOW, Codes, Resources, coded, compiled, evaluation, problems, run
 
 from cds.chart import Answer, Completeness, Retrieves, build
 from cds.errors import DefinitionError, EvaluationError
@@ -14,6 +15,7 @@ from cds.expr.elm.build import compile_library
 from cds.expr.elm.facts import Need
 from cds.expr.elm.values import Code, Partial
 from cds.expr.libraries import Libraries
+from cds.fhir import codings
 from cds.patient import Patient
 
 PAIN = coded("Condition", "c")
@@ -35,6 +37,64 @@ def test_a_retrieve_is_one_look_up(text: str, asked: tuple[Any, ...]) -> None:
     ev = evaluation(PAIN)
     compiled(f"define X: {text}").evaluate(ev, "X")
     assert ev.data.asked == [asked]  # type: ignore[union-attr]
+
+
+class Narrowing(Resources):
+    """Data that leaves out what a query would. `asked` notes how it was asked."""
+
+    def uncoded(self, resource_type: str, name: str, systems: frozenset[str]) -> list[dict[str, Any]]:
+        self.asked.append(("uncoded", name, systems, None))
+        return self._of(resource_type, lambda one: systems.isdisjoint(system for system, _ in codings(one[name])))
+
+    def having(self, resource_type: str, name: str) -> list[dict[str, Any]]:
+        self.asked.append(("having", name, None, None))
+        return self._of(resource_type, lambda one: name in one)
+
+    def _of(self, resource_type: str, test: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+        found = [one for one in self.resources if one["resourceType"] == resource_type and test(one)]
+        return Partial(found) if resource_type in self.partial else found
+
+
+UNCODED = ("uncoded", "code", frozenset({"sys", "t"}), None)
+HAS_CODE = "define function HasCodeOf(concept FHIR.CodeableConcept, systems List<String>) returns Boolean: external "
+
+
+@pytest.mark.parametrize(
+    ("criterion", "asked"),
+    [
+        ("not HasCodeOf(O.code, { 'sys', 't' })", UNCODED),
+        ("not HasCodeOf(O.code, { 'sys', 't' }) and O.id = 'o1'", UNCODED),
+        ("O.value is FHIR.string", ("having", "valueString", None, None)),
+        ("O.value is FHIR.string and (O.value as FHIR.string) = 'x'", ("having", "valueString", None, None)),
+        ("O.value is FHIR.CodeableConcept and O.id = 'o2'", ("having", "valueCodeableConcept", None, None)),
+        ("HasCodeOf(O.code, { 'sys', 't' })", None),
+        ("not (O.value is FHIR.string)", None),
+        ("O.value is FHIR.string or O.id = 'o1'", None),
+        ("O.value is FHIR.Quantity or O.value is FHIR.string", None),
+        ("not (HasCodeOf(O.code, { 'sys', 't' }) and O.id = 'o1')", None),
+        ("O.id = 'o1' and O.value is FHIR.string", None),
+    ],
+)
+def test_a_query_asks_only_for_what_its_criterion_may_hold_for(criterion: str, asked: Any) -> None:
+    """Data that knows what a resource has leaves the others out; what the query gives is the same."""
+    resources = [
+        coded("Observation", "o1"),
+        {**coded("Observation", "o2"), "code": {"text": "t"}, "valueString": "x"},
+        {**coded("Observation", "o3", "b"), "valueCodeableConcept": {"text": "t"}},
+        {
+            **coded("Observation", "o4"),
+            "code": {"coding": [{"system": "u", "code": "1"}]},
+            "valueQuantity": {"value": 1},
+        },
+    ]
+    text = HAS_CODE + f"define X: ([Observation] O where {criterion}) O return all O.id"
+    for partial in ((), ("Observation",)):
+        ev, plain = evaluation(*resources, partial=partial), evaluation(*resources, partial=partial)
+        ev.data = data = Narrowing(resources, partial)
+        found, expected = compiled(text).evaluate(ev, "X"), compiled(text).evaluate(plain, "X")
+        assert (found, type(found)) == (expected, type(expected))
+        assert ev.incomplete is plain.incomplete is bool(partial)
+        assert data.asked == [asked or ("Observation", None, None, None)]
 
 
 def test_a_value_set_that_is_not_loaded_is_an_error() -> None:
