@@ -281,8 +281,8 @@ class Chart:
     dropped: int
     _record: dict[str, list[Resource]]
     _unread: dict[str, Searchset]
+    _complete: Mapping[str, bool]
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
-    _complete: dict[str, bool] = field(default_factory=dict)
     _by_code: dict[tuple[str, str], dict[str, list[Resource]]] = field(default_factory=dict)
     _by_id: dict[str, dict[str, Resource]] = field(default_factory=dict)
     _by_url: dict[str, Resource] = field(default_factory=dict)
@@ -305,13 +305,7 @@ class Chart:
 
     def is_complete(self, resource_type: str) -> bool:
         """True when an absence among resources of that type is a fact: asked for, answered, no page left out."""
-        if self.complete:
-            return True
-        known = self._complete.get(resource_type)
-        if known is None:
-            states = [a.completeness for a in self.answers.values() if a.resource_type == resource_type]
-            known = self._complete[resource_type] = bool(states) and all(state.known for state in states)
-        return known
+        return self.complete or self._complete.get(resource_type, False)
 
     def retrieve(self, resource_type: str, path: str, codes: frozenset[Coding] | None) -> list[Resource]:
         """Resources of a type whose element at `path` (a CodeableConcept or Coding, or for `medication` a reference to
@@ -322,6 +316,8 @@ class Chart:
             coded = self._unread[resource_type].coded(path, codes, _bare(codes))
             if coded is not None:
                 return _in_order(coded)
+        elif resource_type not in self._record:
+            return []
         index = self._by_code.get((resource_type, path))
         if index is None:
             index = self._by_code[resource_type, path] = self._index(resource_type, path)
@@ -464,12 +460,14 @@ def build(
     orders = read_orders(context or {}, patient)
     by_key = {answer.key: answer for answer in answers}
     types = [answer.resource_type for answer in by_key.values() if answer.resources or answer.unread]
+    known: dict[str, bool] = {}
     by_type: dict[str, dict[str, Resource]] = {}
     unread: dict[str, Searchset] = {}
     nameless: list[Resource] = []
     dropped = orders.dropped
     for answer in by_key.values():
         kind, resources = answer.resource_type, answer.resources
+        known[kind] = known.get(kind, True) and answer.completeness.known
         if answer.unread is not None:
             if types.count(kind) == 1 and _is_plain(answer.unread, kind, patient, orders):
                 unread[kind] = answer.unread
@@ -492,7 +490,7 @@ def build(
     for resource in nameless:
         record.setdefault(resource["resourceType"], []).append(resource)
     by_url = {url: resource for url, resource in (urls or {}).items() if not patient.is_foreign(resource)}
-    return Chart(patient, orders, by_key, complete, dropped, record, unread, _by_url=by_url)
+    return Chart(patient, orders, by_key, complete, dropped, record, unread, known, _by_url=by_url)
 
 
 def _is_plain(unread: Searchset, resource_type: str, patient: Patient, orders: Orders) -> bool:

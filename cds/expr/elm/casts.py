@@ -63,9 +63,9 @@ def is_type(compiler: Compiler, node: Node, scope: Scope) -> Piece:
     target = asked(node, "is")
     member = _choice_member(compiler, node["operand"], scope, target)
     if member is not None:
-        found, place = member.run, member.member
+        value, place = member.run, member.member
         presence = code.Test(*place, lambda value: value is not None, None) if place is not None else None
-        return Piece(lambda ev, frame: found(ev, frame) is not None, BOOLEAN, test=presence)
+        return Piece(lambda ev, frame: value(ev, frame) is not None, BOOLEAN, test=presence)
     operand = compiler.piece(node["operand"], scope)
     if (found := _resource_in(operand, compiler.model, target)) is not None:
         return Piece(lambda ev, frame: found(ev, frame) is not None, BOOLEAN)
