@@ -88,14 +88,16 @@ def test_several_services_ask_for_a_name(cds: Run) -> None:
     assert named.returncode == 0
 
 
-@pytest.mark.parametrize("content", ["{", "{}", "[]"])
-def test_an_unreadable_input_is_told(here: Here, tmp_path: Path, content: str) -> None:
-    """What is neither request nor Bundle is named with its pointers; exit status 2."""
+@pytest.mark.parametrize(
+    ("content", "place"), [("{", "input.json:1:2: "), ("{}", "input.json: /hookInstance: "), ("[]", "input.json: ")]
+)
+def test_an_unreadable_input_is_told(here: Here, tmp_path: Path, content: str, place: str) -> None:
+    """What is neither request nor Bundle is named with its line or its pointers; exit status 2."""
     file = tmp_path / "input.json"
     file.write_text(content)
     ended = here("eval", "--hook", "order-sign", "--input", file)
     assert (ended.status, ended.out) == (2, "")
-    assert "input.json: /" in ended.err
+    assert place in ended.err
     assert "Traceback" not in ended.err
 
 
