@@ -7,7 +7,7 @@ form is no Searchset: it is read whole, and the tolerant way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
@@ -108,10 +108,11 @@ _ELEMENTS: dict[str, Callable[[_Outline], Any]] = {
 
 
 class _Codings(NamedTuple):
-    """Every coding at a path, as code, system, and index of the resource; and the codes there are."""
+    """Every coding at a path, the index of the resource that each is of, and the codes there are."""
 
-    written: list[tuple[str, str | None, int]]
-    distinct: frozenset[str]
+    written: list[_Coding]
+    owners: Sequence[int]
+    distinct: frozenset[str | None]
 
 
 class Searchset:
@@ -185,7 +186,11 @@ class Searchset:
         found = bare & codings.distinct
         if not found:
             return []
-        hits = {owner: None for code, system, owner in codings.written if code in found and (system, code) in codes}
+        hits = {
+            owner: None
+            for coding, owner in zip(codings.written, codings.owners, strict=True)
+            if coding.code in found and (coding.system, coding.code) in codes
+        }
         return [self._resource(owner) for owner in hits]
 
     def uncoded(self, name: str, systems: frozenset[str]) -> list[Resource] | None:
@@ -193,7 +198,11 @@ class Searchset:
         codings = self._codings_of(name) if name == "code" else None
         if codings is None:
             return None
-        coded = {owner for _, system, owner in codings.written if system in systems}
+        coded = {
+            owner
+            for coding, owner in zip(codings.written, codings.owners, strict=True)
+            if coding.system in systems and coding.code is not None
+        }
         return [self._resource(index) for index in range(len(self.ids)) if index not in coded]
 
     def having(self, name: str) -> list[Resource] | None:
@@ -213,19 +222,20 @@ class Searchset:
         if path not in _PATHS:
             return None
         concept, others = _PATHS[path]
-        holders: list[tuple[int, Any]] = list(enumerate(self._outlines))
+        holders: list[Any] = self._outlines
+        owners: Sequence[int] = range(len(holders))
         if path.startswith("component."):
-            holders = [(index, component) for index, outline in holders for component in outline.component]
-        if any(other(holder) is not None for other in others for _, holder in holders):
+            owners = [index for index, outline in enumerate(self._outlines) for _ in outline.component]
+            holders = [component for outline in self._outlines for component in outline.component]
+        if any(other(holder) is not None for other in others for holder in holders):
             return None
-        written = [
-            (coding.code, coding.system, index)
-            for index, holder in holders
-            if (said := concept(holder)) is not None
-            for coding in said.coding
-            if coding.code is not None
-        ]
-        return _Codings(written, frozenset([code for code, _, _ in written]))
+        said = list(map(concept, holders))
+        try:  # nearly always each has one, and none need be counted
+            written = [coding for one in said for [coding] in (one.coding,)]  # type: ignore[union-attr]
+        except (AttributeError, ValueError):
+            owners = [owner for one, owner in zip(said, owners, strict=True) if one is not None for _ in one.coding]
+            written = [coding for one in said if one is not None for coding in one.coding]
+        return _Codings(written, owners, frozenset([coding.code for coding in written]))
 
     def _resource(self, index: int) -> Resource:
         known = self._read.get(index)
