@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,6 @@ from cds.cql.site import site_of, site_values
 from cds.data import chart_of_request
 from cds.definitions.snapshot import Snapshot, load_snapshot
 from cds.errors import DefinitionError, Issue, NotFoundError, RequestError
-from cds.expr import Evaluation
 from cds.fhir import CANONICAL_BASE
 from cds.fhirpath import operation
 from cds.fhirpath.question import Surroundings
@@ -60,16 +60,16 @@ _log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One evaluated call: the cards, what was judged for them and what the drafts settled before, the chart they were
-    drawn from, and the evaluation that computed CQL. `origins` tells for each id of a card or suggestion the id of the
-    action it stands for, `now` is the moment of the call, `seconds` how long the rules took, `instance` the
-    hookInstance of the call, `request` the call with what was fetched for it, and `fetched` the bytes of that."""
+    drawn from, and what makes a session like the one that judged. `origins` tells for each id of a card or suggestion
+    the id of the action it stands for, `now` is the moment of the call, `seconds` how long the rules took, `instance`
+    the hookInstance of the call, `request` the call with what was fetched for it, and `fetched` the bytes of that."""
 
     service: Service
     chart: Chart
     judged: list[AppliedAction]
     settled: Settled | None
     cards: list[Card]
-    evaluation: Evaluation
+    session: Callable[[], Session]
     origins: Mapping[str, str]
     now: datetime
     seconds: float
@@ -313,7 +313,8 @@ class Engine:
         others: the ids of cards derive from it. `watch` is asked why each condition came to its value."""
         began = perf_counter()
         now = now or self._now()
-        session = Session(
+        session = partial(
+            Session,
             chart,
             self.snapshot.terminology,
             now=now,
@@ -321,19 +322,23 @@ class Engine:
             hook=service.hook,
             parameters={**self._parameters, **self.declared.typed(parameters)} if parameters else self._parameters,
         )
-        session.watch = watch
         settled = service.relevance.settled(chart) if watch is None else None
-        judged = service.plan.apply(session, None if settled is None else settled.open)
-        renderer = Renderer(f"{instance}|{service.id}", self._backgrounds, service.notes)
-        cards = self._few_infos(service.hook, self._sound(service, renderer.cards(judged)))
-        self._report(service, session.failed, renderer)
+        judged: list[AppliedAction] = []
+        cards: list[Card] = []
+        origins: Mapping[str, str] = {}
+        if settled is None or settled.open:  # most orders are about none of the actions
+            judging = session()
+            judging.watch = watch
+            judged = service.plan.apply(judging, None if settled is None else settled.open)
+            renderer = Renderer(f"{instance}|{service.id}", self._backgrounds, service.notes)
+            cards = self._few_infos(service.hook, self._sound(service, renderer.cards(judged)))
+            origins = renderer.origins
+            self._report(service, judging.failed, renderer)
         if chart.dropped:
             _log.warning("foreign-resources-dropped", service=service.id, count=chart.dropped)
             self.metrics.foreign_dropped(service.id, chart.dropped)
         seconds = perf_counter() - began
-        return Answer(
-            service, chart, judged, settled, cards, session.root, renderer.origins, now, seconds, instance, request
-        )
+        return Answer(service, chart, judged, settled, cards, session, origins, now, seconds, instance, request)
 
     def _allow(self, caller: Caller, service_id: str) -> None:
         """Raises NotFoundError for an unknown service, RequestError for one that the client is not registered for."""

@@ -133,7 +133,7 @@ def run_case(engine: Engine, case: Case) -> Result:
         return _refused(case, refusal)
     found = [*_sound(first, second), *_judged(case, first)]
     found += near_misses(case, first.applied)
-    found += compare_defines(case, engine.snapshot.registry.logic.defines(), first.evaluation)
+    found += compare_defines(case, engine.snapshot.registry.logic.defines(), first.session().root)
     trace = _explained(engine, case) if found else ""
     return Result(case, tuple(found), trace, tuple(first.cards), service.plan.url, tuple(first.applied))
 

@@ -157,8 +157,8 @@ def distinct(items: List) -> List:
 
 def union(left: List | None, right: List | None) -> List | None:
     """`union`: distinct items of both; a null list counts as empty."""
-    if left is None and right is None:
-        return None
+    if not left and not right:  # so it is with most of what is retrieved for a patient
+        return None if left is None and right is None else alike([], left, right)
     seen = Items()
     return alike([item for item in chain(left or (), right or ()) if seen.add(item)], left, right)
 
