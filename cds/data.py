@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cds import fhir
-from cds.chart import ORDER_TYPES, Answer, Chart, Completeness, build, read_answer
+from cds.chart import Answer, Chart, Completeness, build, read_answer
 from cds.errors import Issue, RequestError
 from cds.fhir import Resource
 from cds.hooks.prefetch import PATIENT, Requirement
 from cds.hooks.request import HookRequest
+from cds.orders import ORDER_TYPES
 from cds.patient import Patient
 
 

@@ -73,6 +73,20 @@ def is_id(text: Any) -> bool:
     return type(text) is str and 0 < len(text) <= _LONGEST_ID and _ID_CHARACTERS.issuperset(text)
 
 
+def sort_key(resource: Resource) -> tuple[str, str]:
+    """Type and id; what has no id is told apart by all that it says."""
+    identifier = resource.get("id")
+    return str(resource.get("resourceType", "")), str(resource if identifier is None else identifier)
+
+
+def version(resource: Resource) -> tuple[str, str]:
+    """Which of two resources with one id is later; where neither says when it was updated, any that is the same in
+    whatever order they come (security.md R6)."""
+    meta = resource.get("meta")
+    updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
+    return str(updated or ""), str(resource)
+
+
 def split_canonical(canonical: str) -> tuple[str, str | None]:
     """`url|version` as (url, version); version is None when the canonical has none. A `#fragment` stays in the url."""
     url, _, version = canonical.partition("|")

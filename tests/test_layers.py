@@ -15,7 +15,7 @@ _TOKENS = ("cds.auth", "cds.client_file", "cds.client_schema", "cds.key_sets", "
 LAYERS = (
     ("cds.errors",),
     ("cds.body", "cds.fhir", "cds.expr.values", "cds.expr.temporal", "cds.expr.quantity", "cds.expr.types"),
-    ("cds.expr", "cds.patient", "cds.searchset"),
+    ("cds.expr", "cds.patient", "cds.orders", "cds.searchset"),
     ("cds.terminology", "cds.findings", "cds.code_lists", "cds.concept_maps", "cds.chart", "cds.definitions"),
     ("cds.apply", "cds.definitions.check"),
     ("cds.hooks", "cds.fhirpath", "cds.cql", "cds.operations"),

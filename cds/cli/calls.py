@@ -11,13 +11,13 @@ import click
 
 from cds.apply.reason import Watch
 from cds.body import decode
-from cds.chart import ORDER_TYPES
 from cds.cli.inputs import as_bundle, read_json, shown
 from cds.cli.options import INPUT, content_folder
 from cds.data import chart_of_bundle
 from cds.errors import ConfigurationError, RequestError, closest_or_all
 from cds.fhir import Resource, bundle_resources
 from cds.hooks.discovery import Service
+from cds.orders import ORDER_TYPES
 from cds.service import Answer, Engine
 
 _OPTIONS = (

@@ -10,12 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 from cds import expr
-from cds.chart import ORDER_TYPES
 from cds.errors import ExpressionError
 from cds.expr.cql.model import fhir_model
 from cds.expr.cql.nodes import item_type
 from cds.expr.cql.types import ANY, STRING, Type, choice_of
 from cds.expr.cql_expression import LANGUAGES, OLDER_LANGUAGES, CqlScope
+from cds.orders import ORDER_TYPES
 
 Constants = Mapping[str, Type]
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cds import expr
-from cds.chart import ORDER_TYPES
 from cds.definitions.registry import Registry
 from cds.definitions.scope import CALL_NAMES, libraries_of, logic_of
 from cds.errors import ExpressionError
 from cds.expr.cql.types import ChoiceType, ListType, Named, Type
 from cds.expr.types import model
 from cds.fhir import VARIABLE, Resource, as_list
+from cds.orders import ORDER_TYPES
 
 #: The types of a name as `expr.compile` takes them: `Condition`, `Age|dateTime`; "" where they are open.
 TypeNames = str

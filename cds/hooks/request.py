@@ -14,9 +14,9 @@ import re2
 
 from cds import fhir
 from cds.body import decode
-from cds.chart import ORDER_TYPES
 from cds.errors import Issue, RequestError
 from cds.hooks.envelope import pointer, request_problems
+from cds.orders import ORDER_TYPES
 from cds.searchset import Searchset, searchset
 
 _MOST_ENTRIES = 10_000
