@@ -46,11 +46,11 @@ def decode(body: bytes, *, max_depth: int = 64, exact: bool = False) -> Any:
 
 
 def decode_part(text: bytes, max_depth: int, above: int = 0) -> Any:
-    """As decode(), for a part of a body that has so many levels `above` it."""
+    """As decode(), for a part of a body that has so many levels `above` it; lines and columns count from its start."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise _unreadable(error) from None
+        raise _unreadable(error, "A part of the body" if above else "The body") from None
     if too_deep(value, max_depth - above):
         raise _refused("too-deep", f"The body is nested deeper than {max_depth} levels")
     if b"\\" in text and _NUL in text and _NUL_NOT_ESCAPED.search(text) is not None:  # one byte is found far quicker
@@ -101,11 +101,11 @@ def _short_integer(text: str) -> int:
     return int(text)
 
 
-def _unreadable(error: orjson.JSONDecodeError) -> RequestError:
+def _unreadable(error: orjson.JSONDecodeError, what: str) -> RequestError:
     # The parser's message quotes nothing of the body; only its own depth limit needs another name.
     if error.msg.startswith("depth limit"):
         return _refused("too-deep", "The body is nested too deeply")
-    return _refused("bad-json", f"The body is not JSON: line {error.lineno}, column {error.colno}")
+    return _refused("bad-json", f"{what} is not JSON: line {error.lineno}, column {error.colno}")
 
 
 def _refused(code: str, text: str) -> RequestError:

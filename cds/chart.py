@@ -113,11 +113,7 @@ def _read_bundle(key: str, resource_type: str, bundle: Mapping[str, Any]) -> Ans
 
 def _is_partial(total: Any, held: int, links: Any) -> bool:
     """Whether a searchset says that more was found than the `held` resources."""
-    if isinstance(total, int) and total > held:
-        return True
-    return links is not None and any(
-        isinstance(link, dict) and link.get("relation") == "next" for link in fhir.as_list(links)
-    )
+    return (isinstance(total, int) and total > held) or fhir.next_link(links) is not None
 
 
 def _pure(entry: list[Any], resource_type: str) -> tuple[list[Resource], int]:

@@ -139,6 +139,15 @@ def bundle_resources(bundle: Any) -> list[Resource]:
     return [item for item in found if item.__class__ is dict and item.get("resourceType").__class__ is str]
 
 
+def next_link(links: Any) -> str | None:
+    """The address of a searchset's next page by its `link`, "" when the link to it has none; None on the last page."""
+    for link in as_list(links):
+        if isinstance(link, dict) and link.get("relation") == "next":
+            address = link.get("url")
+            return address if isinstance(address, str) else ""
+    return None
+
+
 def full_urls(bundle: Any) -> dict[str, Resource]:
     """The resources of a Bundle by the full urls of their entries."""
     return {

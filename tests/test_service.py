@@ -154,6 +154,23 @@ def test_a_resource_that_is_too_deep_refuses_the_calls_that_need_it(engine: Engi
     assert caught.value.status == 400
 
 
+@pytest.mark.parametrize("inside", [b"9" * 5000, b"[" * 900 + b"]" * 900])
+def test_decimals_of_an_updated_draft_are_read_from_the_drafts_alone(engine: Engine, inside: bytes) -> None:
+    """What no rule reads of the prefetch is not read for them either, and fails no call (security.md, section 3)."""
+    others = [of_patient("Condition", f"c{number}", code=coded(str(number)), note="HERE") for number in range(20)]
+    conditions = bundle(LOW_BACK_PAIN, *others)
+    dose = {"doseAndRate": [{"doseQuantity": {"value": "2.50", "unit": "mg"}}]}
+    medicine = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "197591"}]}
+    draft = of_patient("MedicationRequest", "m1", status="draft", intent="order", medicationCodeableConcept=medicine)
+    body = request("order-sign", {**PREFETCH, "conditions": conditions}, {**draft, "dosageInstruction": [dose]})
+    needs = engine.service("back-pain-order-sign").requirements
+    body["prefetch"] = {**{need.key: None for need in needs}, **body["prefetch"]}
+    text = orjson.dumps(body).replace(b'"HERE"', inside).replace(b'"2.50"', b"2.50")
+    answer = orjson.dumps(engine.run_hook("back-pain-order-sign", text, Caller.demo()))
+    assert b'"update"' in answer
+    assert b'"value":2.50' in answer
+
+
 def test_an_extra_prefetch_key_changes_nothing(engine: Engine) -> None:
     """Keys nobody asked for are ignored (P10)."""
     plain = cards(engine, request("order-sign", None, BED_REST))

@@ -15,11 +15,12 @@ from types import MappingProxyType
 
 import structlog
 
+from cds import fhir
 from cds.access.breaker import Breaker, State
 from cds.access.budget import Allowance
 from cds.access.medications import include, references
 from cds.access.scopes import Scopes
-from cds.access.server import AccessError, Found, Lack, Server, next_link
+from cds.access.server import AccessError, Found, Lack, Server
 from cds.clients import Client, FhirServer, Query
 from cds.config import Settings
 from cds.fhir import Resource
@@ -149,7 +150,7 @@ def unanswered(prefetch: Mapping[str, Resource | Searchset | None], needs: Itera
 def _goes_on(value: Resource | Searchset | None) -> bool:
     if value is None:
         return False
-    return next_link(value.links if isinstance(value, Searchset) else value.get("link")) is not None
+    return fhir.next_link(value.links if isinstance(value, Searchset) else value.get("link")) is not None
 
 
 def _may_ask(request: HookRequest, client: Client, registered: FhirServer) -> bool:

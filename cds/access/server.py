@@ -126,7 +126,7 @@ class Server:
         page, seen = first, {address}
         try:
             self._keep(page, entries)
-            while (link := next_link(page.get("link"))) is not None:
+            while (link := fhir.next_link(page.get("link"))) is not None:
                 address = self._following(link, address, seen)
                 page = self._bundle(address)
                 self._keep(page, entries)
@@ -227,12 +227,3 @@ def _refusal(reply: Reply) -> AccessError:
         return AccessError("unreadable")
     after = reply.headers.get("retry-after", "")
     return AccessError("failed", float(after) if after.isdecimal() else _MOMENT)
-
-
-def next_link(links: Any) -> str | None:
-    """The address of a searchset's next page by its `link`, "" when the link to it has none; None on the last page."""
-    for link in fhir.as_list(links):
-        if isinstance(link, dict) and link.get("relation") == "next":
-            address = link.get("url")
-            return address if isinstance(address, str) else ""
-    return None

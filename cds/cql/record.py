@@ -9,11 +9,12 @@ from cds import fhir
 from cds.chart import Answer, Chart, Completeness, Retrieves, build
 from cds.errors import Issue, RequestError
 from cds.expr.elm.values import Partial
+from cds.expr.evaluation import Data
 from cds.fhir import Resource
 from cds.patient import Patient
 
 
-class Record:
+class Record(Data):
     """The resources of a Chart; with None nobody obtained any, so whatever is asked for may be missing."""
 
     def __init__(self, chart: Chart | None) -> None:
@@ -25,14 +26,6 @@ class Record:
     ) -> list[Resource]:
         """As the protocol Data of cds.expr.evaluation has it."""
         return Partial() if self._retrieves is None else self._retrieves.retrieve(resource_type, path, codes, value_set)
-
-    def uncoded(self, resource_type: str, name: str, systems: frozenset[str]) -> list[Resource] | None:
-        """As the protocol has it."""
-        return None if self._retrieves is None else self._retrieves.uncoded(resource_type, name, systems)
-
-    def having(self, resource_type: str, name: str) -> list[Resource] | None:
-        """As the protocol has it."""
-        return None if self._retrieves is None else self._retrieves.having(resource_type, name)
 
     def resolve(self, reference: str, base: dict[str, Any] | None) -> Resource | None:
         """What a reference names, as `Resolve` of cds.expr.evaluation has it."""

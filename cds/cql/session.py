@@ -10,7 +10,7 @@ from cds.cql.record import Record
 from cds.errors import ExpressionError
 from cds.expr.elm.library import Define, Library
 from cds.expr.elm.values import Partial
-from cds.expr.evaluation import Evaluation, Message
+from cds.expr.evaluation import Data, Evaluation, Message
 from cds.expr.trace import Room, Step, Trace
 from cds.fhirpath.question import Surroundings
 
@@ -103,7 +103,7 @@ class Session:
             self._steps.append(step)
 
 
-class _Watch:
+class _Watch(Data):
     """Stands between an evaluation, its data and its results, and notes what passes."""
 
     def __init__(self, record: Record) -> None:
@@ -111,12 +111,6 @@ class _Watch:
         self.steps: dict[Define, _Steps] = {}
         self.open: list[_Steps] = []
         self.results = _Results(self)
-
-    def uncoded(self, _resource_type: str, _name: str, _systems: frozenset[str]) -> None:
-        """Every resource is looked at, and told of."""
-
-    def having(self, _resource_type: str, _name: str) -> None:
-        """As uncoded()."""
 
     def retrieve(
         self, resource_type: str, path: str | None, codes: frozenset[tuple[str, str]] | None, value_set: str | None

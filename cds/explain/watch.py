@@ -15,6 +15,7 @@ from cds.explain.cql import Reasons
 from cds.explain.values import reference, shown
 from cds.expr.cql_expression import CqlExpression
 from cds.expr.elm.values import Partial
+from cds.expr.evaluation import Data
 from cds.expr.trace import Room, Step, Trace
 
 _LONGEST = 100
@@ -125,19 +126,13 @@ def _oneline(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
-class _Data:
+class _Data(Data):
     """Stands before the data of an evaluation and notes what is looked up, each question once."""
 
     def __init__(self, data: Any) -> None:
         self._data = data
         self._seen: set[tuple[str, str | None]] = set()
         self.lookups: list[Lookup] = []
-
-    def uncoded(self, _resource_type: str, _name: str, _systems: frozenset[str]) -> None:
-        """Every resource is looked at, and told of."""
-
-    def having(self, _resource_type: str, _name: str) -> None:
-        """As uncoded()."""
 
     def retrieve(
         self, resource_type: str, path: str | None, codes: frozenset[tuple[str, str]] | None, value_set: str | None

@@ -48,12 +48,19 @@ class Data(Protocol):
         `value_set` is the canonical url the codes come from, if they do. A list that is not known to be complete comes
         as a `Partial`. The list is not changed by the caller."""
 
-    def uncoded(self, resource_type: str, name: str, systems: frozenset[str]) -> list[dict[str, Any]] | None:
+    def uncoded(
+        self,
+        resource_type: str,  # noqa: ARG002 - data that leaves nothing out need not look
+        name: str,  # noqa: ARG002
+        systems: frozenset[str],  # noqa: ARG002
+    ) -> list[dict[str, Any]] | None:
         """Resources of a type, as retrieve() gives them, without those whose element `name` has a code of the systems.
-        None where retrieve() is to be asked, and the caller to look for itself."""
+        None, as here, where retrieve() is to be asked, and the caller to look for itself."""
+        return None
 
-    def having(self, resource_type: str, name: str) -> list[dict[str, Any]] | None:
+    def having(self, resource_type: str, name: str) -> list[dict[str, Any]] | None:  # noqa: ARG002 - as above
         """Likewise those that have the element `name`, as it is called in JSON."""
+        return None
 
 
 class Terminology(Protocol):

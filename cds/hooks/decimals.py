@@ -9,9 +9,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import orjson
 
 from cds import fhir
+
+
+class _Drafted(msgspec.Struct):
+    """The member of a call that its drafts are in: the prefetch may hold what nobody has looked at."""
+
+    context: msgspec.Raw
+
+
+_drafted = msgspec.json.Decoder(_Drafted).decode
 
 
 class _Written(float):
@@ -26,8 +36,8 @@ class _Written(float):
 
 
 def with_written_decimals(cards: list[dict[str, Any]], body: bytes) -> list[dict[str, Any]]:
-    """The cards, in whose updates each decimal that the request holds too is an orjson.Fragment of its text. The
-    request is read again only when an update holds a decimal."""
+    """The cards, in whose updates each decimal that the request's context holds too is an orjson.Fragment of its text.
+    The context is read again only when an update holds a decimal."""
     updates = [
         action
         for card in cards
@@ -37,11 +47,11 @@ def with_written_decimals(cards: list[dict[str, Any]], body: bytes) -> list[dict
     ]
     if not any(_has_decimal(action["resource"]) for action in updates):
         return cards
-    sent = json.loads(body, parse_float=_Written)
+    sent = json.loads(bytes(_drafted(body).context), parse_float=_Written)
     written = {
         (resource["resourceType"], resource.get("id")): resource
         for bundle in ("draftOrders", "appointments")
-        for resource in reversed(fhir.bundle_resources(sent["context"].get(bundle)))
+        for resource in reversed(fhir.bundle_resources(sent.get(bundle)))
     }
     for action in updates:
         resource = action["resource"]

@@ -14,6 +14,7 @@ from cds.expr.cql.signatures import system_overloads
 from cds.expr.elm.compiler import HANDLERS
 from cds.expr.elm.operators import OPERATORS
 from cds.expr.elm.values import Code, Concept
+from cds.expr.evaluation import Data
 from cds.expr.libraries import Libraries
 
 LIBRARY = """library T
@@ -34,14 +35,8 @@ def test_selectors_of_codes_and_concepts() -> None:
     assert library.evaluate(evaluation, "C") is True
 
 
-class Data:
+class OnePatient(Data):
     """One patient."""
-
-    def uncoded(self, *_: object) -> None:
-        return None
-
-    def having(self, *_: object) -> None:
-        return None
 
     def retrieve(self, resource_type: str, *_: object) -> list[dict[str, str]]:
         return [{"resourceType": "Patient", "gender": "male", "birthDate": "1980-02-03"}] * (resource_type == "Patient")
@@ -54,7 +49,7 @@ def test_fhir_values_convert_with_and_without_an_include(include: str) -> None:
         f"library T using FHIR version '4.0.1' {include} context Patient"
         " define A: Patient.gender = 'male' define B: Patient.birthDate same month as @1980-02"
     )
-    evaluation = Evaluation(now=datetime(2026, 1, 1, tzinfo=UTC), data=Data())
+    evaluation = Evaluation(now=datetime(2026, 1, 1, tzinfo=UTC), data=OnePatient())
     assert library.evaluate(evaluation, "A") is True
     assert library.evaluate(evaluation, "B") is True
 
@@ -120,7 +115,7 @@ def test_text_may_include_published_elm_that_has_no_types() -> None:
         " define A: First(Base.Home).city.value define B: Base.Twice(Base.P).value"
         " define C: start of Base.Span define D: First(Base.Maybe).use.value"
     )
-    evaluation = Evaluation(now=datetime(2026, 1, 1, tzinfo=UTC), data=Data())
+    evaluation = Evaluation(now=datetime(2026, 1, 1, tzinfo=UTC), data=OnePatient())
     assert library.evaluate(evaluation, "B") == 10
     assert str(library.evaluate(evaluation, "C")) == "2012-01-01"
     assert library.evaluate(evaluation, "A") is None

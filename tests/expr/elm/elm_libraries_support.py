@@ -11,6 +11,7 @@ from cds.errors import DefinitionError
 from cds.expr import Evaluation
 from cds.expr.elm.library import Library
 from cds.expr.elm.values import Partial
+from cds.expr.evaluation import Data
 from cds.expr.libraries import Libraries
 
 NOW = datetime(2026, 3, 3, 12, 30, tzinfo=UTC)
@@ -40,7 +41,7 @@ class Codes:
         return MEMBERS.get(value_set)
 
 
-class Resources:
+class Resources(Data):
     """The data of a test; `partial` names the types of which some may be missing. `asked` notes each retrieve."""
 
     def __init__(self, resources: Collection[Resource], partial: Collection[str] = ()) -> None:
@@ -59,12 +60,6 @@ class Resources:
             and (codes is None or not codes.isdisjoint(fhir.codings(resource.get(path or ""))))
         ]
         return Partial(found) if resource_type in self.partial else found
-
-    def uncoded(self, *_asked: object) -> None:
-        return None
-
-    def having(self, *_asked: object) -> None:
-        return None
 
 
 def compiled(text: str, **included: str) -> Library:
